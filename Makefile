@@ -1,0 +1,41 @@
+# Every command sets up what it needs in .venv from hashed pins; only Python 3.11 or newer and make are needed.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+PINS := services/requirements/testing.txt
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check format clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(READY): $(PINS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV) from $(PINS) (about a minute, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(PINS)
+	@touch $@
+
+demo: $(READY) ## The whole pipeline on this machine for a minute, ending with a proof (SOURCE=events.jsonl, SECONDS=60).
+	@$(RUN) -m testing.demo $(if $(SOURCE),--source $(SOURCE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
+
+run: $(READY) ## The same against Bluesky's public hosts, for as long as you like; archive in ./data.
+	@$(RUN) -m testing.demo --live --archive data
+
+test: $(READY) ## Every test that can run here (ARGS="-k name" to choose).
+	@$(RUN) -m pytest $(ARGS)
+
+check: $(READY) ## Format, lint, types and import rules.
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+format: $(READY) ## Format the code and mend what can be mended by itself.
+	@$(VENV)/bin/ruff check --fix-only .
+	@$(VENV)/bin/ruff format .
+
+clean: ## Remove the environment and every cache; archives stay.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The daemons that archive the Bluesky firehose, and the little they share."""

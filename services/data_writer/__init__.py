@@ -1,0 +1,1 @@
+"""claim, encode, commit: Redis to Parquet."""

@@ -1,0 +1,175 @@
+"""COMMIT: the parts of a chunk become durable. What follows, the ack, is the caller's.
+
+Staged beside the datasets, synced, read back, renamed into place, and the directories synced: whatever
+moment the power goes, a part is there whole or not at all, and once commit() has returned it is there. The
+same chunk has the same names, so doing it again is no harm.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.data_writer.layout import (
+    Chunk,
+    part_path,
+    parts_pattern,
+    staging_path,
+    staging_root,
+    stream_root,
+)
+from services.data_writer.part_file import DEFAULT_COMPRESSION, Compression, check_part, write_part
+from services.data_writer.schema import SCHEMA_VERSION
+from services.shared.errors import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
+
+    from services.data_writer.part import Encoded, Part
+    from services.shared.event import Stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a chunk came from, for its parts' footers. Texts are passed through; empty means unknown."""
+
+    writer_version: str = ""
+    epoch: str = ""
+    host: str = ""
+    first_cursor: str = ""
+    """The cursor's JSON when the round before was begun: nothing of the chunk is older."""
+    last_cursor: str = ""
+    """The cursor's JSON when this chunk's round was begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The figures of a chunk that is durable."""
+
+    paths: tuple[Path, ...]
+    """Its parts, where they lie now."""
+    rows: int
+    rejects: int
+    """Rows among them that are in `rejects`, from a chunk of another stream or of `rejects` itself."""
+    bytes: int
+    """Size of the files."""
+
+
+def commit(
+    root: Path, encoded: Encoded, origin: Origin, compression: Compression = DEFAULT_COMPRESSION
+) -> Committed:
+    """Make every part of the chunk durable, or raise with no staging left.
+
+    Transient: the disk is full, failing or read-only; do it again later, nothing is to be acked now.
+    BrokenInvariant: what was written does not read back.
+    """
+    chunk = encoded.chunk
+    staged = [staging_path(root, part.stream, part.hour, chunk) for part in encoded.parts]
+    paths = [part_path(root, part.stream, part.hour, chunk) for part in encoded.parts]
+    try:
+        for number, (part, staging) in enumerate(zip(encoded.parts, staged, strict=True), 1):
+            footer = _footer(part, chunk, origin, f"{number}/{len(staged)}")
+            _stage(staging, part, footer, compression, root)
+            check_part(staging, part)
+        size = sum(staging.stat().st_size for staging in staged)
+        for staging, path in zip(staged, paths, strict=True):
+            _make_directories(root, path.parent)
+            staging.replace(path)
+        for directory in _directories(root, paths):
+            _sync_directory(directory)
+    except OSError as error:
+        raise Transient(f"cannot write the archive at {root}: {error}") from error
+    finally:
+        _remove(staged)
+    return Committed(tuple(paths), encoded.rows + len(encoded.rejected), len(encoded.rejected), size)
+
+
+def sweep(root: Path, streams: Iterable[Stream]) -> int:
+    """Remove what killed attempts left staged for these streams; return how many files.
+
+    For the streams' owner only: it would take another's work away.
+    """
+    try:
+        staged = [path for stream in streams for path in staging_root(root, stream).glob("*.tmp")]
+        _remove(staged)
+    except OSError as error:
+        raise Transient(f"cannot sweep the staging of {root}: {error}") from error
+    return len(staged)
+
+
+def remove_strangers(
+    root: Path, streams: Iterable[Stream], chunk_id: str, written: Collection[Path]
+) -> tuple[Path, ...]:
+    """Remove the parts that bear this chunk's id and are not among `written`; return them.
+
+    For a chunk that may have been committed before: another version may have encoded what this one rejects,
+    or put another hour's share elsewhere. Searches all of the streams' hours.
+    """
+    try:
+        pattern = parts_pattern(chunk_id)
+        found = {path for stream in streams for path in stream_root(root, stream).glob(pattern)}
+        strangers = tuple(sorted(found - set(written)))
+        for path in strangers:
+            path.unlink()
+        for directory in sorted({path.parent for path in strangers}):
+            _sync_directory(directory)
+    except OSError as error:
+        raise Transient(f"cannot remove what an earlier attempt left in {root}: {error}") from error
+    return strangers
+
+
+def _footer(part: Part, chunk: Chunk, origin: Origin, number: str) -> dict[str, str]:
+    return {
+        "archive.schema_version": str(SCHEMA_VERSION),
+        "archive.writer_version": origin.writer_version,
+        "archive.stream": part.stream.value,
+        "archive.source_stream": chunk.stream.value,
+        "archive.epoch": origin.epoch,
+        "archive.chunk_id": chunk.id,
+        "archive.part": number,
+        "archive.first_cursor": origin.first_cursor,
+        "archive.last_cursor": origin.last_cursor,
+        "archive.host": origin.host,
+        "archive.rows": str(part.table.num_rows),
+    }
+
+
+def _stage(
+    staging: Path, part: Part, footer: Mapping[str, str], compression: Compression, root: Path
+) -> None:
+    _make_directories(root, staging.parent)
+    with staging.open("wb") as file:
+        write_part(file, part, footer, compression)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _make_directories(root: Path, directory: Path) -> None:
+    """Make what is missing below the root, never the root: its absence means an unmounted volume."""
+    for missing in reversed([directory, *directory.parents]):
+        if missing.is_relative_to(root) and missing != root:
+            missing.mkdir(exist_ok=True)
+
+
+def _directories(root: Path, paths: Iterable[Path]) -> list[Path]:
+    """Return every directory between the root and the parts, both ends too, the deepest first.
+
+    Not only those just made: an attempt before this one may have made them and died before it synced them.
+    """
+    found = {parent for path in paths for parent in path.parents if parent.is_relative_to(root)}
+    return sorted(found, key=lambda directory: len(directory.parts), reverse=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,59 @@
+"""Pure: does Redis stand where the archive says it should, and if not, from where to go on?
+
+An epoch is one life of Redis' data. It ends when the volume is lost (no cursor) or a backup is restored
+(a cursor older than the frontiers); events between are read again from Jetstream.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from services.shared.buffer.cursor import Cursor
+from services.shared.event import Gap, GapReason, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BEFORE_BIRTH = 0
+"""The epoch of frontiers that no Redis has seen yet."""
+
+
+class Beginning(NamedTuple):
+    """How a new epoch begins."""
+
+    cursor: Cursor
+    gaps: tuple[Gap, ...]
+    why: str
+
+
+def birth_cursor(birth_us: int) -> Cursor:
+    """Return the frontier of a new archive: everything from here on is to be kept."""
+    return Cursor(time_us=birth_us, epoch=BEFORE_BIRTH, push=0)
+
+
+def beginning(stored: Cursor | None, frontiers: Mapping[Stream, Cursor], now_us: int) -> Beginning | None:
+    """Return the beginning of a new epoch, or None when the stored cursor is to be believed."""
+    newest = max(frontiers.values(), key=Cursor.age)
+    if stored is not None:
+        if stored.age() >= newest.age():
+            return None
+        cursor = msgspec.structs.replace(stored, epoch=newest.epoch + 1, push=newest.push)
+        return Beginning(cursor, (), "Redis holds an older cursor than the archive: a backup was restored")
+    oldest = min(frontiers.values(), key=Cursor.age)
+    cursor = msgspec.structs.replace(oldest, epoch=newest.epoch + 1, push=newest.push)
+    if oldest.epoch == BEFORE_BIRTH:
+        gap = Gap(0, oldest.time_us, GapReason.BIRTH, "", now_us)
+        return Beginning(cursor, (gap,), "a new archive begins")
+    return Beginning(cursor, (), "Redis is empty: its volume was lost")
+
+
+def frontier_lost(committed_us: int, floor_us: int, now_us: int) -> tuple[Cursor, Gap]:
+    """Return cursor and gap for an archive that has parts up to `committed_us` but no frontiers.
+
+    `floor_us` is how far Jetstream goes back. The epoch must be above any that the parts know of; the
+    clock's seconds are.
+    """
+    cursor = Cursor(time_us=floor_us, epoch=now_us // 1_000_000, push=0)
+    return cursor, Gap(min(committed_us, floor_us), floor_us, GapReason.FRONTIER_LOST, "", now_us)

@@ -1,0 +1,87 @@
+"""Every metric the writer exports, in one class; the help says what a rise means."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.shared.event import Stream
+
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class WriterMetrics:
+    """buffer, claim, encode and commit, as the writer sees them."""
+
+    def __init__(self, registry: CollectorRegistry, streams: tuple[Stream, ...]) -> None:
+        self.depth = Gauge(
+            "archive_buffer_depth_events",
+            "Events waiting in Redis; above the row limit for long means the writer falls behind.",
+            ["stream"],
+            registry=registry,
+        )
+        self.wait = Gauge(
+            "archive_buffer_wait_seconds",
+            "How long the oldest waiting event has been seen to wait; beyond two intervals the writer stalls.",
+            ["stream"],
+            registry=registry,
+        )
+        self.claims = Counter("archive_claim_taken_total", "Buffers taken.", ["stream"], registry=registry)
+        self.recovered = Counter(
+            "archive_claim_recovered_total",
+            "Claims found and finished; a rise means that a writer was killed or lost Redis.",
+            ["stream"],
+            registry=registry,
+        )
+        self.encode_seconds = Histogram(
+            "archive_encode_seconds", "Time to encode a chunk.", buckets=SECONDS, registry=registry
+        )
+        self.rejects = Counter(
+            "archive_encode_rejects_total",
+            "Events set aside because they could not be encoded; any rise is a defect of ours.",
+            registry=registry,
+        )
+        self.misfits = Counter(
+            "archive_encode_misfits_total",
+            "Values of a wrong type, kept in `extra`; a rise means that a lexicon changed.",
+            registry=registry,
+        )
+        self.commit_seconds = Histogram(
+            "archive_commit_seconds", "Time to make a chunk durable.", buckets=SECONDS, registry=registry
+        )
+        self.rows = Counter("archive_commit_rows_total", "Rows committed.", ["stream"], registry=registry)
+        self.parts = Counter(
+            "archive_commit_parts_total", "Parquet files committed.", ["stream"], registry=registry
+        )
+        self.raw_bytes = Counter(
+            "archive_commit_raw_bytes_total",
+            "Bytes of JSON that those rows were.",
+            ["stream"],
+            registry=registry,
+        )
+        self.stored_bytes = Counter(
+            "archive_commit_stored_bytes_total", "Bytes of the Parquet files.", ["stream"], registry=registry
+        )
+        self.newest = Gauge(
+            "archive_commit_newest_event_timestamp_seconds",
+            "Event time of the newest event committed; the clock minus this is the archive's lag.",
+            ["stream"],
+            registry=registry,
+        )
+        self.retries = Counter(
+            "archive_commit_retries_total",
+            "Rounds broken off and begun again; rises while Redis is away or the disk is full.",
+            registry=registry,
+        )
+        self.epochs = Gauge(
+            "archive_claim_epoch",
+            "One more whenever Redis' data was lost or a backup restored.",
+            registry=registry,
+        )
+        self.disk_free = Gauge(
+            "archive_commit_disk_free_bytes", "Room left on the archive's disk.", registry=registry
+        )
+        for stream in streams:
+            for metric in (self.depth, self.wait, self.claims, self.recovered, self.rows, self.parts):
+                metric.labels(stream)
+            self.raw_bytes.labels(stream)
+            self.stored_bytes.labels(stream)

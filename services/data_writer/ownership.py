@@ -1,0 +1,79 @@
+"""Whose archive this is, and who may write to it: an id that Redis knows too, and a lock a stream."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from services.data_writer.layout import archive_id_path, lock_path
+from services.shared.errors import BrokenInvariant, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from services.shared.event import Stream
+
+
+@contextlib.contextmanager
+def owning(root: Path, streams: Iterable[Stream]) -> Iterator[None]:
+    """Own the streams: the kernel gives the locks back when this process dies, however it dies.
+
+    Raises BrokenInvariant when another writer owns one of them.
+    """
+    with contextlib.ExitStack() as locks:
+        for stream in streams:
+            path = lock_path(root, stream)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                file = locks.enter_context(path.open("a"))
+            except OSError as error:
+                raise BrokenInvariant(f"ARCHIVE_ROOT: {path.parent} cannot be written ({error})") from error
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BrokenInvariant(
+                    f"another writer owns the stream {stream} of {root}; stop it, or split WRITER_STREAMS"
+                ) from error
+        yield
+
+
+def archive_id(root: Path, known_to_redis: str | None) -> str:
+    """Return the archive's id, made at its birth.
+
+    Raises BrokenInvariant when Redis belongs to another archive, or to one that is not here: an unmounted
+    volume would otherwise be filled on the disk below it.
+    """
+    path = archive_id_path(root)
+    if not path.exists():
+        if known_to_redis is not None:
+            raise BrokenInvariant(
+                f"Redis holds events of archive {known_to_redis}, and {root} is no archive: "
+                "mount the right volume at ARCHIVE_ROOT, or give this archive an empty Redis"
+            )
+        _create(path)
+    mine = path.read_text(encoding="ascii").strip()
+    if known_to_redis not in (None, mine):
+        raise BrokenInvariant(
+            f"Redis holds events of archive {known_to_redis}, and {root} is archive {mine}: "
+            "point ARCHIVE_ROOT or REDIS_URL at the other one"
+        )
+    return mine
+
+
+def _create(path: Path) -> None:
+    try:
+        with contextlib.suppress(FileExistsError), path.open("x", encoding="ascii") as file:
+            file.write(secrets.token_hex(8))
+            file.flush()
+            os.fsync(file.fileno())
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise Transient(f"cannot write {path}: {error}") from error

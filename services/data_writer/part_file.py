@@ -1,0 +1,127 @@
+"""Writes one table as one Parquet file, and reads back that it is one. The file that speaks Parquet.
+
+Readable by any engine: plain Parquet 2 types, no extension types, no column of the partition inside the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.data_writer.schema import ROWS_PER_ROW_GROUP, column_encodings
+from services.shared.errors import BrokenInvariant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from services.data_writer.part import Part
+
+
+class Codec(StrEnum):
+    """How a part's pages are compressed."""
+
+    ZSTD = "zstd"
+    SNAPPY = "snappy"
+    GZIP = "gzip"
+    LZ4 = "lz4"
+    NONE = "none"
+
+
+class Compression(NamedTuple):
+    """A codec and, for zstd and gzip, its level."""
+
+    codec: Codec = Codec.ZSTD
+    level: int | None = 3
+    """None: the codec's own default. Not looked at for codecs that have no levels."""
+
+
+DEFAULT_COMPRESSION = Compression()
+
+_PAGE_BYTES = 8 * 1024 * 1024
+_DICTIONARY_BYTES = 64 * 1024 * 1024
+_WITH_LEVELS = (Codec.ZSTD, Codec.GZIP)
+
+
+class _Digesting:
+    """A sink that knows the SHA-256 of all it has passed on."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._digest = hashlib.sha256()
+        self._bytes = 0
+        self.closed = False
+
+    def write(self, block: bytes) -> int:
+        self._digest.update(block)
+        self._bytes += len(block)
+        return self._sink.write(block)
+
+    def flush(self) -> None:
+        self._sink.flush()
+
+    def seal(self) -> dict[str, str]:
+        """Return what the footer says of the bytes so far."""
+        return {"archive.rows_sha256": self._digest.hexdigest(), "archive.rows_bytes": str(self._bytes)}
+
+
+def write_part(sink: BinaryIO, part: Part, footer: Mapping[str, str], compression: Compression) -> None:
+    """Write the part to `sink`; its footer gets these key-value pairs and the hash of its row groups.
+
+    `archive.rows_sha256` is that of the file's first `archive.rows_bytes` bytes: the magic number and all
+    row groups, thus every page of every row. Raises OSError as the sink does.
+    """
+    encodings = column_encodings(part.stream)
+    digesting = _Digesting(sink)
+    with pq.ParquetWriter(
+        digesting,
+        part.table.schema,
+        version="2.6",
+        compression=compression.codec.value,
+        compression_level=compression.level if compression.codec in _WITH_LEVELS else None,
+        use_dictionary=encodings.dictionary,
+        column_encoding=encodings.direct,
+        # A page spans its row group: repeats are found only within a page, and a dictionary given up
+        # half-way is worse than none.
+        data_page_size=_PAGE_BYTES,
+        max_rows_per_page=ROWS_PER_ROW_GROUP,
+        dictionary_pagesize_limit=_DICTIONARY_BYTES,
+        write_page_index=True,
+        write_page_checksum=True,
+    ) as writer:
+        writer.write_table(part.table, row_group_size=ROWS_PER_ROW_GROUP)
+        writer.add_key_value_metadata({**footer, **digesting.seal()})
+
+
+def check_part(path: Path, part: Part) -> None:
+    """Read the footer back; raise BrokenInvariant if this is not the part that was written."""
+    try:
+        metadata = pq.read_metadata(path)
+    except pa.ArrowInvalid as error:
+        raise BrokenInvariant(
+            f"{path} was written and does not read back: check this disk and memory"
+        ) from error
+    if metadata.num_rows != part.table.num_rows or not metadata.schema.to_arrow_schema().equals(
+        part.table.schema
+    ):
+        raise BrokenInvariant(
+            f"{path} reads back as another part than was written: check this disk and memory"
+        )
+
+
+def read_footer(path: Path) -> dict[str, str]:
+    """Return the part's `archive.*` key-value metadata.
+
+    Raises OSError, or BrokenInvariant where the file is no Parquet.
+    """
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except pa.ArrowInvalid as error:
+        raise BrokenInvariant(
+            f"{path} is no Parquet file: take it out of the archive and look at its disk"
+        ) from error
+    return {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"archive.")}

@@ -1,0 +1,68 @@
+"""Before the first claim, and whenever Redis stands differently: id, frontiers, cursor, epoch.
+
+An ingester never begins by itself; it waits for the cursor that is set here.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost
+from services.data_writer.frontier import create_frontiers, read_frontiers
+from services.data_writer.layout import stream_root
+from services.data_writer.ownership import archive_id
+from services.shared.event import Stream
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.data_writer.settings import WriterSettings
+    from services.shared.buffer.claims import Claims, Here
+
+MINUTE_US = 60_000_000
+log = structlog.get_logger()
+
+
+def recover(settings: WriterSettings, claims: Claims) -> None:
+    """Make Redis and archive agree on who they are and where to go on.
+
+    Raises BrokenInvariant when they do not belong together, Transient when either cannot be asked now.
+    """
+    here = claims.here()
+    mine = archive_id(settings.archive_root, here.archive_id)
+    if here.archive_id is None:
+        claims.register(mine)
+    begun = _beginning(settings, here)
+    if begun is None:
+        return
+    gaps = [gap.element() for gap in begun.gaps]
+    if claims.begin_epoch(here.raw, begun.cursor, mine, gaps):
+        for gap in begun.gaps:
+            log.warning("recover.gap", reason=gap.reason, from_us=gap.from_us, to_us=gap.to_us)
+        log.warning("recover.epoch", epoch=begun.cursor.epoch, time_us=begun.cursor.time_us, why=begun.why)
+
+
+def _beginning(settings: WriterSettings, here: Here) -> Beginning | None:
+    root, now_us = settings.archive_root, time.time_ns() // 1000
+    frontiers = read_frontiers(root)
+    if not frontiers:
+        if here.cursor is not None:
+            return None
+        committed_us = _committed_us(root)
+        if committed_us is not None:
+            floor_us = now_us - int(settings.archive_look_back_hours * 3600e6)
+            cursor, gap = frontier_lost(committed_us, floor_us, now_us)
+            return Beginning(cursor, (gap,), "the archive has parts but no frontiers")
+        birth_us = settings.writer_birth or now_us - MINUTE_US
+        create_frontiers(root, Stream, birth_cursor(birth_us).encode())
+        frontiers = read_frontiers(root)
+    return beginning(here.cursor, frontiers, now_us)
+
+
+def _committed_us(root: Path) -> int | None:
+    """Return the newest time in the names of all parts, or None when there are none."""
+    names = (path.name for stream in Stream for path in stream_root(root, stream).rglob("*.parquet"))
+    return max((int(name.split("-")[1]) for name in names), default=None)

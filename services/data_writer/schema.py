@@ -1,0 +1,137 @@
+"""The Arrow schema of each stream, and how each column is written to Parquet.
+
+Explicit, because an inferred one breaks readers: a first part whose `langs` are all null would be typed
+null, and the next part could no longer be read beside it. Versioned, and only ever added to: a column keeps
+its name, type and meaning for as long as the archive lives. DATA.md explains the columns to those who read
+them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from services.shared.event import Stream
+
+SCHEMA_VERSION = 1
+"""Raised when a column is added; written into every part's footer."""
+
+ROWS_PER_ROW_GROUP = 256 * 1024
+"""A chunk is one group: repeats are found only within it (likes: 99.4 B/event at 128 Ki, 98.2 here)."""
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+_TEXT = pa.string()
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+def _optional(*names: str, kind: pa.DataType = _TEXT) -> list[pa.Field]:
+    return [pa.field(name, kind) for name in names]
+
+
+_ENVELOPE = [
+    _required("time_us", pa.int64()),
+    _required("event_time", _INSTANT),
+    _required("did", _TEXT),
+    *_optional("cursor", kind=pa.int64()),
+]
+_COMMIT = [
+    *_ENVELOPE,
+    _required("operation", _TEXT),
+    _required("collection", _TEXT),
+    _required("rkey", _TEXT),
+    _required("rev", _TEXT),
+    *_optional("cid"),
+    *_optional("created_at", kind=_INSTANT),
+]
+_SUBJECT = _optional("subject_uri", "subject_cid", "via_uri", "via_cid")
+_RELAY = [_required("relay_seq", pa.int64()), *_optional("relay_time", kind=_INSTANT)]
+_EXTRA = _optional("extra")
+_RECEIPT = [_required("received_at", pa.int64()), _required("event_time", _INSTANT)]
+
+SCHEMAS: dict[Stream, pa.Schema] = {
+    Stream.POSTS: pa.schema(
+        [
+            *_COMMIT,
+            *_optional("text"),
+            *_optional("langs", kind=pa.list_(_TEXT)),
+            *_optional("reply_root_uri", "reply_root_cid", "reply_parent_uri", "reply_parent_cid"),
+            *_optional("embed_type", "embed", "facets", "labels"),
+            *_optional("tags", kind=pa.list_(_TEXT)),
+            *_EXTRA,
+        ]
+    ),
+    Stream.LIKES: pa.schema([*_COMMIT, *_SUBJECT, *_EXTRA]),
+    Stream.REPOSTS: pa.schema([*_COMMIT, *_SUBJECT, *_EXTRA]),
+    Stream.FOLLOWS: pa.schema([*_COMMIT, *_optional("subject_did"), *_EXTRA]),
+    Stream.RECORDS: pa.schema([*_COMMIT, *_optional("record"), *_EXTRA]),
+    Stream.IDENTITIES: pa.schema([*_ENVELOPE, *_optional("handle"), *_RELAY, *_EXTRA]),
+    Stream.ACCOUNTS: pa.schema(
+        [*_ENVELOPE, *_optional("active", kind=pa.bool_()), *_optional("status"), *_RELAY, *_EXTRA]
+    ),
+    Stream.REJECTS: pa.schema(
+        [
+            _required("reason", _TEXT),
+            _required("frame", pa.binary()),
+            _required("host", _TEXT),
+            *_RECEIPT,
+            *_optional("stream"),
+        ]
+    ),
+    Stream.GAPS: pa.schema(
+        [
+            _required("from_us", pa.int64()),
+            _required("to_us", pa.int64()),
+            _required("reason", _TEXT),
+            _required("host", _TEXT),
+            *_optional("collection"),
+            *_RECEIPT,
+        ]
+    ),
+}
+"""The columns of each stream, in order."""
+
+
+class ColumnEncodings(NamedTuple):
+    """How the leaves of one stream's columns are laid down before compression."""
+
+    dictionary: list[str]
+    """Leaves whose values repeat within a row group."""
+    direct: dict[str, str]
+    """Parquet encoding of every other leaf, by its path."""
+
+
+# Chosen by measured bytes per event (DATA.md, "Size"). A dictionary pays for few values, and for a like's
+# subject, which repeats too far back for zstd's window; elsewhere its indices cost more than repeats do.
+_FEW_VALUES = {"operation", "collection", "embed_type", "labels", "langs.list.element", "status", "reason"}
+_FEW_VALUES |= {"host", "stream"}
+_ENCODING_OF_TYPE = {
+    pa.int64(): "DELTA_BINARY_PACKED",
+    _INSTANT: "DELTA_BINARY_PACKED",
+    pa.string(): "DELTA_BYTE_ARRAY",
+    pa.binary(): "DELTA_LENGTH_BYTE_ARRAY",
+    pa.list_(_TEXT): "DELTA_BYTE_ARRAY",
+    pa.bool_(): "PLAIN",
+}
+_PROSE = {"text": "DELTA_LENGTH_BYTE_ARRAY", "record": "PLAIN"}
+
+
+def column_encodings(stream: Stream) -> ColumnEncodings:
+    """Return the encodings of a stream's leaves."""
+    repeating = _FEW_VALUES | ({"subject_uri", "subject_cid"} if stream is Stream.LIKES else set())
+    leaves = {_leaf(column): column for column in SCHEMAS[stream]}
+    return ColumnEncodings(
+        dictionary=[leaf for leaf in leaves if leaf in repeating],
+        direct={
+            leaf: _PROSE.get(leaf, _ENCODING_OF_TYPE[column.type])
+            for leaf, column in leaves.items()
+            if leaf not in repeating
+        },
+    )
+
+
+def _leaf(column: pa.Field) -> str:
+    return f"{column.name}.list.element" if pa.types.is_list(column.type) else str(column.name)

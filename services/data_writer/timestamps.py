@@ -1,0 +1,74 @@
+"""Reads the times that people's clients wrote, and tells which of them a column can give back exactly.
+
+Nobody checks `createdAt` on the wire: it may lack a zone or a fraction, lie in the year 1, or be no time at
+all. What can be read goes to the column; what the column would render differently is kept as text besides.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+# The one form that the column gives back. Years from 1000: the odd path reads the few before.
+_CANONICAL = (
+    r"^[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$"
+)
+_READABLE = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:[Zz]|([+-])(\d\d):?(\d\d))?",
+    re.ASCII,
+)
+
+
+def read_column(texts: Sequence[str | None]) -> tuple[pa.Array, list[int]]:
+    """Return timestamps[us, UTC] for the texts, and the indices of those the column renders differently."""
+    column = pa.array(texts, pa.string())
+    canonical = pc.match_substring_regex(column, _CANONICAL)
+    strange = pc.indices_nonzero(pc.invert(canonical)).to_pylist()
+    try:
+        instants = pc.if_else(canonical, column, None).cast(_INSTANT)
+    except pa.ArrowInvalid:  # a 30th of February among them
+        strange = [index for index, text in enumerate(texts) if text is not None]
+        instants = pa.nulls(len(texts), _INSTANT)
+    if not strange:
+        return instants, []
+    found = {index: read(str(texts[index])) for index in strange}
+    odd = [index for index, instant in found.items() if instant is None or render(instant) != texts[index]]
+    mask = pa.array([index in found for index in range(len(texts))])
+    return pc.replace_with_mask(instants, mask, pa.array(found.values(), _INSTANT)), odd
+
+
+def read(text: str) -> datetime | None:
+    """Return the instant of an RFC 3339 text, to the microsecond, or None if it is none.
+
+    A text without a zone is taken for UTC.
+    """
+    match = _READABLE.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, sign, offset_hour, offset_minute = match.groups()
+    micro = int((fraction or "")[:6].ljust(6, "0"))
+    zone = UTC
+    try:
+        if sign:
+            offset = timedelta(hours=int(offset_hour), minutes=int(offset_minute))
+            zone = timezone(-offset if sign == "-" else offset)
+        local = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micro, tzinfo=zone
+        )
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):  # year 0, a 61st second, an offset that leads before the year 1
+        return None
+
+
+def render(instant: datetime) -> str:
+    """Return the form that a reader of the archive makes of the column: UTC, milliseconds, `Z`."""
+    return f"{instant.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -1,0 +1,185 @@
+"""The loop: look, claim, encode, commit, ack; and after a round, move the frontiers.
+
+Data first, pointer second, ack last. One chunk is in hand at a time, so memory does not grow with what
+is waiting. After any doubt the connection is opened anew and the claims are looked for again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.data_writer.claim import Limits, Schedule
+from services.data_writer.commit import Origin, commit, remove_strangers, sweep
+from services.data_writer.encode import encode
+from services.data_writer.frontier import write_frontier
+from services.data_writer.part_file import Codec, Compression
+from services.data_writer.recover import recover
+from services.shared.buffer.claims import Claim, Claims
+from services.shared.errors import Transient
+from services.shared.event import Stream
+from services.shared.retry import until_done
+from services.shared.version import VERSION
+
+if TYPE_CHECKING:
+    from services.data_writer.health import WriterHealth
+    from services.data_writer.metrics import WriterMetrics
+    from services.data_writer.settings import WriterSettings
+    from services.shared.buffer.claims import Here
+    from services.shared.lifecycle import Stopping
+
+LOOK_SECONDS = 1.0
+log = structlog.get_logger()
+
+
+class Writer:
+    """Everything between Redis and the archive, for the streams it owns (see `ownership`)."""
+
+    def __init__(
+        self, settings: WriterSettings, metrics: WriterMetrics, health: WriterHealth, stopping: Stopping
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._health = health
+        self._stopping = stopping
+        self._claims = Claims(settings.redis_address(), stopping)
+        self._is_open = False
+        self._compression = Compression(Codec(settings.writer_compression), _level(settings))
+        limits = Limits(settings.writer_interval, settings.writer_max_rows, settings.writer_max_age)
+        self._schedule = Schedule(limits, time.monotonic())
+        self._last_cursor: dict[Stream, str] = {}
+
+    def run(self, *, once: bool = False) -> None:
+        """Write until stopped, or one round of all streams; raises BrokenInvariant for a person to mend."""
+        swept = until_done(
+            lambda: sweep(self._settings.archive_root, {*self._settings.streams, Stream.REJECTS}),
+            self._stopping,
+            self._failed,
+        )
+        log.info("recover.swept", staged=swept)
+        while not self._stopping:
+            until_done(lambda: self._turn(once=once), self._stopping, self._failed)
+            if once or self._stopping.pause(LOOK_SECONDS):
+                break
+        self._claims.close()
+
+    def _turn(self, *, once: bool) -> None:
+        """Look at the buffers and claim what is due."""
+        if not self._is_open:
+            self._claims.open()
+            self._is_open = True
+        recover(self._settings, self._claims)
+        streams = self._settings.streams
+        depths = self._claims.depths(streams)
+        now = time.monotonic()
+        due = list(streams) if once else self._schedule.due(depths, now)
+        for stream, depth in depths.items():
+            self._metrics.depth.labels(stream).set(depth)
+            self._metrics.wait.labels(stream).set(self._schedule.oldest_wait(stream, now))
+        self._metrics.disk_free.set(shutil.disk_usage(self._settings.archive_root).free)
+        self._health.headway("running")
+        if due:
+            self._round(due)
+            self._schedule.claimed(due, now, whole=len(due) == len(streams))
+
+    def _round(self, streams: list[Stream]) -> None:
+        """Commit all that is waiting in these streams, then move their frontiers."""
+        before = self._claims.here()
+        if before.raw is None or before.epoch is None:
+            raise Transient("the cursor was lost during a round")
+        self._metrics.epochs.set(before.epoch)
+        committed = [stream for stream in streams if self._write(stream, before)]
+        after = self._claims.here()
+        if after.raw is None or after.epoch != before.epoch:
+            raise Transient("Redis lost its data during a round; its frontiers do not count")
+        for stream in committed:
+            write_frontier(self._settings.archive_root, stream, before.raw)
+            self._last_cursor[stream] = before.raw.decode()
+
+    def _write(self, stream: Stream, before: Here) -> bool:
+        """Finish the claims of a stream, take and finish its buffer; False when stopped meanwhile."""
+        for claim in self._claims.found(stream):
+            log.warning("claim.recovered", stream=stream, key=claim.key)
+            self._metrics.recovered.labels(stream).inc()
+            if not self._finish(claim, before, attempted=True):
+                return False
+        taken = self._claims.take(stream, self._settings.writer_chunk)
+        if taken is not None:
+            self._metrics.claims.labels(stream).inc()
+            if not self._finish(taken, before, attempted=False):
+                return False
+        if self._claims.found(stream):
+            raise Transient(f"a claim of {stream} appeared during its round; looking again")
+        return True
+
+    def _finish(self, claim: Claim, before: Here, *, attempted: bool) -> bool:
+        """Encode, commit and ack a claim chunk by chunk; `attempted`: its first may lie in the archive."""
+        rows = size = 0
+        began = time.monotonic()
+        while not self._stopping:
+            elements = self._claims.read(claim)
+            if not elements:
+                log.info(
+                    "commit.done",
+                    stream=claim.stream,
+                    rows=rows,
+                    bytes=size,
+                    seconds=round(time.monotonic() - began, 3),
+                )
+                return True
+            size += self._commit(claim, elements, before, attempted=attempted)
+            self._claims.ack(claim, len(elements))
+            log.debug("ack", stream=claim.stream, events=len(elements))
+            rows += len(elements)
+            attempted = False
+            self._health.headway("running")
+        return False
+
+    def _commit(self, claim: Claim, elements: list[bytes], before: Here, *, attempted: bool) -> int:
+        """Make one chunk durable; returns the bytes of its parts."""
+        root, stream, metrics = self._settings.archive_root, claim.stream, self._metrics
+        host = before.cursor.host if before.cursor else ""
+        with metrics.encode_seconds.time():
+            encoded = encode(stream, elements, host)
+        origin = Origin(
+            writer_version=VERSION,
+            epoch=str(before.epoch),
+            host=host,
+            first_cursor=self._last_cursor.get(stream, ""),
+            last_cursor=(before.raw or b"").decode(),
+        )
+        with metrics.commit_seconds.time():
+            committed = commit(root, encoded, origin, self._compression)
+            if attempted:
+                strangers = remove_strangers(
+                    root, {stream, Stream.REJECTS}, encoded.chunk.id, committed.paths
+                )
+                for path in strangers:
+                    log.warning("recover.stranger", removed=str(path.relative_to(root)))
+        metrics.rows.labels(stream).inc(encoded.rows)
+        metrics.parts.labels(stream).inc(len(committed.paths))
+        metrics.raw_bytes.labels(stream).inc(sum(map(len, elements)))
+        metrics.stored_bytes.labels(stream).inc(committed.bytes)
+        metrics.rejects.inc(len(encoded.rejected))
+        metrics.misfits.inc(encoded.misfits)
+        metrics.newest.labels(stream).set(encoded.chunk.last_us / 1e6)
+        if encoded.rejected:
+            log.error(
+                "encode.rejected", stream=stream, events=len(encoded.rejected), mend="see the rejects stream"
+            )
+        log.debug("commit.chunk", stream=stream, rows=len(elements), parts=len(committed.paths))
+        return committed.bytes
+
+    def _failed(self, error: Transient) -> None:
+        self._health.trouble = str(error)
+        self._metrics.retries.inc()
+        self._is_open = False
+
+
+def _level(settings: WriterSettings) -> int | None:
+    if settings.writer_compression_level is not None:
+        return settings.writer_compression_level
+    return 3 if settings.writer_compression == "zstd" else None

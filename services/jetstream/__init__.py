@@ -1,0 +1,1 @@
+"""receive, validate, buffer: Jetstream to Redis."""

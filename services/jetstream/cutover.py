@@ -1,0 +1,52 @@
+"""Pure: where did a replay meet the live tail? A v1 host may drop events there, so it is read once more.
+
+Event time runs faster than the clock in a replay and as fast as the clock in the live tail; that tells
+the two apart whatever the host's clock says. Source: jetstream-legacy issue 42.
+"""
+
+from __future__ import annotations
+
+from services.shared.buffer.cursor import Window
+
+SAMPLE_SECONDS = 2.0
+REPLAY_SLOPE = 1.5
+MARGIN_US = 5_000_000
+SETTLED_US = 10_000_000
+"""Event time to let pass before the window is read again: it must lie wholly in the host's store."""
+
+
+class CutoverWatch:
+    """Follows one connection to a v1 host from its start until it has caught up."""
+
+    def __init__(self, host: str, now: float) -> None:
+        self._host = host
+        self._sampled = now
+        self._sampled_us: int | None = None
+        self._fast: tuple[int, int] | None = None
+        self._done = False
+
+    def see(self, now: float, time_us: int) -> Window | None:
+        """Look at the newest event time at `now` (monotonic seconds); gives the window, once."""
+        if self._done:
+            return None
+        if self._sampled_us is None:
+            self._sampled, self._sampled_us = now, time_us
+            return None
+        elapsed = now - self._sampled
+        if elapsed < SAMPLE_SECONDS:
+            return None
+        slope = (time_us - self._sampled_us) / (elapsed * 1e6)
+        if slope > REPLAY_SLOPE:
+            self._fast = (self._sampled_us, time_us)
+            self._sampled, self._sampled_us = now, time_us
+            return None
+        self._done = True
+        if self._fast is None:
+            return None
+        return Window(self._fast[0] - MARGIN_US, self._fast[1] + MARGIN_US, self._host)
+
+
+def due(windows: tuple[Window, ...], newest_us: int) -> Window | None:
+    """Return a window that can be read once more now."""
+    ready = [window for window in windows if newest_us - window.to_us > SETTLED_US]
+    return ready[0] if ready else None

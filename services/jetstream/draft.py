@@ -1,0 +1,159 @@
+"""Pure: what has arrived becomes one push: validated, repeats dropped, the cursor behind the last event."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from services.jetstream.metrics import Reconnect
+from services.jetstream.resume import Verdict
+from services.jetstream.validate import reject_identity, validate
+from services.shared.buffer.push import Push, Remembered
+from services.shared.errors import BadInput
+from services.shared.event import Event, Gap, Reason, Reject, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.jetstream.inbox import Arrival, Source
+    from services.jetstream.memory import IdentityMemory
+    from services.shared.buffer.cursor import Cursor, Window
+
+
+class Ending(NamedTuple):
+    """A connection to be ended for what it showed, and the event time at which it showed it."""
+
+    source: Source
+    reason: Reconnect
+    time_us: int
+
+
+class Draft:
+    """Grows by arrivals, in order, until it is pushed."""
+
+    def __init__(self, memory: IdentityMemory, largest: int, open_frame: Callable[[bytes], bytes]) -> None:
+        self._memory = memory
+        self._largest = largest
+        self._open = open_frame
+        self._fresh: dict[bytes, None] = {}
+        self._last: tuple[Source, Event] | None = None
+        self._found: list[Window] = []
+        self._read_again: set[Window] = set()
+        self.elements: dict[Stream, list[bytes]] = {}
+        self.counts: Counter[str] = Counter()
+        self.gaps: list[Gap] = []
+        self.rejects: Counter[str] = Counter()
+        self.collections: Counter[str] = Counter()
+        self.progressed: list[Source] = []
+        self.endings: list[Ending] = []
+
+    def add(self, arrival: Arrival, now_us: int) -> None:
+        """Take in one arrival; never fails, whatever the frame holds."""
+        source, frame = arrival.source, arrival.frame
+        if source.dead:
+            return
+        if frame is None:
+            if source.window is not None:
+                self._read_again.add(source.window)
+            return
+        try:
+            event = validate(self._open(frame), self._largest)
+        except BadInput as error:
+            self._reject(Reject(Reason(error.reason), frame, source.plan.host, now_us))
+            return
+        if source.window is not None and event.time_us > source.window.to_us:
+            source.read_through = source.dead = True
+            self.endings.append(Ending(source, Reconnect.CLOSED, event.time_us))
+            return
+        known = event.identity in self._memory or event.identity in self._fresh
+        if source.window is None and not self._believed(source, event, known=known, now_us=now_us):
+            return
+        self._count(event.stream, known=known)
+        if not known:
+            self._keep(event.stream, event.identity, event.frame)
+            if source not in self.progressed[-1:]:
+                self.progressed.append(source)
+        if source.window is None:
+            self._last = (source, event)
+            self.collections[event.collection] += 1
+            found = source.cutover.see(arrival.at, event.time_us) if event.seq is None else None
+            if found is not None:
+                self._found.append(found)
+
+    def note(self, gap: Gap) -> None:
+        """Add a gap row; it travels in the same push as the cursor that steps over it."""
+        self.gaps.append(gap)
+        self.elements.setdefault(Stream.GAPS, []).append(gap.element())
+        self.counts[f"{Stream.GAPS}:pushed"] += 1
+
+    def forget(self, window: Window) -> None:
+        """Give up reading a window once more."""
+        self._read_again.add(window)
+
+    def is_worth_a_push(self) -> bool:
+        """Whether anything is to be kept; repeats alone are not."""
+        return bool(self.elements or self._found or self._read_again)
+
+    def push(self, before: Cursor, nonce: str, owed: Counter[str]) -> Push:
+        """Close the draft: elements, and the cursor that stands behind them."""
+        cursor = self._cursor(before, nonce)
+        aged = self._memory.aged(cursor.time_us, len(self._fresh))
+        return Push(
+            elements=self.elements,
+            cursor=cursor,
+            remembered=Remembered(cursor.time_us, tuple(self._fresh)),
+            forgotten=aged.elements,
+            capped=aged.capped,
+            counts=self.counts + owed,
+        )
+
+    def newest_us(self) -> int | None:
+        """Event time of the last event that a live connection gave."""
+        return None if self._last is None else self._last[1].time_us
+
+    def _believed(self, source: Source, event: Event, *, known: bool, now_us: int) -> bool:
+        verdict = source.overlap.see(event, known=known)
+        if verdict in (Verdict.ANOTHER_SERVER, Verdict.STEPPED_BACK):
+            source.dead = True
+            self.endings.append(Ending(source, Reconnect(verdict.value), event.time_us))
+            return False
+        if verdict is Verdict.GAP:
+            gap = source.overlap.gap(event, now_us)
+            self.note(gap)
+            if source.plan.wish.skip_larger or source.plan.wish.jump:
+                self.endings.append(Ending(source, Reconnect.STEPPED_OVER, gap.to_us))
+        return True
+
+    def _reject(self, reject: Reject) -> None:
+        self.rejects[reject.reason] += 1
+        self.counts[f"{Stream.REJECTS}:rejected"] += 1
+        identity = reject_identity(reject.frame)
+        known = identity in self._memory or identity in self._fresh
+        self._count(Stream.REJECTS, known=known)
+        if not known:
+            self._keep(Stream.REJECTS, identity, reject.element())
+
+    def _count(self, stream: Stream, *, known: bool) -> None:
+        self.counts[f"{stream}:received"] += 1
+        self.counts[f"{stream}:{'duplicate' if known else 'pushed'}"] += 1
+
+    def _keep(self, stream: Stream, identity: bytes, element: bytes) -> None:
+        self._fresh[identity] = None
+        self.elements.setdefault(stream, []).append(element)
+
+    def _cursor(self, before: Cursor, nonce: str) -> Cursor:
+        windows = tuple(one for one in (*before.windows, *self._found) if one not in self._read_again)
+        cursor = msgspec.structs.replace(before, push=before.push + 1, nonce=nonce, windows=windows)
+        if self._last is None:
+            return cursor
+        source, event = self._last
+        return msgspec.structs.replace(
+            cursor,
+            time_us=event.time_us,
+            host=source.plan.host,
+            kind="v1" if event.seq is None else "v2",
+            seq=event.seq,
+            identity=event.identity.hex(),
+        )

@@ -1,0 +1,123 @@
+"""What has arrived and is not yet pushed: a bounded queue of frames, each with the connection it came by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.jetstream.cutover import CutoverWatch
+    from services.jetstream.metrics import Reconnect
+    from services.jetstream.resume import Overlap, Plan
+    from services.shared.buffer.cursor import Window
+
+
+@dataclass(slots=True)
+class Source:
+    """One connection to a host, and what is known of it."""
+
+    plan: Plan
+    overlap: Overlap
+    cutover: CutoverWatch
+    window: Window | None = None
+    """Set on a connection that only reads this window once more; it never moves the cursor."""
+    close: Callable[[], None] = lambda: None
+    """Ends the connection; set once there is one."""
+    ending: Reconnect | None = None
+    since_us: int | None = None
+    """Event time that the reason speaks of (see `hosts`)."""
+    dead: bool = False
+    """What it sent must not be used."""
+    last_at: float = field(default=0.0)
+    read_through: bool = False
+    """The window was read to its end."""
+    progress: bool = False
+    """Something new came by it and was pushed."""
+
+    def end(self, reason: Reconnect, *, dead: bool = False, since_us: int | None = None) -> None:
+        """Ask for the end of the connection; the first reason, and what it says of the next, stay."""
+        if self.ending is None:
+            self.ending, self.since_us = reason, since_us
+        self.dead = self.dead or dead
+        self.close()
+
+
+class Arrival(NamedTuple):
+    """A frame (None: the end of a window read once more), and the monotonic second of its receipt."""
+
+    source: Source
+    frame: bytes | None
+    at: float
+
+
+class Inbox:
+    """Bounded by frames and bytes; one single frame is always let in."""
+
+    def __init__(self, most_frames: int, most_bytes: int) -> None:
+        self._most_frames = most_frames
+        self._most_bytes = most_bytes
+        self._arrivals: deque[Arrival] = deque()
+        self._bytes = 0
+        self._filled = asyncio.Event()
+        self._taken = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._arrivals)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether to wait for `room` before the next frame."""
+        return len(self._arrivals) >= self._most_frames or self._bytes >= self._most_bytes
+
+    def put(self, arrival: Arrival) -> None:
+        """Add an arrival."""
+        self._arrivals.append(arrival)
+        self._bytes += len(arrival.frame or b"")
+        self._filled.set()
+
+    async def room(self, source: Source) -> None:
+        """Wait until there is room, or until the source is to end."""
+        while self.is_full and source.ending is None:
+            self._taken.clear()
+            await self._taken.wait()
+
+    async def drained(self) -> None:
+        """Wait until everything was taken and pushed."""
+        while self._arrivals:
+            self._taken.clear()
+            await self._taken.wait()
+
+    async def filled(self, seconds: float) -> None:
+        """Wait until there is something, at most so long."""
+        if not self._arrivals:
+            self._filled.clear()
+            try:
+                await asyncio.wait_for(self._filled.wait(), seconds)
+            except TimeoutError:
+                return
+
+    def peek(self, most_frames: int, most_bytes: int) -> list[Arrival]:
+        """Return the oldest arrivals up to these bounds, at least one if there is any; they stay."""
+        chosen: list[Arrival] = []
+        size = 0
+        for arrival in self._arrivals:
+            size += len(arrival.frame or b"")
+            if chosen and (len(chosen) >= most_frames or size > most_bytes):
+                break
+            chosen.append(arrival)
+        return chosen
+
+    def drop(self, count: int) -> None:
+        """Remove the oldest `count` arrivals."""
+        for _ in range(count):
+            self._bytes -= len(self._arrivals.popleft().frame or b"")
+        self._taken.set()
+
+    def wake(self) -> None:
+        """Wake every wait, to look again."""
+        self._filled.set()
+        self._taken.set()

@@ -1,0 +1,137 @@
+"""Every metric the ingester exports, in one class; the help says what a rise means."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.shared.event import GapReason, Reason, Stream
+
+
+class Reconnect(StrEnum):
+    """Why a connection ended: the whole list."""
+
+    CLOSED = "closed"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    MISCONFIGURED = "misconfigured"
+    SILENT = "silent"
+    COLLECTION_SILENT = "collection_silent"
+    OVERSIZE_FRAME = "oversize_frame"
+    ANOTHER_SERVER = "another_server"
+    STEPPED_BACK = "stepped_back"
+    STEPPED_OVER = "stepped_over"
+    PARKED = "parked"
+    RESET = "reset"
+
+
+class IngesterMetrics:
+    """receive, validate and buffer, as the ingester sees them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.connected = Gauge(
+            "archive_receive_connected",
+            "1 while a Jetstream host is connected; 0 for long means a growing lag.",
+            registry=registry,
+        )
+        self.host = Gauge(
+            "archive_receive_host",
+            "1 for the host in use; a change is a fail-over.",
+            ["host"],
+            registry=registry,
+        )
+        self.frames = Counter(
+            "archive_receive_frames_total",
+            "Frames received, repeats included; flat means silence.",
+            registry=registry,
+        )
+        self.bytes = Counter("archive_receive_bytes_total", "Bytes of those frames.", registry=registry)
+        self.reconnects = Counter(
+            "archive_receive_reconnects_total",
+            "Connections that ended, by reason; a rise means an unsteady host.",
+            ["reason"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "archive_receive_lag_seconds",
+            "Clock minus time of the newest event received; falls while catching up.",
+            registry=registry,
+        )
+        self.cursor_age = Gauge(
+            "archive_receive_cursor_age_seconds",
+            "Clock minus the stored cursor; beyond the look-back events are lost for good.",
+            registry=registry,
+        )
+        self.parked = Gauge(
+            "archive_receive_parked",
+            "1 while we do not receive on purpose: the buffer or a disk is nearly full.",
+            registry=registry,
+        )
+        self.gaps = Counter(
+            "archive_receive_gaps_total",
+            "Holes that cannot be excluded, by reason; each is a row in `gaps`.",
+            ["reason"],
+            registry=registry,
+        )
+        self.gap_seconds = Counter(
+            "archive_receive_gap_seconds_total",
+            "Seconds of event time inside those holes (birth left out).",
+            registry=registry,
+        )
+        self.events = Counter(
+            "archive_validate_events_total",
+            "Events that passed validation, by stream, repeats included.",
+            ["stream"],
+            registry=registry,
+        )
+        self.rejects = Counter(
+            "archive_validate_rejects_total",
+            "Frames set aside, by reason; a rise means upstream changed or misbehaves.",
+            ["reason"],
+            registry=registry,
+        )
+        self.duplicates = Counter(
+            "archive_validate_duplicates_total",
+            "Repeats dropped by identity; rises after each reconnect.",
+            registry=registry,
+        )
+        self.memory_events = Gauge(
+            "archive_validate_memory_events", "Identities remembered to drop repeats.", registry=registry
+        )
+        self.memory_capped = Counter(
+            "archive_validate_memory_capped_total",
+            "Pushes whose identities were forgotten early for want of room; longer rewinds may double events.",
+            registry=registry,
+        )
+        self.pushed = Counter(
+            "archive_buffer_pushed_total",
+            "Elements pushed to Redis, by stream.",
+            ["stream"],
+            registry=registry,
+        )
+        self.latency = Histogram(
+            "archive_buffer_latency_seconds",
+            "From receipt of a frame to Redis' acknowledgement, oldest of each push.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0),
+            registry=registry,
+        )
+        self.resets = Counter(
+            "archive_buffer_resets_total",
+            "Times we began again from the stored cursor; a rise means an unsteady Redis.",
+            registry=registry,
+        )
+        self.memory_share = Gauge(
+            "archive_buffer_memory_share",
+            "Part of Redis' maxmemory in use; parks above the limit.",
+            registry=registry,
+        )
+        for reason in Reconnect:
+            self.reconnects.labels(reason)
+        for gap_reason in GapReason:
+            self.gaps.labels(gap_reason)
+        for reject_reason in Reason:
+            self.rejects.labels(reject_reason)
+        for stream in Stream:
+            self.pushed.labels(stream)
+            self.events.labels(stream)

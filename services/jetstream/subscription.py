@@ -1,0 +1,62 @@
+"""Pure: what to ask of a Jetstream host.
+
+Source: jetstream's README, "Consuming Jetstream" (query parameters, options_update).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import msgspec
+
+LONGEST_URL = 4000
+"""Proxies refuse longer ones (8 kB and up); longer filters go in a first message instead."""
+
+
+class Filter(NamedTuple):
+    """What to keep; empty keeps all."""
+
+    collections: tuple[str, ...] = ()
+    dids: tuple[str, ...] = ()
+
+
+class Subscription(NamedTuple):
+    """Where to connect, and what to say first (None: nothing)."""
+
+    url: str
+    hello: bytes | None
+
+
+def subscribe(
+    host: str, wanted: Filter, position: int | None, *, compress: bool = False, skip_larger: int | None = None
+) -> Subscription:
+    """Make the subscription for `host` from cursor `position` (None: from now on).
+
+    `skip_larger` makes the host leave out larger events unseen (bytes): only to step over a frame that
+    cannot be received, never otherwise.
+    """
+    base = host if "://" in host else f"wss://{host}"
+    query: list[tuple[str, str | int]] = []
+    if position is not None:
+        query.append(("cursor", position))
+    if compress:
+        query.append(("compress", "true"))
+    filters: list[tuple[str, str | int]] = [("wantedCollections", name) for name in wanted.collections]
+    filters += [("wantedDids", did) for did in wanted.dids]
+    if skip_larger is not None:
+        filters.append(("maxMessageSizeBytes", skip_larger))
+    url = _url(base, query + filters)
+    if len(url) <= LONGEST_URL:
+        return Subscription(url, None)
+    payload = {
+        "wantedCollections": list(wanted.collections),
+        "wantedDids": list(wanted.dids),
+        "maxMessageSizeBytes": skip_larger or 0,
+    }
+    hello = msgspec.json.encode({"type": "options_update", "payload": payload})
+    return Subscription(_url(base, [*query, ("requireHello", "true")]), hello)
+
+
+def _url(base: str, query: list[tuple[str, str | int]]) -> str:
+    return f"{base.rstrip('/')}/subscribe" + (f"?{urlencode(query)}" if query else "")

@@ -1,0 +1,137 @@
+"""VALIDATE, pure: a frame becomes an Event, or BadInput with a reason.
+
+Only the envelope must be right (jetstream's README, "Example events"); the record is anything that is
+JSON. Nothing here trusts upstream: any bytes give an answer, none an accident.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from services.shared.errors import BadInput
+from services.shared.event import Event, Reason, stream_of
+
+DEEPEST = 512
+"""Python's own JSON reader gives up near 1,000 levels, other readers at 1,024; indigo writes 32."""
+LATEST_TIME_US = 253_402_300_799_999_999
+"""The last microsecond of the year 9999: later ones have no partition."""
+LARGEST_INT64 = (1 << 63) - 1
+WRITES = ("create", "update")
+
+
+class _Commit(msgspec.Struct, gc=False):
+    rev: str
+    operation: str
+    collection: str
+    rkey: str
+    record: Raw | UnsetType = UNSET
+
+
+class _Numbered(msgspec.Struct, gc=False):
+    seq: int
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    did: str
+    time_us: int
+    kind: str
+    cursor: Raw | UnsetType = UNSET
+    commit: _Commit | UnsetType = UNSET
+    identity: _Numbered | UnsetType = UNSET
+    account: _Numbered | UnsetType = UNSET
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+_encode = msgspec.json.encode
+
+
+def validate(frame: bytes, largest: int) -> Event:
+    """Return the event in a frame of at most `largest` bytes; raises BadInput with a Reason."""
+    if len(frame) > largest:
+        raise BadInput(Reason.TOO_LARGE)
+    envelope = _envelope(frame)
+    if not 0 <= envelope.time_us <= LATEST_TIME_US:
+        raise BadInput(Reason.INTEGER_OVERFLOW)
+    kind = envelope.kind
+    if kind == "commit":
+        commit = envelope.commit
+        if commit is UNSET or (commit.record is UNSET and commit.operation in WRITES):
+            raise BadInput(Reason.MISSING_FIELD)
+        collection = commit.collection
+        facts: tuple[str | int, ...] = (envelope.did, commit.rev, collection, commit.rkey, commit.operation)
+    elif kind in ("identity", "account"):
+        collection = kind
+        facts = (envelope.did, kind, _number(envelope.identity if kind == "identity" else envelope.account))
+    else:
+        raise BadInput(Reason.UNKNOWN_KIND)
+    if frame.count(b"{") + frame.count(b"[") > DEEPEST and _depth(frame) > DEEPEST:
+        raise BadInput(Reason.TOO_DEEP)
+    identity = blake2b(_encode(facts), digest_size=16).digest()
+    return Event(
+        stream_of(kind, collection), envelope.time_us, _seq(envelope.cursor), identity, frame, collection
+    )
+
+
+def reject_identity(frame: bytes) -> bytes:
+    """Return the identity of a frame that failed validation: the hash of its bytes."""
+    return blake2b(frame, digest_size=16, person=b"reject").digest()
+
+
+def _envelope(frame: bytes) -> _Envelope:
+    try:
+        # msgspec does not look at the bytes of what it leaves raw.
+        frame.decode()
+        return _decode(frame)
+    except UnicodeDecodeError as error:
+        raise BadInput(Reason.BAD_UNICODE) from error
+    except msgspec.ValidationError as error:
+        raise BadInput(_invalid(str(error))) from error
+    except msgspec.DecodeError as error:
+        surrogate = "surrogate" in str(error) or "hex escape" in str(error)
+        raise BadInput(Reason.BAD_UNICODE if surrogate else Reason.NOT_JSON) from error
+    except RecursionError as error:
+        raise BadInput(Reason.TOO_DEEP) from error
+
+
+def _invalid(message: str) -> Reason:
+    if "missing required field" in message:
+        return Reason.MISSING_FIELD
+    return Reason.INTEGER_OVERFLOW if "out of range" in message else Reason.WRONG_TYPE
+
+
+def _number(numbered: _Numbered | UnsetType) -> int:
+    if numbered is UNSET:
+        raise BadInput(Reason.MISSING_FIELD)
+    if not -LARGEST_INT64 - 1 <= numbered.seq <= LARGEST_INT64:
+        raise BadInput(Reason.INTEGER_OVERFLOW)
+    return numbered.seq
+
+
+def _seq(raw: Raw | UnsetType) -> int | None:
+    if raw is UNSET:
+        return None
+    digits = bytes(raw)
+    fits = digits.isdigit() and len(digits) <= 19  # noqa: PLR2004 - digits of the largest int64
+    return int(digits) if fits and int(digits) <= LARGEST_INT64 else None
+
+
+def _depth(frame: bytes) -> int:
+    depth = deepest = 0
+    quoted = escaped = False
+    for byte in frame:
+        if escaped:
+            escaped = False
+        elif quoted:
+            escaped = byte == 0x5C  # noqa: PLR2004 - backslash
+            quoted = byte != 0x22  # noqa: PLR2004 - double quote
+        elif byte == 0x22:  # noqa: PLR2004 - double quote
+            quoted = True
+        elif byte in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"}]":
+            depth -= 1
+    return deepest

@@ -1,0 +1,1 @@
+"""What both daemons already use; imports no daemon."""

@@ -1,0 +1,166 @@
+"""One bare connection to Redis: fenced, never resending, with errors named after the reaction.
+
+redis-py's client resends commands by itself after a lost reply; LTRIM and EXEC must not be resent
+(events would be lost or doubled). So this speaks through `redis.Connection` alone, and after any error
+the caller opens anew and derives its state again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from redis import Connection as BareConnection
+from redis import exceptions
+from redis.backoff import NoBackoff
+from redis.connection import SSLConnection, parse_url
+from redis.retry import Retry
+
+from services.shared.errors import BrokenInvariant, Transient
+
+if TYPE_CHECKING:
+    from services.shared.lifecycle import Stopping
+
+TIMEOUT_SECONDS = 15.0
+CONTENDED_LOSSES = 3
+CONTENDED_WINDOW_SECONDS = 60.0
+CONTENDED_PAUSE_SECONDS = 60.0
+SETTLING = (
+    "LOADING",
+    "READONLY",
+    "MISCONF",
+    "MASTERDOWN",
+    "BUSY",
+    "OOM",
+    "UNKILLABLE",
+    "EXECABORT",
+    "TRYAGAIN",
+)
+log = structlog.get_logger()
+
+Command = tuple[str | bytes | int, ...]
+
+
+class Connection:
+    """The one connection of one ACL user; opening it ends every older one of that user."""
+
+    def __init__(self, url: str, stopping: Stopping) -> None:
+        options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+        self.user = str(options.get("username") or "")
+        if self.user in ("", "default"):
+            raise BrokenInvariant(
+                "REDIS_URL: name an ACL user of this daemon's own (redis://ingester:…@host/0); "
+                "opening a connection ends every other connection of its user"
+            )
+        kind = options.pop("connection_class", BareConnection)
+        if kind not in (BareConnection, SSLConnection):
+            raise BrokenInvariant(
+                f"REDIS_URL: {url.partition(':')[0]} is not supported; use redis:// or rediss://"
+            )
+        options.setdefault("socket_timeout", TIMEOUT_SECONDS)
+        options.setdefault("socket_connect_timeout", 5.0)
+        # lib_name None and protocol 2: nothing but AUTH, SETNAME and SELECT goes before the fence.
+        self._bare = kind(
+            **options, protocol=2, retry=Retry(NoBackoff(), 0), client_name=self.user, driver_info=None
+        )
+        self._stopping = stopping
+        self._open = False
+        self.run_id = ""
+        self._losses: deque[tuple[float, str]] = deque(maxlen=CONTENDED_LOSSES)
+
+    def open(self, *, fence: bool = True) -> None:
+        """Connect and fence; raises Transient, or BrokenInvariant for a user that Redis refuses.
+
+        Without the fence nothing may be changed by this connection.
+        """
+        self.close()
+        self._yield_when_contended()
+        try:
+            self._bare.connect()
+        except exceptions.AuthenticationError as error:
+            raise BrokenInvariant(
+                f"Redis refuses user {self.user!r} ({error}); check REDIS_URL and users.acl"
+            ) from error
+        except (exceptions.RedisError, OSError) as error:
+            raise Transient(f"Redis cannot be reached: {error}") from error
+        self._open = True
+        if fence:
+            self.one("CLIENT", "KILL", "USER", self.user, "SKIPME", "yes")
+        self.run_id = _info(self.one("INFO", "server"))["run_id"]
+
+    def close(self) -> None:
+        """Close without a word; what was in flight may or may not have been done."""
+        self._open = False
+        self._bare.disconnect()
+
+    def ask(self, *commands: Command) -> list[Any]:
+        """Send all commands at once and return one reply each; an error reply is returned, not raised.
+
+        Raises Transient when the connection is lost: nothing is known then of what was done.
+        """
+        if not self._open:
+            raise Transient("Redis connection is closed")
+        try:
+            # Connecting is ours to decide: redis-py would do so by itself, unfenced.
+            self._bare.send_packed_command(self._bare.pack_commands(commands), check_health=False)
+            return [self._read() for _ in commands]
+        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
+            self._losses.append((time.monotonic(), self.run_id))
+            self.close()
+            raise Transient(f"Redis connection lost: {error}") from error
+
+    def one(self, *command: str | bytes | int) -> Any:
+        """Send one command and return its reply; an error reply is raised as its reaction."""
+        reply = self.ask(command)[0]
+        if isinstance(reply, exceptions.ResponseError):
+            raise reaction(reply)
+        return reply
+
+    def _read(self) -> Any:
+        try:
+            return self._bare.read_response(disconnect_on_error=False)
+        except exceptions.ConnectionError as error:
+            # A server that is loading answers each command so; the stream of replies is still in step.
+            if isinstance(error, exceptions.BusyLoadingError):
+                return exceptions.ResponseError(f"LOADING {error}")
+            raise
+        except exceptions.ResponseError as error:
+            return error
+
+    def _yield_when_contended(self) -> None:
+        now = time.monotonic()
+        recent = [run_id for at, run_id in self._losses if now - at < CONTENDED_WINDOW_SECONDS]
+        if len(recent) == CONTENDED_LOSSES and len(set(recent)) == 1:
+            log.error(
+                "buffer.contended", user=self.user, mend="another process uses my user; stop one of the two"
+            )
+            self._losses.clear()
+            self._stopping.pause(CONTENDED_PAUSE_SECONDS)
+
+
+def reaction(reply: exceptions.RedisError) -> Transient | BrokenInvariant:
+    """Name the reaction to an error reply: what a server outgrows is Transient, the rest is our mistake."""
+    text = str(reply)
+    settling = isinstance(
+        reply,
+        exceptions.OutOfMemoryError
+        | exceptions.ReadOnlyError
+        | exceptions.BusyLoadingError
+        | exceptions.ExecAbortError
+        | exceptions.MasterDownError,
+    )
+    if settling or text.startswith(SETTLING):
+        return Transient(f"Redis says: {text}")
+    return BrokenInvariant(f"Redis says: {text}")
+
+
+def _info(text: bytes) -> dict[str, str]:
+    pairs = (line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
+    return {name: value for name, value in pairs}  # noqa: C416 - dict() of an iterator of lists loses its types
+
+
+def info(connection: Connection, section: str) -> dict[str, str]:
+    """Return one section of INFO, by name."""
+    return _info(connection.one("INFO", section))

@@ -1,0 +1,68 @@
+"""Stopping is a value: signals set it, it is passed down, and every wait on it wakes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Stopping:
+    """Set once, by a signal or by hand.
+
+    A pipe and not threading.Event: its set() takes a lock that the interrupted main thread may hold.
+    """
+
+    def __init__(self) -> None:
+        self._readable, self._writable = os.pipe()
+        os.set_blocking(self._writable, False)
+        self._is_set = False
+
+    def __bool__(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        """Wake every wait, now and from now on; safe in a signal handler."""
+        if not self._is_set:
+            self._is_set = True
+            os.write(self._writable, b"x")
+
+    def pause(self, seconds: float) -> bool:
+        """Wait up to `seconds`; return True at once if stopping."""
+        ready, _, _ = select.select([self._readable], [], [], max(0.0, seconds))
+        return bool(ready)
+
+    async def wait(self) -> None:
+        """Wait, in an event loop, until stopping."""
+        loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+        loop.add_reader(self._readable, woken.set)
+        try:
+            await woken.wait()
+        finally:
+            loop.remove_reader(self._readable)
+
+
+@contextlib.contextmanager
+def stopping_on_signals() -> Iterator[Stopping]:
+    """Give a Stopping that SIGTERM and SIGINT set; a second signal ends the process at once."""
+    stopping = Stopping()
+
+    def stop(number: int, _frame: object) -> None:
+        if stopping:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,33 @@
+"""structlog, once: readable lines on a terminal, JSON otherwise, always on stderr.
+
+Levels: debug once a chunk, info once a batch, warning for a retry or parking, error for what a person
+must mend; never a line per event.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from services.shared.version import VERSION
+
+
+def start_logs(service: str, level: str) -> None:
+    """Configure structlog for this process and bind the service's name and version."""
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            *([] if terminal else [structlog.processors.format_exc_info]),
+            structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service, version=VERSION)

@@ -1,0 +1,80 @@
+"""Serves `/metrics` and `/healthz`; run as a module it is the container's health check."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import threading
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol, cast
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a container; Compose decides what is published
+
+
+class Health(Protocol):
+    """What a daemon can say of itself."""
+
+    def __call__(self) -> tuple[bool, dict[str, object]]:
+        """Return whether it truly works, and what to show: `state`, and `reasons` when it does not."""
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_args: object) -> None:
+        """Say nothing: a line per scrape is noise."""
+
+
+@contextlib.contextmanager
+def serving(port: int, registry: CollectorRegistry, health: Health) -> Iterator[int]:
+    """Serve both probes in a thread of its own; gives the port (`port` 0 takes any free one)."""
+    metrics = make_wsgi_app(registry)
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            return cast("Iterable[bytes]", metrics(environ, start_response))
+        if path != "/healthz":
+            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"only /metrics and /healthz live here\n"]
+        works, said = health()
+        status = HTTPStatus.OK if works else HTTPStatus.SERVICE_UNAVAILABLE
+        start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+        return [json.dumps({"status": "ok" if works else "failing", **said}).encode() + b"\n"]
+
+    server = make_server(EVERYWHERE, port, answer, ThreadingWSGIServer, _Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def check(url: str) -> int:
+    """Ask a `/healthz`; print what it says and return a container health check's exit code."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - the caller's own http URL
+            print(answer.read().decode())  # noqa: T201 - Docker keeps what a health check prints
+            return 0
+    except urllib.error.HTTPError as error:
+        print(error.read().decode())  # noqa: T201 - as above
+    except OSError as error:
+        print(error)  # noqa: T201 - as above
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(check(sys.argv[1]))

@@ -1,0 +1,54 @@
+"""The one back-off: full jitter, doubling from a quarter of a second to thirty seconds, reset on success."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+import tenacity
+
+from services.shared.errors import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.shared.lifecycle import Stopping
+
+FIRST_SECONDS = 0.25
+LONGEST_SECONDS = 30.0
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+def back_off(attempt: int, rng: Callable[[], float] = random.random) -> float:
+    """Return the seconds to wait after the `attempt`-th failure in a row (from 1), with full jitter."""
+    return rng() * min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempt - 1, 16))
+
+
+def until_done(work: Callable[[], T], stopping: Stopping, failed: Callable[[Transient], None]) -> T | None:
+    """Repeat `work` while it raises Transient, backing off between; None when stopping comes first.
+
+    `failed` is told of each Transient; any other error ends it.
+    """
+
+    def note(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        assert isinstance(error, Transient)  # noqa: S101 - retry_if_exception_type lets nothing else through
+        log.warning(
+            "retry", error=str(error), attempt=state.attempt_number, seconds=round(state.upcoming_sleep, 2)
+        )
+        failed(error)
+
+    def pause(seconds: float) -> None:
+        stopping.pause(seconds)
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Transient),
+        wait=lambda state: back_off(state.attempt_number),
+        stop=lambda _state: bool(stopping),
+        sleep=pause,
+        before_sleep=note,
+        retry_error_callback=lambda _state: None,
+    )
+    return retrying(work)

@@ -1,0 +1,116 @@
+"""Settings: parsed once, frozen, and unknown or placeholder values refused before anything starts.
+
+Each field's name in capitals is its environment variable; its description is README's table.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PLACEHOLDERS = frozenset(
+    {"changeme", "change-me", "change_me", "changethis", "placeholder", "password", "secret", "xxx"}
+)
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; the message has one line for each, naming the variable and the mend."""
+
+
+def _split(value: Any) -> Any:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""A comma-separated list."""
+
+
+class Settings(BaseSettings):
+    """What both daemons read."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="Redis or Valkey server, with this daemon's own ACL user: redis://USER:PASSWORD@HOST:PORT/0.",
+    )
+    redis_password_file: Path | None = Field(
+        default=None,
+        description="File that holds the password of REDIS_URL's user; wins over one in the URL.",
+    )
+    archive_root: Path = Field(
+        default=Path("./data"), description="Folder of the archive; one dataset a stream below it."
+    )
+    archive_look_back_hours: float = Field(
+        default=24.0, gt=0, le=24 * 30, description="How long the Jetstream hosts keep events, in hours."
+    )
+    archive_log_level: str = Field(
+        default="info",
+        pattern="^(debug|info|warning|error)$",
+        description="debug (every chunk), info (every batch), warning (retries, parking) or error.",
+    )
+    archive_disk_free_min_mb: int = Field(
+        default=1024, ge=0, description="Park when a watched disk has fewer free MB than this."
+    )
+
+    @model_validator(mode="after")
+    def _refuse_placeholders(self) -> Self:
+        password = urlsplit(self.redis_url).password
+        if self.redis_password_file is not None:
+            password = self.redis_password_file.read_text(encoding="utf-8").strip()
+        if password is not None and password.lower() in PLACEHOLDERS:
+            raise ValueError(
+                "REDIS_URL: the password is a placeholder; run `make secrets` and use what it wrote"
+            )
+        return self
+
+    def redis_address(self) -> str:
+        """Return REDIS_URL with the password of the file, if there is one."""
+        if self.redis_password_file is None:
+            return self.redis_url
+        parts = urlsplit(self.redis_url)
+        password = quote(self.redis_password_file.read_text(encoding="utf-8").strip(), safe="")
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '')}:{password}@{host}"))
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def load(kind: type[Kind], prefix: str) -> Kind:
+    """Parse the environment into `kind`; `prefix` (say `INGEST_`) is the daemon's own.
+
+    Raises SettingsError for values that do not fit and for names with our prefixes that nobody reads:
+    pydantic-settings accepts those silently, and a typo would then run in production.
+    """
+    unknown = [_unknown(name, kind) for name in sorted(os.environ) if _is_unknown(name, kind, prefix)]
+    if unknown:
+        raise SettingsError("\n".join(unknown))
+    try:
+        return kind()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(one) for one in error.errors())) from error
+
+
+def _is_unknown(name: str, kind: type[Settings], prefix: str) -> bool:
+    return name.startswith((prefix, "ARCHIVE_")) and name.lower() not in kind.model_fields
+
+
+def _unknown(name: str, kind: type[Settings]) -> str:
+    near = difflib.get_close_matches(name.lower(), kind.model_fields, n=1)
+    hint = f"; did you mean {near[0].upper()}?" if near else "; README's table lists every setting"
+    return f"{name}: no such setting{hint}"
+
+
+def _line(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"]).upper()
+    given = "" if isinstance(error.get("input"), dict | Settings) else f" (given: {error['input']!r})"
+    return f"{name}: {error['msg']}{given}".removeprefix(": ")

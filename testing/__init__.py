@@ -1,0 +1,1 @@
+"""Tools for tests and demos; no daemon imports this."""

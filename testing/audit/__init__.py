@@ -1,0 +1,12 @@
+"""An independent judge of whether every event of a known truth is in the archive, once and unaltered.
+
+Reads parts with DuckDB and rebuilds events by the rules in services/data_writer/DATA.md in code of its own.
+Imports nothing from services/: a shared mistake would judge itself right.
+"""
+
+from __future__ import annotations
+
+from testing.audit.compare import Audit, StreamAudit, audit
+from testing.audit.rebuild import rebuild_events, rebuild_frames
+
+__all__ = ["Audit", "StreamAudit", "audit", "rebuild_events", "rebuild_frames"]

@@ -1,0 +1,10 @@
+"""Believable seeded traffic: event i is a function of (seed, i), so the truth needs no storage.
+
+Stands before the spine: the fake Jetstream sends these frames, tests recompute them to know what is true.
+"""
+
+from __future__ import annotations
+
+from testing.events.traffic import HostView, Traffic
+
+__all__ = ["HostView", "Traffic"]

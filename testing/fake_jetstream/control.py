@@ -1,0 +1,87 @@
+"""Commands from another process: one JSON object a message on `/control`, one JSON answer each.
+
+`{"do": NAME, ...arguments}`, names and arguments as in `commands`; the answer is
+`{"ok": true, "result": ..., ...}` with what `status` returns, or `{"ok": false, "error": "..."}`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from websockets.exceptions import ConnectionClosed
+
+from testing.fake_jetstream.hostile import planted, planted_raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from websockets.asyncio.server import ServerConnection
+
+    from testing.fake_jetstream.server import FakeJetstream
+
+
+async def listen(fake: FakeJetstream, socket: ServerConnection) -> None:
+    """Obey until the commander leaves."""
+    try:
+        async for message in socket:
+            await socket.send(json.dumps(await answer(fake, message)))
+    except ConnectionClosed:
+        return
+
+
+async def answer(fake: FakeJetstream, message: str | bytes) -> dict[str, Any]:
+    """Carry out one command; what is wrong with it is the answer, not an error."""
+    try:
+        order = json.loads(message)
+        result = commands(fake)[order.pop("do")](**order)
+        if inspect.isawaitable(result):
+            result = await result
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return {"ok": False, "error": repr(error)}
+    return {"ok": True, "result": result, **status(fake)}
+
+
+def commands(fake: FakeJetstream) -> dict[str, Callable[..., Any]]:
+    """Return every command by name."""
+    lies = fake.lies
+
+    def plant(
+        what: str = "", *, payload: str = "", binary: bool = False, size: int = 0, before: int | None = None
+    ) -> int:
+        frame = planted(what, size) if what else planted_raw(payload, binary=binary)
+        return lies.plant(frame, before=before)
+
+    return {
+        "hang_up": lies.hang_up,
+        "silence": lies.silence,
+        "speak": lies.speak,
+        "mute": lies.mute,
+        "blind": lies.blind,
+        "see": lies.see,
+        "repeat": lies.repeat,
+        "cutover": lies.cutover,
+        "rewind": lies.rewind,
+        "plant": plant,
+        "refuse": lies.refuse,
+        "change_namespace": fake.change_namespace,
+        "down": fake.down,
+        "up": fake.up,
+        "advance": fake.options.clock.advance,
+        "status": lambda: None,
+    }
+
+
+def status(fake: FakeJetstream) -> dict[str, Any]:
+    """Return what has happened, and all that is needed to compute the truth."""
+    store = fake.store
+    return {
+        "fired": dict(fake.lies.fired),
+        "tip": store.tip(),
+        "now_us": store.now_us(),
+        "rewinds": [[epoch.begin, epoch.back_us] for epoch in store.epochs[1:]],
+        "plants": {at: len(plants) for at, plants in store.plants.items()},
+        "connections": [{**asdict(record), "cursor": record.cursor} for record in fake.connections],
+    }
