@@ -14,7 +14,10 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OLDEST_MAJOR = 7
 READY_SECONDS = 30.0
@@ -52,7 +55,9 @@ def find_server() -> str:
         version = re.search(r"v=(\d+)", said)
         if version is not None and int(version.group(1)) >= OLDEST_MAJOR:
             return path
-    raise NoServerError("no Redis-protocol server here; install redis-server 7 or newer (or Valkey) and try again")
+    raise NoServerError(
+        "no Redis-protocol server here; install redis-server 7 or newer (or Valkey) and try again"
+    )
 
 
 def free_port() -> int:
@@ -86,7 +91,11 @@ class RedisServer:
         log = (self.folder / "redis.log").open("ab")
         with log:
             self.process = subprocess.Popen(
-                [find_server(), str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                [find_server(), str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         if wait:
             self.wait_ready()

@@ -51,8 +51,10 @@ def commands(fake: FakeJetstream) -> dict[str, Callable[..., Any]]:
     def plant(
         what: str = "", *, payload: str = "", binary: bool = False, size: int = 0, before: int | None = None
     ) -> int:
-        frame = planted(what, size) if what else planted_raw(payload, binary=binary)
-        return lies.plant(frame, before=before)
+        at = fake.store.tip() if before is None else before
+        if not what:
+            return lies.plant(planted_raw(payload, binary=binary), before=at)
+        return lies.plant(planted(what, size=size, time_us=fake.store.time_us(at)), before=at)
 
     return {
         "hang_up": lies.hang_up,

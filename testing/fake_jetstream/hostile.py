@@ -3,53 +3,70 @@
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
+from testing.events.names import tid
 from testing.fake_jetstream.store import Planted
 
-_HEAD = (
-    b'{"did":"did:plc:hostilehostilehostileho","time_us":1,"kind":"commit","commit":{"rev":"3l4mv3drjc42h",'
-)
-_PLACE = b'"operation":"create","collection":"app.bsky.feed.post","rkey":"3l4mv3draiu2h","record":'
-_TAIL = b',"cid":"bafyreiaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}}'
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DID = b"did:plc:hostilehostilehostileho"
+_SOME_TIME_US = 1_726_880_765_818_347
 
 
-def _event(record: bytes) -> bytes:
-    return _HEAD + _PLACE + record + _TAIL
+def planted(what: str, *, size: int = 0, time_us: int = _SOME_TIME_US) -> Planted:
+    """Return a hostile frame of time_us, whose identity follows from name and time; ValueError for an unknown name.
 
-
-def planted(what: str, size: int = 0) -> Planted:
-    """Return one of the frames named in `HOSTILE`; `size` is levels of `nested`, MiB of `huge`.
-
-    All but the malformed ones share one identity; ValueError for an unknown name.
+    `size` is levels for `nested` (default 1,000) and MiB for `huge` (default 2); `huge` is a legal event.
     """
-    if what == "nested":
-        levels = size or 1_000
-        return Planted(_event(b'{"deep":' + b"[" * levels + b"]" * levels + b"}"))
-    if what == "huge":
-        return Planted(_event(b'{"text":"' + b"x" * ((size or 2) << 20) + b'"}'))
     if what not in HOSTILE:
-        raise ValueError(f"{what} is none of {', '.join(sorted(HOSTILE))}")
-    return HOSTILE[what]
-
-
-HOSTILE: dict[str, Planted] = {
-    "not_json": Planted(b'{"did":"did:plc:hostilehostilehostileho","time_us":1,'),
-    "empty": Planted(b""),
-    "array": Planted(b"[1,2,3]"),
-    "bad_utf8": Planted(_event(b'{"text":"\xff\xfe\x80"}')),
-    "raw_surrogate": Planted(_event(b'{"text":"\xed\xa0\x80"}')),
-    "lone_surrogate": Planted(_event(rb'{"text":"\ud800"}')),
-    "unknown_kind": Planted(_HEAD.replace(b'"commit","commit":{"rev":"3l4mv3drjc42h",', b'"tombstone"}')),
-    "no_did": Planted(b'{"time_us":1,"kind":"commit","commit":{}}'),
-    "time_as_text": Planted(_HEAD.replace(b":1,", b':"soon",') + _PLACE + b"{}" + _TAIL),
-    "time_too_big": Planted(_HEAD.replace(b":1,", b":92233720368547758070,") + _PLACE + b"{}" + _TAIL),
-    "binary": Planted(bytes(range(256)), binary=True),
-    "nested": Planted(b""),
-    "huge": Planted(b""),
-}
-"""Name: frame. The last two are made to size by `planted`."""
+        raise ValueError(f"{what} is none of {', '.join(HOSTILE)}")
+    return Planted(HOSTILE[what](time_us, size), binary=what == "binary")
 
 
 def planted_raw(text: str, *, binary: bool = False) -> Planted:
     """Return a frame given in base64, as the control path carries it."""
     return Planted(base64.b64decode(text), binary)
+
+
+def _event(record: bytes, time_us: int, salt: int, *, time: bytes = b"%d") -> bytes:
+    name = tid(time_us, salt).encode()
+    at = time % time_us if b"%d" in time else time
+    return (
+        b'{"did":"' + _DID + b'","time_us":' + at + b',"kind":"commit","commit":{"rev":"' + name + b'",'
+        b'"operation":"create","collection":"app.bsky.feed.post","rkey":"' + name + b'","record":'
+        b'{"$type":"app.bsky.feed.post","createdAt":"2026-07-04T14:38:08.999Z",' + record + b"},"
+        b'"cid":"bafyreiaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}}'
+    )
+
+
+def _nested(time_us: int, size: int) -> bytes:
+    levels = size or 1_000
+    return _event(b'"text":"deep","deep":' + b"[" * levels + b"]" * levels, time_us, 1)
+
+
+def _huge(time_us: int, size: int) -> bytes:
+    return _event(b'"text":"' + b"x" * ((size or 2) << 20) + b'"', time_us, 2)
+
+
+def _tombstone(time_us: int, _size: int) -> bytes:
+    return b'{"did":"%s","time_us":%d,"kind":"tombstone","tombstone":{}}' % (_DID, time_us)
+
+
+HOSTILE: dict[str, Callable[[int, int], bytes]] = {
+    "not_json": lambda time_us, _: b'{"did":"%s","time_us":%d,' % (_DID, time_us),
+    "empty": lambda *_: b"",
+    "array": lambda *_: b"[1,2,3]",
+    "binary": lambda *_: bytes(range(256)),
+    "bad_utf8": lambda time_us, _: _event(b'"text":"\xff\xfe\x80"', time_us, 3),
+    "raw_surrogate": lambda time_us, _: _event(b'"text":"\xed\xa0\x80"', time_us, 4),
+    "lone_surrogate": lambda time_us, _: _event(rb'"text":"\ud800"', time_us, 5),
+    "unknown_kind": _tombstone,
+    "no_did": lambda time_us, _: b'{"time_us":%d,"kind":"commit","commit":{}}' % time_us,
+    "time_as_text": lambda time_us, _: _event(b'"text":""', time_us, 6, time=b'"soon"'),
+    "time_too_big": lambda time_us, _: _event(b'"text":""', time_us, 7, time=b"92233720368547758070"),
+    "nested": _nested,
+    "huge": _huge,
+}
+"""Name: the frame of a time and a size."""

@@ -1,4 +1,4 @@
-"""Every lie the fake host can tell: that it fires, that it is counted, and that the truth stays computable."""
+"""Every lie the fake host can tell: it fires, it is counted, and the truth stays computable."""
 
 from __future__ import annotations
 
@@ -195,10 +195,10 @@ def test_a_frame_planted_at_the_tip_arrives_once_and_before_the_next_event() -> 
     async def scenario(fake: FakeJetstream) -> None:
         async with subscribed(fake) as socket:
             await until(lambda: fake.connections[0].caught_up)
-            nested = planted("nested", 5_000)
+            nested = planted("nested", size=5_000)
             fake.lies.plant(nested)
             assert await take(socket, 1) == [nested.payload]
-            fake.lies.plant(planted("huge", 3))
+            fake.lies.plant(planted("huge", size=3))
             assert len((await take(socket, 1))[0]) > 3 << 20
             fake.options.clock.advance(0.5)
             assert await take(socket, 2) == [fake.store.frame(1000), fake.store.frame(1001)]
@@ -208,7 +208,7 @@ def test_a_frame_planted_at_the_tip_arrives_once_and_before_the_next_event() -> 
 
 def test_every_hostile_frame_is_what_its_name_says() -> None:
     def parsed(name: str) -> Any:
-        return json.loads(planted(name).payload)
+        return json.loads(planted(name).payload.decode())
 
     for name in ("not_json", "empty", "bad_utf8", "raw_surrogate", "binary"):
         with pytest.raises(ValueError, match=r".*"):

@@ -54,7 +54,7 @@ def test_it_serves_the_traffic_it_was_asked_for() -> None:
         async with asyncio.timeout(20), connect(place["url"] + "?cursor=500", compression=None) as socket:
             assert [await socket.recv(decode=False) for _ in range(1_000)] == list(traffic.truth(view))
 
-    with program(*"--kind v2 --first-seq 500 --offset-us 9 --events 1000".split()) as place:
+    with program("--kind=v2", "--first-seq=500", "--offset-us=9", "--events=1000") as place:
         asyncio.run(scenario(place))
 
 
@@ -102,7 +102,7 @@ def test_it_goes_down_and_comes_up_by_command() -> None:
             with pytest.raises(OSError, match=r".*"):
                 await connect(place["url"], compression=None)
             assert (await order(control, "up"))["ok"]
-            async with connect(place["url"] + "?cursor=0", compression=None) as socket:
+            async with connect(place["url"], compression=None, close_timeout=1) as socket:
                 assert await socket.recv()
 
     with program() as place:

@@ -56,7 +56,7 @@ def test_people_filter_everything(kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("kind", "parameters", "text"),
     [
-        ("v1", ["wantedCollections=app.bsky.graph.fo*"], f"{OPTIONS}: invalid collection: app.bsky.graph.fo*"),
+        ("v1", ["wantedCollections=app.bsky.feed.fo*"], f"{OPTIONS}: invalid collection: app.bsky.feed.fo*"),
         ("v2", ["wantedCollections=nonsense"], f"{OPTIONS}: invalid collection: nonsense"),
         ("v1", MANY, f"{OPTIONS}: too many wanted collections"),
         ("v1", ["wantedCollections=a.b.*"] * 101, f"{OPTIONS}: too many wanted collections"),
