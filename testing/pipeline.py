@@ -37,6 +37,8 @@ class Pipeline:
     tree: Path = REPOSITORY
     birth_us: int | None = None
     """Where the archive begins; default: with the first host's first event."""
+    archive: Path | None = None
+    """Where the archive lies, if not in `folder`."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,7 @@ class Pipeline:
     @property
     def root(self) -> Path:
         """The archive."""
-        return self.folder / "archive"
+        return self.archive or self.folder / "archive"
 
     def __enter__(self) -> Self:
         self.start()
@@ -71,18 +73,21 @@ class Pipeline:
     def configure(self) -> None:
         """Write the settings that the daemons will be started with."""
         both = {"ARCHIVE_ROOT": str(self.root), "ARCHIVE_DISK_FREE_MIN_MB": "10", **self.common}
-        birth_us = self.birth_us if self.birth_us is not None else self.hosts[0].first_us - 1_000_000
+        birth_us = self.birth_us
+        if birth_us is None and self.hosts:
+            birth_us = self.hosts[0].first_us - 1_000_000
         self.writer.settings = {
             **both,
             "REDIS_URL": self.redis.url("writer"),
             "WRITER_INTERVAL": "2",
-            "WRITER_BIRTH": str(birth_us),
+            **({} if birth_us is None else {"WRITER_BIRTH": str(birth_us)}),
             **self.write,
         }
         self.ingester.settings = {
             **both,
             "REDIS_URL": self.redis.url("ingester"),
-            "INGEST_HOSTS": ",".join(host.address for host in self.hosts),
+            # Without a host of ours: the public ones, which the ingester knows by itself.
+            **({"INGEST_HOSTS": ",".join(host.address for host in self.hosts)} if self.hosts else {}),
             **self.ingest,
         }
 
@@ -103,13 +108,13 @@ class Pipeline:
         """Return the elements in Redis that are not yet committed; raises when Redis is away."""
         with contextlib.closing(self.tools()) as tools:
             keys = [*tools.scan_iter("archive:buffer:*"), *tools.scan_iter("archive:claim:*")]
-            return sum(int(tools.llen(key)) for key in keys)  # type: ignore[arg-type]
+            return sum(int(tools.llen(key)) for key in keys)
 
     def pushed(self) -> dict[str, int]:
         """Return the ingester's durable counts: `<stream>:<count>`."""
         with contextlib.closing(self.tools()) as tools:
-            counts: dict[bytes, bytes] = tools.hgetall("archive:pushed")
-        return {name.decode(): int(count) for name, count in counts.items()}
+            counts = tools.hgetall("archive:pushed")
+        return {name.decode(): int(count) for name, count in counts.items() if isinstance(name, bytes)}
 
     def distinct(self) -> int:
         """Return the Jetstream events pushed so far in this epoch, repeats left out."""

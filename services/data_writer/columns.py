@@ -13,6 +13,7 @@ import pyarrow as pa
 from msgspec import Raw, Struct, field
 
 from services.data_writer.decode import NO_REF, NULL, Follow, Like, Post
+from services.data_writer.element_time import OWN_STREAMS
 from services.data_writer.leftovers import UNREADABLE, Leftovers
 from services.data_writer.schema import SCHEMAS
 from services.data_writer.timestamps import read_column
@@ -45,7 +46,7 @@ def to_table(stream: Stream, events: Sequence[Any], leftovers: LeftoversByIndex)
     UnicodeError, for a value that Arrow cannot hold.
     """
     columns = _COLUMNS_OF[stream](events, leftovers)
-    hours_from = "received_at" if stream in (Stream.REJECTS, Stream.GAPS) else "time_us"
+    hours_from = "received_at" if stream in OWN_STREAMS else "time_us"
     columns[hours_from] = pa.array(columns[hours_from], pa.int64())
     columns["event_time"] = columns[hours_from].view(pa.timestamp("us", tz="UTC"))
     schema = SCHEMAS[stream]

@@ -51,8 +51,9 @@ class Committed:
     paths: tuple[Path, ...]
     """Its parts, where they lie now."""
     rows: int
-    rejects: int
-    """Rows among them that are in `rejects`, from a chunk of another stream or of `rejects` itself."""
+    """Elements that are rows of the chunk's own stream."""
+    rejected: int
+    """Elements that are rows of `rejects` because they could not be encoded; with `rows`, the whole chunk."""
     bytes: int
     """Size of the files."""
 
@@ -83,7 +84,7 @@ def commit(
         raise Transient(f"cannot write the archive at {root}: {error}") from error
     finally:
         _remove(staged)
-    return Committed(tuple(paths), encoded.rows + len(encoded.rejected), len(encoded.rejected), size)
+    return Committed(tuple(paths), encoded.rows, len(encoded.rejected), size)
 
 
 def sweep(root: Path, streams: Iterable[Stream]) -> int:

@@ -189,9 +189,6 @@ STRICT: dict[Stream, msgspec.json.Decoder[Any]] = {
 """The strict decoder of each stream's elements; raises ValidationError where an element has another shape."""
 
 
-OWN_STREAMS = (Stream.REJECTS, Stream.GAPS)
-"""The streams whose elements are of our own form and have `received_at` where events have `time_us`."""
-
 _WRITES = ("create", "update")
 
 
@@ -235,28 +232,3 @@ IS_WHOLE: dict[Stream, Callable[[Any, bytes], bool]] = {
     Stream.GAPS: lambda *_: True,
 }
 """Whether the columns say all of an event that was decoded strictly: what a shape alone cannot tell."""
-
-
-class _EventTime(Struct, gc=False):
-    time_us: TimeUs
-
-
-class _ReceiptTime(Struct, gc=False):
-    received_at: TimeUs
-
-
-_EVENT_TIME = msgspec.json.Decoder(_EventTime)
-_RECEIPT_TIME = msgspec.json.Decoder(_ReceiptTime)
-
-
-def time_of(stream: Stream, element: bytes) -> int | None:
-    """Return the Unix microseconds that decide an element's hour; None if unreadable.
-
-    Reads nothing else of it, so that no other fault of the element hides its time.
-    """
-    try:
-        if stream in OWN_STREAMS:
-            return _RECEIPT_TIME.decode(element).received_at
-        return _EVENT_TIME.decode(element).time_us
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None

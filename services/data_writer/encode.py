@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.data_writer.columns import LeftoversByIndex, to_table
-from services.data_writer.decode import IS_WHOLE, OWN_STREAMS, STRICT, RejectElement, time_of
+from services.data_writer.decode import IS_WHOLE, STRICT, RejectElement
+from services.data_writer.element_time import OWN_STREAMS, time_of
 from services.data_writer.layout import HOUR_US, chunk_of
 from services.data_writer.leftovers import UNREADABLE
 from services.data_writer.part import Encoded, Part, Rejected

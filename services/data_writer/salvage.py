@@ -26,6 +26,7 @@ from services.data_writer.decode import (
     Repost,
     TimeUs,
 )
+from services.data_writer.element_time import OWN_STREAMS
 from services.data_writer.leftovers import FLAG, INT64, KEYS, TEXT, TEXTS, UNREADABLE, Keys, Leftovers
 from services.shared.errors import BadInput
 from services.shared.event import Reason, Stream
@@ -42,7 +43,7 @@ def salvage(stream: Stream, element: bytes) -> tuple[Decoded, Leftovers]:
     Raises BadInput (`encode_failed`) where a guaranteed key is missing or of another type, or the JSON is
     none.
     """
-    if stream in (Stream.REJECTS, Stream.GAPS):
+    if stream in OWN_STREAMS:
         _refuse(None)  # our own forms are strict: what does not decode cannot be read in another way
     try:
         element.decode()

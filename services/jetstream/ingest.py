@@ -7,6 +7,7 @@ time. What is decided stands elsewhere (`hosts`, `resume`, `draft`, `watch`, `pa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections import Counter
@@ -74,7 +75,6 @@ class Ingest:
     async def run(self) -> None:
         """Ingest until stopped; raises BrokenInvariant for what a person must mend."""
         failures = 0
-        waking = asyncio.create_task(self._stopping.wait())
         while not self._stopping:
             self._pushes = 0
             try:
@@ -85,8 +85,7 @@ class Ingest:
                 self._health.state = "beginning again"
                 self._metrics.resets.inc()
                 log.warning("retry", error=str(error), attempt=failures, seconds=round(seconds, 2))
-                await asyncio.wait([waking], timeout=seconds)
-        waking.cancel()
+                await self._pause(seconds)
         self._pusher.close()
         self._thread.shutdown()
 
@@ -126,8 +125,12 @@ class Ingest:
                 log.info("buffer.cursor", **_facts(start.cursor), remembered=len(self._memory))
                 self._health.state = "running"
                 return True
-            await asyncio.wait([asyncio.create_task(self._stopping.wait())], timeout=TICK_SECONDS)
+            await self._pause(TICK_SECONDS)
         return False
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _wake(self, inbox: Inbox) -> None:
         await self._stopping.wait()

@@ -23,6 +23,7 @@ class Stopping:
         self._readable, self._writable = os.pipe()
         os.set_blocking(self._writable, False)
         self._is_set = False
+        self._woken: asyncio.Event | None = None
 
     def __bool__(self) -> bool:
         return self._is_set
@@ -39,14 +40,17 @@ class Stopping:
         return bool(ready)
 
     async def wait(self) -> None:
-        """Wait, in an event loop, until stopping."""
-        loop = asyncio.get_running_loop()
-        woken = asyncio.Event()
-        loop.add_reader(self._readable, woken.set)
-        try:
-            await woken.wait()
-        finally:
-            loop.remove_reader(self._readable)
+        """Wait, in one event loop, until stopping; any number of tasks may."""
+        if self._woken is None:
+            # One reader for all who wait: a loop keeps only one callback for a descriptor.
+            self._woken = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._readable, self._wake, loop, self._woken)
+        await self._woken.wait()
+
+    def _wake(self, loop: asyncio.AbstractEventLoop, woken: asyncio.Event) -> None:
+        loop.remove_reader(self._readable)
+        woken.set()
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from testing.audit.canonical import Event, canonical, digest, digest_bytes, identity, parse
 from testing.audit.rebuild import count_rows, rebuild_events, rebuild_frames
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 EVENT_STREAMS = ("posts", "likes", "reposts", "follows", "records", "identities", "accounts")
 
-Truth = Mapping[str, Iterable[Event | bytes]] | Iterable[tuple[str, Event | bytes]]
+Truth = Mapping[Any, Iterable[Event | bytes]] | Iterable[tuple[str, Event | bytes]]
 """Events (or their JSON) by stream; under `rejects`, the bytes of the frames that had to be rejected."""
 
 _EXAMPLES = 5
@@ -134,7 +134,7 @@ def _pairs(truth: Truth) -> Iterator[tuple[str, Event | bytes]]:
     if isinstance(truth, Mapping):
         for stream, events in truth.items():
             for event in events:
-                yield stream, event
+                yield str(stream), event
     else:
         yield from truth
 

@@ -16,7 +16,7 @@ _SOME_TIME_US = 1_726_880_765_818_347
 
 
 def planted(what: str, *, size: int = 0, time_us: int = _SOME_TIME_US) -> Planted:
-    """Return a hostile frame of time_us, whose identity follows from name and time; ValueError for an unknown name.
+    """Return a hostile frame whose identity follows from name and time; ValueError for an unknown name.
 
     `size` is levels for `nested` (default 1,000) and MiB for `huge` (default 2); `huge` is a legal event.
     """

@@ -99,7 +99,7 @@ class Lies:
     def repeat(self, frames: int) -> None:
         """Send every open connection its last n frames once more."""
         for subscriber in self.subscribers:
-            subscriber.repeats += frames
+            subscriber.repeat(frames)
 
     def cutover(self, *, drop: float = 0.0, late: float = 0.0, times: int = 1) -> None:
         """Spoil the next n changes from replay to live: drop and reorder the last second."""

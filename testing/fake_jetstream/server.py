@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Self
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from testing.fake_jetstream import control
+from testing.fake_jetstream.connection import Connection
 from testing.fake_jetstream.lies import ABORT, Lies
 from testing.fake_jetstream.store import Store
-from testing.fake_jetstream.subscriber import Connection, Subscriber
+from testing.fake_jetstream.subscriber import Subscriber
 from testing.fake_jetstream.subscription import Refused, parse, query_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class FakeJetstream:
         self.port = options.port
         self._server: Server | None = None
         self._retired: list[Server] = []
+        self._return: asyncio.Task[None] | None = None
         self._sockets: set[ServerConnection] = set()
 
     @property
@@ -65,7 +67,7 @@ class FakeJetstream:
             return
         v1 = self.store.view.kind == "v1"
         self._server = await serve(
-            self._handle,
+            self._converse,
             self.options.host,
             self.port,
             compression=None,
@@ -78,8 +80,11 @@ class FakeJetstream:
         )
         self.port = next(iter(self._server.sockets)).getsockname()[1]
 
-    async def down(self) -> None:
-        """Drop off the network: refuse connects and cut every subscriber; open control connections stay."""
+    async def down(self, seconds: float | None = None) -> None:
+        """Drop off the network, for so many wall seconds or until `up`: no connects, every subscriber cut.
+
+        Open control connections stay; a new one cannot be made while it is down.
+        """
         server, self._server = self._server, None
         if server is None:
             return
@@ -90,9 +95,17 @@ class FakeJetstream:
         await asyncio.sleep(0)
         for subscriber in list(self.lies.subscribers):
             subscriber.abort()
+        if seconds is not None:
+            self._return = asyncio.create_task(self._come_back(seconds))
+
+    async def _come_back(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.up()
 
     async def stop(self) -> None:
         """Shut down for good: v1 just drops its sockets, v2 closes them with 1001."""
+        if self._return is not None:
+            self._return.cancel()
         if self.store.view.kind == "v1":
             for subscriber in list(self.lies.subscribers):
                 subscriber.abort()
@@ -144,7 +157,7 @@ class FakeJetstream:
         )
         return socket.respond(refused.status, refused.text)
 
-    async def _handle(self, socket: ServerConnection) -> None:
+    async def _converse(self, socket: ServerConnection) -> None:
         assert socket.request is not None
         path = socket.request.path
         self._sockets.add(socket)

@@ -141,6 +141,12 @@ class Store:
             return Start(self._first_at(floor_us), tip, floor_us)
         return start if not start.live else live
 
+    def begins_at_event(self, start: Start, cursor: int | None) -> bool:
+        """Say whether a cursor names the very event that its replay begins with."""
+        if start.live or cursor is None:
+            return False
+        return cursor in (self.time_us(start.first), self.view.first_seq + start.first)
+
     def admits(self, start: Start, i: int) -> bool:
         """Say whether a replay from this start holds event i."""
         if i >= start.tip:

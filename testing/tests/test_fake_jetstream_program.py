@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from testing.events import HostView, Traffic
+from testing.fake_jetstream.client import until
 from testing.fake_jetstream.clock import Clock
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ def test_it_serves_the_traffic_it_was_asked_for() -> None:
     traffic = Traffic(seed=4, first_us=FIRST, rate=100.0, total=1_000)
 
     async def scenario(place: dict[str, Any]) -> None:
-        async with asyncio.timeout(20), connect(place["url"] + "?cursor=500", compression=None) as socket:
-            assert [await socket.recv(decode=False) for _ in range(1_000)] == list(traffic.truth(view))
+        async with asyncio.timeout(20), connect(place["url"] + "?cursor=500", compression=None) as tail:
+            assert [await tail.recv(decode=False) for _ in range(1_000)] == list(traffic.truth(view))
 
     with program("--kind=v2", "--first-seq=500", "--offset-us=9", "--events=1000") as place:
         asyncio.run(scenario(place))
@@ -65,8 +67,8 @@ def test_it_obeys_and_reports_over_control() -> None:
             assert (await order(control, "plant", payload=raw, before=3))["result"] == 3
             assert (await order(control, "plant", what="nested", size=2000, before=3))["ok"]
             assert (await order(control, "hang_up", code=1000, after=10))["ok"]
-            async with connect(place["url"] + "?cursor=0", compression=None) as socket:
-                frames = [frame async for frame in socket]
+            async with connect(place["url"] + "?cursor=0", compression=None) as tail:
+                frames = [frame async for frame in tail]
             assert len(frames) == 10
             assert frames[3] == "{"
             status = await order(control, "status")
@@ -102,11 +104,18 @@ def test_it_goes_down_and_comes_up_by_command() -> None:
             with pytest.raises(OSError, match=r".*"):
                 await connect(place["url"], compression=None)
             assert (await order(control, "up"))["ok"]
-            async with connect(place["url"], compression=None, close_timeout=1) as socket:
-                assert await socket.recv()
+            assert (await order(control, "down", seconds=0.05))["ok"]
+            await until(lambda: _listens(place["port"]))
+            async with connect(place["url"], compression=None, close_timeout=1) as tail:
+                assert await tail.recv()
 
     with program() as place:
         asyncio.run(scenario(place))
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_time_can_run_faster_and_go_on_from_an_earlier_start() -> None:
@@ -119,10 +128,10 @@ def test_time_can_run_faster_and_go_on_from_an_earlier_start() -> None:
 
 def test_a_replay_is_fast() -> None:
     async def scenario(place: dict[str, Any]) -> None:
-        async with connect(place["url"] + "?cursor=0", compression=None, max_queue=1_000) as socket:
+        async with connect(place["url"] + "?cursor=0", compression=None, max_queue=1_000) as tail:
             began = time.perf_counter()
             for _ in range(20_000):
-                await socket.recv(decode=False)
+                await tail.recv(decode=False)
             # About 28,000 a second with a core to itself; the bound leaves room for a busy machine.
             assert 20_000 / (time.perf_counter() - began) > 3_000
 

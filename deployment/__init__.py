@@ -1,0 +1,1 @@
+"""What to run, apart from running it."""

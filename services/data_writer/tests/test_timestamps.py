@@ -1,0 +1,84 @@
+"""Times as people write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.data_writer.timestamps import read, read_column, render
+
+CANONICAL = "2026-07-04T14:38:02.123Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        (CANONICAL, CANONICAL),
+        ("2026-07-04T14:38:02+00:00", "2026-07-04T14:38:02.000Z"),
+        ("2026-07-04T14:38:02.5-05:30", "2026-07-04T20:08:02.500Z"),
+        ("2026-07-04T14:38:02.123456789z", "2026-07-04T14:38:02.123Z"),
+        ("2023-08-26T12:19:50.226623", "2023-08-26T12:19:50.226Z"),
+        ("2026-07-04 14:38Z", "2026-07-04T14:38:00.000Z"),
+        ("0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00.000Z"),
+        ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+        ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+    ],
+)
+def test_what_can_be_read_is(text: str, rendered: str) -> None:
+    instant = read(text)
+    assert instant is not None
+    assert render(instant) == rendered
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-07-04",
+        "0000-01-01T00:00:00.000Z",
+        "0001-01-01T00:00:00.000+14:00",
+        "9999-12-31T23:59:59.999-01:00",
+        "2026-02-30T00:00:00.000Z",
+        "2026-06-30T23:59:60.000Z",
+        "2026-07-04T24:00:00.000Z",
+        "2026-07-04T14:38:02.123+25:00",
+        "2026-07-04T14:38:02.123Z\n",
+        "２０２６-07-04T14:38:02.123Z",  # noqa: RUF001 - digits of another script are digits to int()
+        "9" * 100_000,
+    ],
+)
+def test_what_is_no_time_is_none(text: str) -> None:
+    assert read(text) is None
+
+
+def test_a_column_of_the_canonical_form_leaves_nothing() -> None:
+    column, odd = read_column([CANONICAL, None, "1000-02-28T00:00:00.000Z"])
+    assert odd == []
+    assert column.to_pylist() == [
+        datetime(2026, 7, 4, 14, 38, 2, 123_000, tzinfo=UTC),
+        None,
+        datetime(1000, 2, 28, tzinfo=UTC),
+    ]
+
+
+@pytest.mark.parametrize("strange", ["2026-02-30T00:00:00.000Z", "2026-07-04T14:38:02Z", "nonsense"])
+def test_a_strange_time_does_not_touch_its_neighbours(strange: str) -> None:
+    column, odd = read_column([CANONICAL, None, strange, "0999-01-01T00:00:00.000Z"])
+    assert odd == [2]
+    assert [None if value is None else render(value) for value in column.to_pylist()][::3] == [
+        CANONICAL,
+        "0999-01-01T00:00:00.000Z",
+    ]
+
+
+def test_microseconds_are_kept_in_the_column_and_the_text_beside_it() -> None:
+    column, odd = read_column(["2023-08-26T12:19:50.226623"])
+    assert odd == [0]
+    assert column.to_pylist() == [datetime(2023, 8, 26, 12, 19, 50, 226_623, tzinfo=UTC)]
+
+
+def test_nothing_makes_an_empty_column() -> None:
+    assert [len(part) for part in read_column([])] == [0, 0]
+    assert read_column([None, None])[0].null_count == 2

@@ -1,0 +1,308 @@
+"""The ingester as its users run it: a real process between a real websocket and a real Redis.
+
+What was promised is looked for where it was promised: in the Parquet files.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from services.shared.event import Reason
+from testing.audit import audit
+from testing.host import Host
+from testing.truth import truth_of
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from testing.pipeline import Pipeline
+
+    Pipelines = Callable[..., Pipeline]
+
+
+def host(events: int = 6000, rate: int = 1500, **options: str) -> Host:
+    """Make a host that has a few seconds of past, so that a replay comes first."""
+    named = {name.replace("_", "-"): value for name, value in options.items()}
+    return Host({"rate": str(rate), "events": str(events), "backlog": "2", **named})
+
+
+def finish(pipeline: Pipeline, events: int, seconds: float = 60.0) -> None:
+    """Wait until everything is committed, and stop both daemons in order."""
+    pipeline.wait_pushed(events, seconds)
+    pipeline.wait_committed(seconds)
+    assert pipeline.ingester.stop() == 0
+    assert pipeline.writer.stop() == 0
+
+
+def hang_up(source: Host, code: int) -> None:
+    """End a connection that is open; there is none for a moment after each end."""
+    before = source.status()["fired"].get("hang_up", 0)
+    wait_for(lambda: source.tell("hang_up", code=code)["fired"].get("hang_up", 0) > before, 30, f"hung up with {code}")
+
+
+def gaps(root: Path) -> list[tuple[str, int, int]]:
+    """Return the gap rows but for the birth: reason, from, to."""
+    asked = "SELECT reason, from_us, to_us FROM read_parquet(?) WHERE reason <> 'birth' ORDER BY 2"
+    return duckdb.execute(asked, [f"{root}/gaps/**/*.parquet"]).fetchall()
+
+
+@pytest.mark.parametrize("kind", ["v1", "v2"])
+def test_jetstream_connection(pipeline: Pipelines, kind: str) -> None:
+    source = host(kind=kind)
+    with pipeline(source) as running:
+        running.ingester.wait_healthy()
+        running.wait_pushed(1000, 30)
+        metrics = running.ingester.metrics()
+        assert metrics["archive_receive_connected"] == 1
+        assert metrics[f'archive_receive_host{{host="{source.address}"}}'] == 1
+        asked = source.status()["connections"][0]
+        assert asked["cursor"] is not None, "a new archive begins at its birth, not at the live tail"
+
+
+@pytest.mark.skipif(os.environ.get("RUN_LIVE") != "1", reason="reads the public hosts; set RUN_LIVE=1")
+def test_jetstream_connection_live(pipeline: Pipelines) -> None:
+    running = pipeline(birth_us=int(time.time() * 1e6) - 5_000_000)
+    running.hosts = []
+    running.redis.start()
+    running.configure()
+    del running.ingester.settings["INGEST_HOSTS"]
+    running.writer.start()
+    running.ingester.start()
+    began = time.monotonic()
+    wait_for(
+        lambda: time.monotonic() - began > 30 and running.distinct() > 3000, 90, "30 s of the public stream"
+    )
+    assert running.ingester.stop() == 0
+
+
+def test_redis_write(pipeline: Pipelines) -> None:
+    source = host(events=12_000, rate=2000)
+    with pipeline(source) as running:
+        running.wait_pushed(12_000, 60)
+        metrics = running.ingester.metrics()
+        pushes = metrics["archive_buffer_latency_seconds_count"]
+        assert pushes > 0
+        assert metrics['archive_buffer_latency_seconds_bucket{le="1.0"}'] == pushes
+        finish(running, 12_000)
+
+
+@pytest.mark.parametrize("kind", ["v1", "v2"])
+def test_end_to_end(pipeline: Pipelines, kind: str) -> None:
+    source = host(kind=kind)
+    with pipeline(source) as running:
+        wait_for(lambda: source.status()["tip"] >= 3000, 30, "half of the events sent")
+        source.tell("hang_up", code=1006)
+        finish(running, 6000)
+    verdict = audit(running.root, truth_of(source))
+    assert verdict.passed, str(verdict)
+    assert gaps(running.root) == []
+
+
+CLOSE_CODES = [1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 3000, 4999]
+
+
+def test_error_handling_every_close_code(pipeline: Pipelines) -> None:
+    total = 9000
+    source = host(events=total, rate=600)
+    with pipeline(source) as running:
+        for number, code in enumerate(CLOSE_CODES, 1):
+            running.wait_pushed(number * 400, 60)
+            hang_up(source, code)
+        finish(running, total)
+    verdict = audit(running.root, truth_of(source))
+    assert verdict.passed, str(verdict)
+    assert gaps(running.root) == []
+
+
+def test_error_handling_silence_changes_the_host(pipeline: Pipelines) -> None:
+    first_us = int(time.time() * 1e6) - 2_000_000
+    shared = {"first_us": str(first_us), "events": 9000, "rate": 600}
+    near = host(**shared)  # type: ignore[arg-type]
+    far = host(**shared, kind="v2", offset_us="700000", first_seq="5000")  # type: ignore[arg-type]
+    with pipeline(near, far, ingest={"INGEST_IDLE_SECONDS": "1.5"}) as running:
+        running.wait_pushed(1500, 30)
+        near.tell("silence")
+        running.wait_pushed(9000, 60)
+        metrics = running.ingester.metrics()
+        assert metrics['archive_receive_reconnects_total{reason="silent"}'] >= 1
+        assert len(far.status()["connections"]) >= 1
+        finish(running, 9000)
+    verdict = audit(running.root, truth_of(near, far))
+    assert verdict.passed, str(verdict)
+    assert gaps(running.root) == []
+
+
+def test_error_handling_blind_collection(pipeline: Pipelines) -> None:
+    """The host stays lively but sends no posts; the ingester leaves it and goes back to the last post."""
+    first_us = int(time.time() * 1e6)
+    shared = {"first_us": str(first_us), "events": 24_000, "rate": 40, "speed": "20"}
+    near, far = host(**shared), host(**shared)  # type: ignore[arg-type]
+    with pipeline(near, far) as running:
+        running.wait_pushed(8000, 60)
+        near.tell("blind", collections=["app.bsky.feed.post"])
+        wait_for(
+            lambda: running.ingester.metrics().get(
+                'archive_receive_reconnects_total{reason="collection_silent"}'
+            ),
+            60,
+            "the blind host left",
+        )
+        finish(running, 24_000)
+    verdict = audit(running.root, truth_of(near))
+    assert verdict.passed, str(verdict)
+    assert gaps(running.root) == []
+
+
+def test_error_handling_blind_everywhere_is_a_gap(pipeline: Pipelines) -> None:
+    first_us = int(time.time() * 1e6)
+    total = 24_000
+    only = host(events=total, rate=40, first_us=str(first_us), speed="20")
+    with pipeline(only) as running:
+        running.wait_pushed(8000, 60)
+        only.tell("blind", collections=["app.bsky.feed.post"])
+        wait_for(
+            lambda: running.ingester.metrics().get('archive_receive_gaps_total{reason="collection_silent"}'),
+            60,
+            "the gap noted",
+        )
+        running.wait_committed(30)
+        wait_for(lambda: gaps(running.root), 30, "the gap row committed")
+    reasons = {reason for reason, _, _ in gaps(running.root)}
+    assert reasons == {"collection_silent"}
+
+
+def test_error_handling_refusals(pipeline: Pipelines) -> None:
+    source = host()
+    with pipeline(source) as running:
+        running.wait_pushed(1000, 30)
+        source.tell("refuse", connects=3, status=503)
+        source.tell("hang_up", code=1006)
+        finish(running, 6000)
+    refused = running.ingester.logged("receive.refused")
+    assert [line["status"] for line in refused] == [503, 503, 503]
+    verdict = audit(running.root, truth_of(source))
+    assert verdict.passed, str(verdict)
+
+
+def test_error_handling_bad_request_is_said_and_not_hammered(pipeline: Pipelines) -> None:
+    source = host()
+    source.start()
+    source.tell("refuse", connects=100, status=400, body="invalid subscriber options: invalid collection: x")
+    with pipeline(source) as running:
+        said = wait_for(lambda: running.ingester.logged("receive.misconfigured"), 30, "the refusal logged")
+        assert "invalid collection: x" in said[0]["said"]
+        assert "INGEST_COLLECTIONS" in said[0]["mend"]
+        status, body = running.ingester.health()
+        wait_for(lambda: running.ingester.is_alive, 1, "the ingester alive")
+        assert running.ingester.stop() == 0
+        assert len(running.ingester.logged("receive.misconfigured")) == 1
+    assert (status, body["status"]) in ((200, "ok"), (503, "failing"))
+
+
+def test_error_handling_endless_oversize_frame(pipeline: Pipelines) -> None:
+    """A frame that cannot be received is stepped over, and the hole it leaves is on record."""
+    source = host(events=12_000, rate=1500)
+    with pipeline(source, ingest={"INGEST_MAX_FRAME_BYTES": str(1 << 20)}) as running:
+        running.wait_pushed(3000, 30)
+        source.tell("plant", what="huge", size=2)
+        finish(running, 12_000)
+    verdict = audit(running.root, truth_of(source))
+    assert verdict.passed, str(verdict)
+    rows = gaps(running.root)
+    assert [reason for reason, _, _ in rows] == ["oversize_frame"]
+    assert all(from_us <= to_us < from_us + 2_000_000 for _, from_us, to_us in rows)
+
+
+BAD_FRAMES = {
+    Reason.NOT_JSON: b'{"did":"did:plc:a","time_us":1,',
+    Reason.BAD_UNICODE: b'{"did":"did:plc:\\ud800x","time_us":1,"kind":"commit"}',
+    Reason.TOO_DEEP: b'{"did":"did:plc:a","time_us":1,"kind":"commit","commit":'
+    + b'{"rev":"r","operation":"create","collection":"c","rkey":"k","record":' + b"[" * 5000 + b"]" * 5000 + b"}}",
+    Reason.MISSING_FIELD: b'{"did":"did:plc:a","kind":"commit"}',
+    Reason.WRONG_TYPE: b'{"did":7,"time_us":1,"kind":"commit"}',
+    Reason.INTEGER_OVERFLOW: b'{"did":"did:plc:a","time_us":9223372036854775808,"kind":"identity","identity":{"seq":1}}',
+    Reason.UNKNOWN_KIND: b'{"did":"did:plc:a","time_us":1,"kind":"tombstone"}',
+    Reason.TOO_LARGE: b'{"did":"did:plc:a","time_us":1,"kind":"' + b"x" * 5000 + b'"}',
+}
+
+
+def test_data_validation(pipeline: Pipelines) -> None:
+    source = host()
+    with pipeline(source, ingest={"INGEST_MAX_EVENT_BYTES": "20000"}) as running:
+        running.wait_pushed(500, 30)
+        frames = {
+            **BAD_FRAMES,
+            Reason.TOO_LARGE: b'{"did":"did:plc:a","time_us":1,"kind":"commit","x":"' + b"x" * 30_000 + b'"}',
+        }
+        for frame in frames.values():
+            source.tell("plant", payload=base64.b64encode(frame).decode())
+        source.tell("plant", payload=base64.b64encode(b"\xff\xfe not utf-8").decode(), binary=True)
+        finish(running, 6000)
+        counts = running.pushed()
+    asked = "SELECT reason, frame, host FROM read_parquet(?)"
+    rows = duckdb.execute(asked, [f"{running.root}/rejects/**/*.parquet"]).fetchall()
+    found = {(reason, bytes(frame)) for reason, frame, _ in rows}
+    assert found == {*frames.items(), (Reason.BAD_UNICODE, b"\xff\xfe not utf-8")}
+    assert {named for _, _, named in rows} == {source.address}
+    assert counts["rejects:rejected"] >= len(rows)
+    verdict = audit(running.root, truth_of(source))
+    assert verdict.passed, str(verdict)
+
+
+def test_monitoring(pipeline: Pipelines) -> None:
+    source = host(events=5000)
+    with pipeline(source) as running:
+        running.wait_pushed(5000, 60)
+        running.wait_committed(30)
+        wait_for(lambda: running.writer.total("archive_commit_rows_total") >= 5001, 10, "rows counted")
+        assert running.ingester.total("archive_receive_frames_total") == 5000
+        assert running.ingester.total("archive_validate_events_total") == 5000
+        assert running.ingester.total("archive_validate_rejects_total") == 0
+        pushed = running.ingester.metrics()
+        assert sum(v for k, v in pushed.items() if k.startswith("archive_buffer_pushed_total")) == 5000
+        assert running.writer.total("archive_commit_rows_total") == 5001, "the events and the birth's gap row"
+        likes = sum(
+            b'"app.bsky.feed.like"' in frame for stream, frame in truth_of(source) if stream == "likes"
+        )
+        assert pushed['archive_buffer_pushed_total{stream="likes"}'] == likes
+        status, said = running.ingester.health()
+        assert (status, said["state"]) == (200, "running")
+
+
+def test_continuous_run(pipeline: Pipelines) -> None:
+    """Two days of event time in about a minute: hour and day borders, a reconnect every few seconds."""
+    days_us = 2 * 86_400 * 1_000_000
+    total = 86_400
+    first_us = 1_767_139_200_000_000 + 3600 * 1_000_000
+    source = host(events=total, rate=1, first_us=str(first_us), speed="4000", backlog="0")
+    source.options["rate"] = "0.5"
+    with pipeline(source) as running:
+        for reconnect in range(1, 16):
+            running.wait_pushed(reconnect * 5000, 60)
+            hang_up(source, 1006 if reconnect % 2 else 1000)
+        finish(running, total, 120)
+    verdict = audit(running.root, truth_of(source))
+    assert verdict.passed, str(verdict)
+    assert gaps(running.root) == []
+    hours = {path.parent for path in running.root.glob("likes/year=*/month=*/day=*/hour=*/*.parquet")}
+    assert len(hours) == days_us // 3_600_000_000
+
+
+def test_log_lines_are_json_and_few(pipeline: Pipelines) -> None:
+    source = host()
+    with pipeline(source) as running:
+        finish(running, 6000)
+    for daemon in (running.ingester, running.writer):
+        lines = [json.loads(line) for line in daemon.log.read_text().splitlines()]
+        assert {line["event"] for line in lines} >= {"start", "stop"}
+        assert all({"timestamp", "level", "service", "version"} <= line.keys() for line in lines)
+        assert len(lines) < 200, "a line per event would be thousands"

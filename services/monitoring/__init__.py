@@ -1,0 +1,1 @@
+"""The container `health`: one address that tells whether the archive works, and why not."""

@@ -1,0 +1,1 @@
+"""Runs in which processes are killed, and the proof that nothing came of it."""

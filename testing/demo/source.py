@@ -1,0 +1,143 @@
+"""Where the demo's events come from: seeded traffic or a file of real ones. Both know the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from testing.audit.__main__ import stream_of
+from testing.audit.canonical import identity, parse
+from testing.events import HostView, Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LEAST_SECONDS_FOR_WITHHELD = 45.0
+"""What a replay withholds is read again some 20 s of event time later: shorter demos end before that."""
+LONGEST_BACKLOG_SECONDS = 12.0
+FOR_EVER_SECONDS = "1e9"
+
+
+class Lie(NamedTuple):
+    """Something the fake host is told to do once so much of the traffic is pushed."""
+
+    after: float
+    """Share of all events, 0 to 1."""
+    orders: tuple[tuple[str, dict[str, Any]], ...]
+    """Commands of the fake's control socket."""
+    says: str
+
+
+@dataclass(frozen=True)
+class Generated:
+    """`seconds` of believable traffic at `rate` events a second, a part of it already past at the start."""
+
+    seconds: float
+    rate: float
+    seed: int
+
+    @property
+    def events(self) -> int:
+        """How many events there will be."""
+        return max(1, int(self.seconds * self.rate))
+
+    @property
+    def rejects(self) -> int:
+        """How many frames must be rejected."""
+        return 0
+
+    def host_options(self) -> dict[str, str]:
+        """Return the fake host's options."""
+        backlog = min(LONGEST_BACKLOG_SECONDS, self.seconds / 5)
+        return {
+            "rate": str(self.rate),
+            "events": str(self.events),
+            "seed": str(self.seed),
+            "backlog": str(backlog),
+        }
+
+    def birth_us(self) -> int | None:
+        """Return where the archive begins; None: just before the host's first event."""
+        return None
+
+    def lies(self) -> list[Lie]:
+        """Return what the host is told to do on the way."""
+        first: list[tuple[str, dict[str, Any]]] = [("hang_up", {"code": 1006})]
+        says = "the host cuts the connection (1006)"
+        if self.seconds >= LEAST_SECONDS_FOR_WITHHELD:
+            first.insert(0, ("cutover", {"drop": 0.1, "late": 0.1}))
+            says += " and withholds a tenth of the replay's last second"
+        second = ("hang_up", {"code": 1001, "reason": "server shutting down"})
+        return [Lie(1 / 3, tuple(first), says), Lie(2 / 3, (second,), "the host hangs up (1001)")]
+
+    def truth(self, first_us: int) -> Iterator[tuple[str, bytes]]:
+        """Yield every event by stream, computed anew from the seed: nothing the host said is believed."""
+        traffic = Traffic(self.seed, first_us, self.rate, self.events)
+        for frame in traffic.truth(HostView()):
+            yield stream_of(frame), frame
+
+    def __str__(self) -> str:
+        return f"{self.events:,} generated events"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A JSON-lines file of events, sent byte for byte in the file's order, `rate` lines a second."""
+
+    path: Path
+    rate: float
+
+    @property
+    def events(self) -> int:
+        """How many different events the file holds."""
+        return len(self._found[0])
+
+    @property
+    def rejects(self) -> int:
+        """How many different lines of it are no event."""
+        return len(self._found[1])
+
+    def host_options(self) -> dict[str, str]:
+        """Return the fake host's options."""
+        return {"file": str(self.path.resolve()), "rate": str(self.rate), "look-back": FOR_EVER_SECONDS}
+
+    def birth_us(self) -> int | None:
+        """Return where the archive begins: before the file's first event, however old it is."""
+        return max(10**15, min(self._found[2], default=10**15) - 1_000_000)
+
+    def lies(self) -> list[Lie]:
+        """Tell none: a file need not be in the order of time, and a replay after a hang-up is."""
+        return []
+
+    def truth(self, first_us: int) -> Iterator[tuple[str, bytes]]:
+        """Yield every line by stream; `first_us` does not matter here."""
+        del first_us
+        for frame in self._lines:
+            yield stream_of(frame), frame
+
+    def __str__(self) -> str:
+        return f"the {len(self._lines):,} lines of {self.path}"
+
+    @cached_property
+    def _lines(self) -> list[bytes]:
+        return [line for line in self.path.read_bytes().split(b"\n") if line]
+
+    @cached_property
+    def _found(self) -> tuple[set[tuple[str, ...]], set[bytes], list[int]]:
+        """Identities, rejects and times of the lines."""
+        identities: set[tuple[str, ...]] = set()
+        rejects: set[bytes] = set()
+        times: list[int] = []
+        for frame in self._lines:
+            if stream_of(frame) == "rejects":
+                rejects.add(frame)
+                continue
+            event = parse(frame)
+            identities.add(tuple(map(str, identity(event))))
+            times.append(event["time_us"])
+        return identities, rejects, times
+
+
+Source = Generated | Recorded

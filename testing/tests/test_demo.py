@@ -1,0 +1,173 @@
+"""The demo: its exit status tells the truth, its folder is its own, its sources know what is true."""
+
+from __future__ import annotations
+
+import io
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from testing.daemons import REPOSITORY
+from testing.demo.__main__ import INTERRUPTED, UNUSABLE, main, verdict
+from testing.demo.folder import make_folder, remove_older
+from testing.demo.look import Look
+from testing.demo.proof import prove
+from testing.demo.source import Generated, Recorded
+from testing.demo.view import View
+from testing.fixtures import missing
+from testing.host import Host
+from testing.redis_server import NoServerError, find_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from testing.pipeline import Pipeline
+
+EVENTS = 3_000
+
+
+@pytest.fixture
+def a_server() -> None:
+    try:
+        find_server()
+    except NoServerError as error:
+        missing(str(error))
+
+
+def demo(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "testing.demo", *words]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.usefixtures("a_server")
+def test_a_short_demo_ends_with_its_proof(tmp_path: Path) -> None:
+    said = demo("--seconds", "5", "--rate", "1000", "--archive", str(tmp_path / "archive"))
+    assert said.returncode == 0, said.stdout
+    assert "5,000 generated, 5,000 committed, 0 lost, 0 doubled, 0 altered" in said.stdout
+    assert "2 connections ended on the way" in said.stdout
+    dropped = re.search(r"([\d,]+) repeats were dropped", said.stdout)
+    assert dropped is not None
+    assert int(dropped[1].replace(",", "")) > 0
+    assert len(list((tmp_path / "archive" / "likes").rglob("*.parquet"))) > 0
+
+
+@pytest.mark.usefixtures("a_server")
+def test_a_demo_of_real_events_rebuilds_each_of_them(real_events: Path) -> None:
+    said = demo("--source", str(real_events / "jetstream_v1_20260704.jsonl"))
+    assert said.returncode == 0, said.stdout
+    assert "152 in the file, 152 committed, 0 lost, 0 doubled, 0 altered" in said.stdout
+
+
+@pytest.mark.usefixtures("a_server")
+def test_an_interrupted_demo_stops_both_daemons_and_says_so() -> None:
+    command = [sys.executable, "-m", "testing.demo", "--seconds", "30", "--rate", "500"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = ""
+        while "cuts the connection" not in said:
+            said = process.stdout.readline()
+            assert said, "the demo ended before it was interrupted"
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert "the ingester ended with exit code 0, the writer ended with exit code 0" in rest
+
+
+def test_the_proof_fails_when_a_part_is_missing_doubled_or_of_another_truth(
+    pipeline: Callable[..., Pipeline],
+) -> None:
+    running = pipeline(Host({"rate": "20000", "events": str(EVENTS), "backlog": "5"}))
+    running.start()
+    running.wait_pushed(EVENTS, 30)
+    running.wait_committed(30)
+    source = Generated(EVENTS / 20000, 20000.0, seed=1)
+    assert source.events == EVENTS
+    console = Console(quiet=True)
+
+    def judged() -> tuple[int, int, int]:
+        proof = prove(running.root, source.truth(running.hosts[0].first_us))
+        found = proof.audit.streams["posts"]
+        return verdict(proof, console, "generated"), found.lost, found.doubled
+
+    assert judged() == (0, 0, 0)
+    part = next((running.root / "posts").rglob("*.parquet"))
+    whole = part.read_bytes()
+    twin = part.with_name("twin.parquet")
+    twin.write_bytes(whole)
+    code, lost, doubled = judged()
+    assert (code, lost) == (1, 0)
+    assert doubled > 0
+    twin.unlink()
+    part.unlink()
+    code, lost, doubled = judged()
+    assert (code, doubled) == (1, 0)
+    assert lost > 0
+    part.write_bytes(whole)
+    assert judged() == (0, 0, 0)
+    other = Generated(EVENTS / 20000, 20000.0, seed=2)
+    assert not prove(running.root, other.truth(running.hosts[0].first_us)).holds
+
+
+def test_a_proof_of_nothing_does_not_hold(tmp_path: Path) -> None:
+    assert not prove(tmp_path, iter(())).holds
+
+
+def test_what_cannot_begin_says_why(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "something").touch()
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    assert main(["--source", str(tmp_path / "nowhere.jsonl")]) == UNUSABLE
+    assert main(["--source", str(empty)]) == UNUSABLE
+    assert main(["--archive", str(full)]) == UNUSABLE
+
+
+def test_without_a_server_the_mend_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none_here() -> str:
+        raise NoServerError("install redis-server 7")
+
+    monkeypatch.setattr("testing.demo.__main__.find_server", none_here)
+    assert main([]) == UNUSABLE
+    assert "install redis-server 7" in capsys.readouterr().out
+
+
+def test_older_demos_are_removed_but_neither_running_ones_nor_other_folders(tmp_path: Path) -> None:
+    old, lock = make_folder(tmp_path)
+    lock.close()
+    (tmp_path / "mine").mkdir()
+    running, held = make_folder(tmp_path)
+    with held:
+        assert remove_older(tmp_path) == [old]
+        assert sorted(tmp_path.iterdir()) == sorted([running, tmp_path / "mine"])
+
+
+def test_a_file_is_known_by_its_identities_and_born_before_its_first_event(tmp_path: Path) -> None:
+    event = (
+        b'{"did":"did:plc:a","time_us":1700000000000%03d,"kind":"commit","commit":{"rev":"%d","rkey":"r",'
+        b'"operation":"delete","collection":"app.bsky.feed.like"}}\n'
+    )
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(event % (9, 1) + event % (3, 2) + event % (5, 1) + b"no event\n")
+    source = Recorded(file, 100.0)
+    assert (source.events, source.rejects) == (2, 1)
+    assert source.birth_us() == 1_700_000_000_000_003 - 1_000_000
+    assert [stream for stream, _ in source.truth(0)] == ["likes", "likes", "likes", "rejects"]
+
+
+def test_the_plain_view_says_rates_and_states() -> None:
+    name = 'archive_buffer_pushed_total{stream="likes"}'
+    states = {"ingester": "running", "writer": "running"}
+    console = Console(file=io.StringIO(), record=True, width=200)
+    with View(console) as view:
+        view.show(Look(0.0, {name: 0.0}, {}, states), "pushing")
+        view.show(Look(10.0, {name: 25_000.0}, {}, states), "pushing")
+    assert "ingester running, writer running" in console.export_text()
