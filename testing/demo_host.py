@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from services.shared.settings import Settings, SettingsError, load
 from testing.fake_jetstream.__main__ import arguments, options, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PORT = 6008
 HOST = f"ws://jetstream.demo:{PORT}"
@@ -52,7 +55,7 @@ def mark(root: Path, settings: DemoSettings, now: float) -> list[str]:
         words = [f"--started={now:.6f}", f"--rate={settings.demo_rate}", f"--seed={settings.demo_seed}"]
         if settings.demo_events is not None:
             words.append(f"--events={settings.demo_events}")
-        told = MARKED.format(host=HOST, first_us=int(now * 1_000_000) - 1, words=" ".join(words))
+        told = MARKED.format(host=HOST, first_us=int(now * 1_000_000) - 1000, words=" ".join(words))
         staged = path.with_suffix(".new")
         staged.write_text(told, encoding="utf-8")
         staged.replace(path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Raw, Struct, field
 
 from services.data_writer.decode import NO_REF, NULL, Follow, Like, Post
@@ -48,7 +49,7 @@ def to_table(stream: Stream, events: Sequence[Any], leftovers: LeftoversByIndex)
     columns = _COLUMNS_OF[stream](events, leftovers)
     hours_from = "received_at" if stream in OWN_STREAMS else "time_us"
     columns[hours_from] = pa.array(columns[hours_from], pa.int64())
-    columns["event_time"] = columns[hours_from].view(pa.timestamp("us", tz="UTC"))
+    columns["event_time"] = pc.divide(columns[hours_from], 1000).view(pa.timestamp("ms", tz="UTC"))
     schema = SCHEMAS[stream]
     if "extra" in schema.names:
         columns["extra"] = _extra(len(events), leftovers)

@@ -22,7 +22,7 @@ class WriterSettings(Settings):
         default=300.0, gt=0, le=3600, description="Seconds between rounds: each claims every stream."
     )
     writer_max_rows: int = Field(
-        default=100_000, ge=1, description="Claim a stream earlier when so many of its events are waiting."
+        default=150_000, ge=1, description="Claim a stream earlier when so many of its events are waiting."
     )
     writer_max_age: float = Field(
         default=300.0,
@@ -31,7 +31,7 @@ class WriterSettings(Settings):
         description="Claim a stream earlier when events wait longer, in seconds.",
     )
     writer_chunk: int = Field(
-        default=50_000, ge=100, le=500_000, description="Most events in one part; bounds the writer's memory."
+        default=150_000, ge=100, le=500_000, description="Most events in one part; bounds the writer's memory."
     )
     writer_compression: str = Field(
         default="zstd", pattern="^(zstd|snappy|gzip|lz4|none)$", description="Codec of the Parquet files."

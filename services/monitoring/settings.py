@@ -24,7 +24,10 @@ class HealthSettings(Settings):
         description="What the writer says of itself.",
     )
     health_ping_ms: float = Field(
-        default=100.0, gt=0, le=500, description="Redis is unhealthy when a PING takes longer, in milliseconds."
+        default=100.0,
+        gt=0,
+        le=500,
+        description="Redis is unhealthy when a PING takes longer, in milliseconds.",
     )
     health_memory_percent: float = Field(
         default=80.0, gt=0, le=100, description="Redis is unhealthy above this share of maxmemory."

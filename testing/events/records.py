@@ -87,9 +87,9 @@ def _frequent(moment: Moment, draw: float) -> Record:
     bits, key_us = moment.bits, moment.key_us
     if _LIKE <= draw < _POST:
         # Clients name posts themselves, a while before their server has them, so clock and lag are their own.
-        written_us = key_us - 200_000
+        written_us = (key_us - 200_000) // 1000 * 1000
         return Record(
-            "app.bsky.feed.post", post_record(Dice(bits), written_us), tid(written_us, moment.quirk & 1023)
+            "app.bsky.feed.post", post_record(Dice(bits), written_us), tid(written_us, moment.quirk & 31)
         )
     created = iso(key_us - (bits >> 80 & 0x1FFFF))
     if draw >= _REPOST:

@@ -15,7 +15,7 @@ class Recipe(NamedTuple):
     folder: str
     package: str
     suite: str = "sid"
-    """Programs of `sid` are unpacked beside the Dockerfile, in `root`; those of the base's suite installed."""
+    """Programs of `sid` are unpacked into `root` beside the Dockerfile; the base's own are installed."""
     also: tuple[str, ...] = ()
     """Other packages to unpack."""
 

@@ -28,6 +28,6 @@ def references(root: Path = ROOT) -> list[Reference]:
     found: dict[tuple[str, str], None] = {}
     for path in sorted(root.glob("docker-compose*.yml")):
         found.update(dict.fromkeys(_IN_COMPOSE.findall(path.read_text(encoding="utf-8"))))
-    for path in sorted((root / "services").rglob("Dockerfile")):
+    for path in sorted([*root.glob("services/**/Dockerfile"), *root.glob("deployment/**/Dockerfile")]):
         found.update(dict.fromkeys(_IN_DOCKERFILE.findall(path.read_text(encoding="utf-8"))))
     return [Reference(variable, *name.rsplit(":", 1)) for variable, name in found]

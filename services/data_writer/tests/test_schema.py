@@ -123,5 +123,5 @@ def test_the_columns_of_version_1_stay_as_they_are() -> None:
     accounts = "time_us event_time did cursor active status relay_seq relay_time extra"
     assert SCHEMAS[Stream.ACCOUNTS].names == accounts.split()
     for stream in JETSTREAM_STREAMS:
-        assert SCHEMAS[stream].field("event_time").type == pa.timestamp("us", tz="UTC")
+        assert SCHEMAS[stream].field("event_time").type == pa.timestamp("ms", tz="UTC")
         assert SCHEMAS[stream].names[-1] == "extra"

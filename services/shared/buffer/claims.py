@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from services.shared.lifecycle import Stopping
 
 SLICE = 1000
-BYTES_PER_EVENT = 2048
+BYTES_PER_EVENT = 768
 """A chunk ends at C events or C times this many bytes, so that memory is bounded for large events too.
 Both follow from the C in the claim's name: a restart with other settings cuts the same chunks."""
 
