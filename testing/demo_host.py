@@ -59,7 +59,12 @@ def mark(root: Path, settings: DemoSettings, now: float) -> list[str]:
         staged = path.with_suffix(".new")
         staged.write_text(told, encoding="utf-8")
         staged.replace(path)
-    return path.read_text(encoding="utf-8").splitlines()[-1].rpartition(": ")[2].split()
+    return words_of(root)
+
+
+def words_of(root: Path) -> list[str]:
+    """Return the words that the mark in an archive describes its host with."""
+    return (root / MARK).read_text(encoding="utf-8").splitlines()[-1].rpartition(": ")[2].split()
 
 
 def main() -> int:

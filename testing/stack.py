@@ -120,6 +120,12 @@ class Stack:
         """Wait until its health check has passed."""
         wait_for(lambda: self.health(service) == "healthy", seconds, f"{service} is healthy")
 
+    def memory_share(self, service: str) -> float:
+        """Return the share of its memory limit that a service's container uses."""
+        words = ["docker", "stats", "--no-stream", "--format", "{{.MemPerc}}", f"{self.name}-{service}-1"]
+        said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        return float(said.strip().rstrip("%")) / 100
+
     def get(self, port: str, path: str) -> Any:
         """Return the JSON that a published port answers."""
         with urlopen(self.url(port, path), timeout=10) as reply:  # noqa: S310 - the test's own http address

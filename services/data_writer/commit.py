@@ -66,25 +66,11 @@ def commit(
     Transient: the disk is full, failing or read-only; do it again later, nothing is to be acked now.
     BrokenInvariant: what was written does not read back.
     """
-    chunk = encoded.chunk
-    staged = [staging_path(root, part.stream, part.hour, chunk) for part in encoded.parts]
-    paths = [part_path(root, part.stream, part.hour, chunk) for part in encoded.parts]
     try:
-        for number, (part, staging) in enumerate(zip(encoded.parts, staged, strict=True), 1):
-            footer = _footer(part, chunk, origin, f"{number}/{len(staged)}")
-            _stage(staging, part, footer, compression, root)
-            check_part(staging, part)
-        size = sum(staging.stat().st_size for staging in staged)
-        for staging, path in zip(staged, paths, strict=True):
-            _make_directories(root, path.parent)
-            staging.replace(path)
-        for directory in _directories(root, paths):
-            _sync_directory(directory)
+        paths, size = _make_durable(root, encoded, origin, compression)
     except OSError as error:
         raise Transient(f"cannot write the archive at {root}: {error}") from error
-    finally:
-        _remove(staged)
-    return Committed(tuple(paths), encoded.rows, len(encoded.rejected), size)
+    return Committed(paths, encoded.rows, len(encoded.rejected), size)
 
 
 def sweep(root: Path, streams: Iterable[Stream]) -> int:
@@ -119,6 +105,28 @@ def remove_strangers(
     except OSError as error:
         raise Transient(f"cannot remove what an earlier attempt left in {root}: {error}") from error
     return strangers
+
+
+def _make_durable(
+    root: Path, encoded: Encoded, origin: Origin, compression: Compression
+) -> tuple[tuple[Path, ...], int]:
+    chunk = encoded.chunk
+    staged = [staging_path(root, part.stream, part.hour, chunk) for part in encoded.parts]
+    paths = [part_path(root, part.stream, part.hour, chunk) for part in encoded.parts]
+    try:
+        for number, (part, staging) in enumerate(zip(encoded.parts, staged, strict=True), 1):
+            footer = _footer(part, chunk, origin, f"{number}/{len(staged)}")
+            _stage(staging, part, footer, compression, root)
+            check_part(staging, part)
+        size = sum(staging.stat().st_size for staging in staged)
+        for staging, path in zip(staged, paths, strict=True):
+            _make_directories(root, path.parent)
+            staging.replace(path)
+        for directory in _directories(root, paths):
+            _sync_directory(directory)
+    finally:
+        _remove(staged)
+    return tuple(paths), size
 
 
 def _footer(part: Part, chunk: Chunk, origin: Origin, number: str) -> dict[str, str]:

@@ -33,16 +33,22 @@ def birth_cursor(birth_us: int) -> Cursor:
     return Cursor(time_us=birth_us, epoch=BEFORE_BIRTH, push=0)
 
 
-def beginning(stored: Cursor | None, frontiers: Mapping[Stream, Cursor], now_us: int) -> Beginning | None:
-    """Return the beginning of a new epoch, or None when the stored cursor is to be believed."""
+def beginning(
+    stored: Cursor | None, frontiers: Mapping[Stream, Cursor], used: int, now_us: int
+) -> Beginning | None:
+    """Return the beginning of a new epoch, or None when the stored cursor is to be believed.
+
+    `used` is the highest epoch ever begun: a new one is above it.
+    """
     newest = max(frontiers.values(), key=Cursor.age)
+    epoch = max(used, newest.epoch) + 1
     if stored is not None:
         if stored.age() >= newest.age():
             return None
-        cursor = msgspec.structs.replace(stored, epoch=newest.epoch + 1, push=newest.push)
+        cursor = msgspec.structs.replace(stored, epoch=epoch, push=newest.push)
         return Beginning(cursor, (), "Redis holds an older cursor than the archive: a backup was restored")
     oldest = min(frontiers.values(), key=Cursor.age)
-    cursor = msgspec.structs.replace(oldest, epoch=newest.epoch + 1, push=newest.push)
+    cursor = msgspec.structs.replace(oldest, epoch=epoch, push=newest.push)
     if oldest.epoch == BEFORE_BIRTH:
         gap = Gap(0, oldest.time_us, GapReason.BIRTH, "", now_us)
         return Beginning(cursor, (gap,), "a new archive begins")

@@ -46,6 +46,26 @@ def write_frontier(root: Path, stream: Stream, cursor: bytes) -> None:
         raise Transient(f"cannot write {path}: {error}") from error
 
 
+def used_epoch(root: Path) -> int:
+    """Return the highest epoch ever begun, or 0; frontiers alone do not tell of one that died young."""
+    try:
+        return int((root / ".epoch").read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise Transient(f"cannot read {root / '.epoch'}: {error}") from error
+
+
+def note_epoch(root: Path, epoch: int) -> None:
+    """Remember an epoch, durably, before it is begun: no number is used twice."""
+    path = root / ".epoch"
+    try:
+        _staged(path, str(epoch).encode()).replace(path)
+        _sync(root)
+    except OSError as error:
+        raise Transient(f"cannot write {path}: {error}") from error
+
+
 def create_frontiers(root: Path, streams: Iterable[Stream], cursor: bytes) -> None:
     """Write the frontiers of a new archive, durably; those that exist stay as they are."""
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost
-from services.data_writer.frontier import create_frontiers, read_frontiers
+from services.data_writer.frontier import create_frontiers, note_epoch, read_frontiers, used_epoch
 from services.data_writer.layout import stream_root
 from services.data_writer.ownership import archive_id
 from services.shared.event import Stream
@@ -39,6 +39,7 @@ def recover(settings: WriterSettings, claims: Claims) -> None:
     if begun is None:
         return
     gaps = [gap.element() for gap in begun.gaps]
+    note_epoch(settings.archive_root, begun.cursor.epoch)
     if claims.begin_epoch(here.raw, begun.cursor, mine, gaps):
         for gap in begun.gaps:
             log.warning("recover.gap", reason=gap.reason, from_us=gap.from_us, to_us=gap.to_us)
@@ -59,7 +60,7 @@ def _beginning(settings: WriterSettings, here: Here) -> Beginning | None:
         birth_us = settings.writer_birth or now_us - MINUTE_US
         create_frontiers(root, Stream, birth_cursor(birth_us).encode())
         frontiers = read_frontiers(root)
-    return beginning(here.cursor, frontiers, now_us)
+    return beginning(here.cursor, frontiers, used_epoch(root), now_us)
 
 
 def _committed_us(root: Path) -> int | None:

@@ -31,7 +31,10 @@ class WriterSettings(Settings):
         description="Claim a stream earlier when events wait longer, in seconds.",
     )
     writer_chunk: int = Field(
-        default=150_000, ge=100, le=500_000, description="Most events in one part; bounds the writer's memory."
+        default=150_000,
+        ge=100,
+        le=500_000,
+        description="Most events in one part; bounds the writer's memory.",
     )
     writer_compression: str = Field(
         default="zstd", pattern="^(zstd|snappy|gzip|lz4|none)$", description="Codec of the Parquet files."

@@ -222,6 +222,7 @@ MUTANTS = (
                 "        if stored is None:\n            return None\n",
                 "        if stored is None:\n"
                 '            now_us = __import__("time").time_ns() // 1000\n'
+                '            self._connection.one("SET", "archive:epoch", 1)\n'
                 "            return Start(Cursor(time_us=now_us, epoch=1, push=0), [])\n",
             ),
         ),

@@ -46,7 +46,11 @@ def finish(pipeline: Pipeline, events: int, seconds: float = 60.0) -> None:
 def hang_up(source: Host, code: int) -> None:
     """End a connection that is open; there is none for a moment after each end."""
     before = source.status()["fired"].get("hang_up", 0)
-    wait_for(lambda: source.tell("hang_up", code=code)["fired"].get("hang_up", 0) > before, 30, f"hung up with {code}")
+    wait_for(
+        lambda: source.tell("hang_up", code=code)["fired"].get("hang_up", 0) > before,
+        30,
+        f"hung up with {code}",
+    )
 
 
 def gaps(root: Path) -> list[tuple[str, int, int]]:
@@ -226,7 +230,10 @@ BAD_FRAMES = {
     Reason.NOT_JSON: b'{"did":"did:plc:a","time_us":1,',
     Reason.BAD_UNICODE: b'{"did":"did:plc:\\ud800x","time_us":1,"kind":"commit"}',
     Reason.TOO_DEEP: b'{"did":"did:plc:a","time_us":1,"kind":"commit","commit":'
-    + b'{"rev":"r","operation":"create","collection":"c","rkey":"k","record":' + b"[" * 5000 + b"]" * 5000 + b"}}",
+    + b'{"rev":"r","operation":"create","collection":"c","rkey":"k","record":'
+    + b"[" * 5000
+    + b"]" * 5000
+    + b"}}",
     Reason.MISSING_FIELD: b'{"did":"did:plc:a","kind":"commit"}',
     Reason.WRONG_TYPE: b'{"did":7,"time_us":1,"kind":"commit"}',
     Reason.INTEGER_OVERFLOW: b'{"did":"did:plc:a","time_us":9223372036854775808,"kind":"identity","identity":{"seq":1}}',

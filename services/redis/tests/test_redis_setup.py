@@ -1,0 +1,212 @@
+"""The Redis that Compose starts: up quickly, fast, never too full, and nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+import urllib.error
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+import redis
+
+from services.shared.buffer.keys import buffer_key
+from services.shared.event import Stream
+from testing.audit import audit
+from testing.buffering import client, events, fill, push, pushed, waiting
+from testing.daemons import REPOSITORY
+from testing.demo_truth import truth_of_demo
+from testing.stack import PIPELINE, Stack
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    MakeStack = Callable[..., Stack]
+
+DASHBOARD = REPOSITORY / "monitoring" / "grafana" / "dashboards" / "redis.json"
+AN_HOUR_AT_8_1_MILLION_A_DAY = 337_500
+AN_HOUR_AT_500_A_SECOND = 1_800_000
+LIMIT = 0.80
+SMALL = {"REDIS_MAXMEMORY": "64mb", "REDIS_MEMORY_LIMIT": "128m"}
+
+
+def test_redis_startup(stack: MakeStack) -> None:
+    one = stack()
+    began = time.monotonic()
+    one.up("redis", wait=False)
+    one.wait_healthy("redis", 30)
+    assert time.monotonic() - began < 30
+    with client(one, "health") as server:
+        server.ping()
+        began = time.monotonic()
+        server.ping()
+        assert time.monotonic() - began < 0.1
+    assert one.inspect("redis")["RestartCount"] == 0
+    assert not re.search(r"error|fail(?!ure)", one.logs("redis").replace("may fail", ""), re.IGNORECASE)
+
+
+def test_redis_performance(stack: MakeStack) -> None:
+    one = stack()
+    one.up("redis")
+    with client(one) as server:
+        began = time.monotonic()
+        for number in range(1000):
+            server.set(f"archive:test:{number}", b"x" * 500)
+        took = time.monotonic() - began
+        assert server.dbsize() == 1000
+    assert took < 5, f"1,000 SETs took {took:.1f} s"
+
+
+@pytest.mark.parametrize("count", [AN_HOUR_AT_8_1_MILLION_A_DAY, AN_HOUR_AT_500_A_SECOND])
+def test_redis_memory(stack: MakeStack, count: int) -> None:
+    one = stack()
+    one.up("redis")
+    with client(one) as server:
+        some = events(30_000)
+        for done in push(server, some, count):
+            if done % 200_000 == 0:
+                _assert_room(one, server)
+        _assert_room(one, server)
+        assert waiting(server) == count
+        assert server.info("stats")["evicted_keys"] == 0
+
+
+def test_redis_memory_while_the_writer_is_stopped(stack: MakeStack) -> None:
+    one = stack({**SMALL, "DEMO_RATE": "4000", "DEMO_EVENTS": "160000"}, profiles=("demo",))
+    one.up(*PIPELINE)
+    one.compose("stop", "data_writer")
+    with client(one) as server:
+        # The first half is not worth waiting for.
+        fill(server, 0.5)
+        while one.get("HEALTH_PORT", "/healthz/jetstream")["state"] != "parked":
+            _assert_room(one, server)
+        _assert_room(one, server)
+        held = pushed(server)
+        assert one.get("HEALTH_PORT", "/healthz/jetstream")["why"].startswith("Redis holds 7")
+
+        fill(server, 1.5)
+        with pytest.raises(redis.OutOfMemoryError):
+            server.set("archive:test:refused", b"x" * 4096)
+        assert waiting(server) > 0
+        one.up("data_writer", wait=False)
+        wait_for(lambda: waiting(server) == 0, 60, "the writer empties a Redis that refuses writes")
+        assert server.info("stats")["evicted_keys"] == 0
+        assert pushed(server) == held
+
+        server.delete("archive:test:ballast")
+        wait_for(lambda: pushed(server) == 160_000 and waiting(server) == 0, 120, "the ingester comes back")
+    archive = one.archive()
+    verdict = audit(archive, truth_of_demo(archive))
+    assert verdict.passed, str(verdict)
+
+
+def test_redis_persistence(stack: MakeStack) -> None:
+    one = stack()
+    one.up("redis")
+    key = buffer_key(Stream.POSTS)
+    with client(one) as server:
+        acknowledged = server.rpush(key, *range(1000))
+    one.compose("restart", "redis")
+    one.wait_healthy("redis")
+    with client(one) as server:
+        assert server.llen(key) == acknowledged
+    for _ in range(3):
+        acknowledged = _push_until_killed(one, key)
+        one.up("redis")
+        with client(one) as server:
+            # One push may have been on the disk without its reply having got out.
+            assert acknowledged <= server.llen(key) <= acknowledged + 100
+
+
+def test_prometheus_metrics(stack: MakeStack) -> None:
+    one = stack()
+    began = time.monotonic()
+    one.up("redis", "redis_exporter", "prometheus", wait=False)
+    wait_for(lambda: _up(one, "PROMETHEUS_PORT", "/api/v1/status/config"), 60, "Prometheus answers")
+    wait_for(
+        lambda: [sample["value"][1] for sample in one.query("redis_up")] == ["1"],
+        60 - (time.monotonic() - began),
+        "Prometheus has seen redis_up 1 within a minute of the start",
+    )
+
+
+def test_grafana_dashboard(stack: MakeStack) -> None:
+    one = stack()
+    one.up("redis", "redis_exporter", "prometheus")
+    with client(one) as server:
+        for _ in push(server, events(1000), 1000):
+            pass
+    queries = [
+        target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]
+    ]
+    assert len(queries) > 10
+    for query in queries:
+        wait_for(partial(one.query, query), 90, f"data for {query}")
+
+
+def test_health_check(stack: MakeStack) -> None:
+    one = stack({**SMALL, "DEMO_RATE": "50"}, profiles=("demo",))
+    one.up(*PIPELINE)
+    assert _health(one) == (200, False)
+
+    one.compose("pause", "redis")
+    assert _health(one) == (503, True)
+    one.compose("unpause", "redis")
+    wait_for(lambda: _health(one)[0] == 200, 30, "healthy after the pause")
+
+    one.compose("stop", "redis")
+    assert _health(one) == (503, True)
+    one.compose("start", "redis")
+    wait_for(lambda: _health(one)[0] == 200, 90, "healthy after the stop")
+
+    with client(one) as server:
+        fill(server, 0.9)
+        assert _health(one) == (503, True)
+        server.delete("archive:test:ballast")
+    wait_for(lambda: _health(one)[0] == 200, 30, "healthy when there is room again")
+
+
+def _assert_room(stack: Stack, server: redis.Redis) -> None:
+    memory = server.info("memory")
+    assert memory["used_memory"] < LIMIT * memory["maxmemory"]
+    assert stack.memory_share("redis") < LIMIT
+
+
+def _up(stack: Stack, port: str = "HEALTH_PORT", path: str = "/alive") -> bool:
+    try:
+        stack.get(port, path)
+    except OSError:
+        return False
+    return True
+
+
+def _health(stack: Stack) -> tuple[int, bool]:
+    """Ask for the health of everything; returns the status, and whether Redis is named as failing."""
+    began = time.monotonic()
+    try:
+        with urlopen(stack.url("HEALTH_PORT", "/healthz"), timeout=10) as reply:  # noqa: S310 - our own address
+            status, said = reply.status, json.loads(reply.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            status, said = error.code, json.loads(error.read())
+    assert time.monotonic() - began < 1
+    return status, "redis" in said.get("failing", [])
+
+
+def _push_until_killed(stack: Stack, key: str) -> int:
+    """Push as fast as it goes while Redis is killed; returns the length that was acknowledged last."""
+    acknowledged = 0
+    killer = threading.Timer(1.0, lambda: stack.compose("kill", "-s", "KILL", "redis"))
+    killer.start()
+    with client(stack) as server:
+        try:
+            while True:
+                acknowledged = int(server.rpush(key, *range(100)))
+        except redis.ConnectionError:
+            killer.join()
+    return acknowledged

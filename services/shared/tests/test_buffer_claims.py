@@ -1,0 +1,234 @@
+"""What is claimed is read the same again and again, and removed only if nobody touched it since."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+from redis import Redis
+
+from services.shared.buffer.claims import BYTES_PER_EVENT, SLICE, Claim, Claims, Here
+from services.shared.buffer.cursor import Cursor
+from services.shared.errors import BrokenInvariant, Transient
+from services.shared.event import Stream
+from services.shared.lifecycle import Stopping
+from services.shared.tests.test_buffer_connection import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from testing.redis_server import RedisServer
+
+POSTS = "archive:buffer:posts"
+CURSOR = Cursor(time_us=10**15, epoch=1, push=4)
+
+
+@pytest.fixture
+def tools(redis_server: RedisServer) -> Iterator[Redis]:
+    """Give an operator's client."""
+    with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as client:
+        yield client
+
+
+@pytest.fixture
+def claims(redis_server: RedisServer) -> Iterator[Claims]:
+    """Give a writer's open connection."""
+    with contextlib.closing(Claims(redis_server.url("writer"), Stopping())) as one:
+        one.open()
+        yield one
+
+
+def fill(tools: Redis, events: int, size: int = 8, first: int = 0) -> list[bytes]:
+    """Push events to the buffer of posts."""
+    elements = [str(first + i).encode().ljust(size, b".") for i in range(events)]
+    tools.rpush(POSTS, *elements)
+    return elements
+
+
+def test_a_buffer_is_taken_whole_and_new_events_go_to_another(claims: Claims, tools: Redis) -> None:
+    old = fill(tools, 5)
+    claim = claims.take(Stream.POSTS, 100)
+    assert claim == Claim(Stream.POSTS, 100)
+    fill(tools, 2, first=5)
+    assert claims.read(claim) == old
+    assert claims.depths([Stream.POSTS, Stream.LIKES]) == {Stream.POSTS: 2, Stream.LIKES: 0}
+    assert claims.length(claim) == 5
+
+
+def test_there_is_nothing_to_take_from_an_empty_buffer(claims: Claims) -> None:
+    assert claims.take(Stream.POSTS, 100) is None
+
+
+def test_a_claim_that_exists_is_never_overwritten(claims: Claims, tools: Redis) -> None:
+    old = fill(tools, 3)
+    claim = claims.take(Stream.POSTS, 100)
+    assert claim is not None
+    new = fill(tools, 4, first=3)
+    with pytest.raises(Transient, match="exists already"):
+        claims.take(Stream.POSTS, 100)
+    assert claims.read(claim) == old
+    assert tools.lrange(POSTS, 0, -1) == new
+
+
+def test_claims_are_found_whatever_chunk_size_they_were_made_with(claims: Claims, tools: Redis) -> None:
+    for chunk in (700, 50, 300):
+        fill(tools, 1)
+        claims.take(Stream.POSTS, chunk)
+    tools.rpush("archive:claim:likes:9", "x")
+    tools.mset({f"archive:other:{i}": i for i in range(SLICE * 3)})
+    assert claims.found(Stream.POSTS) == [Claim(Stream.POSTS, chunk) for chunk in (50, 300, 700)]
+    assert claims.found(Stream.LIKES) == [Claim(Stream.LIKES, 9)]
+    assert claims.found(Stream.FOLLOWS) == []
+
+
+@pytest.mark.parametrize("size", ["0", "", "many", "-1", "1.5"])
+def test_a_key_that_is_no_claim_of_ours_stops_the_writer(size: str, claims: Claims, tools: Redis) -> None:
+    tools.rpush(f"archive:claim:posts:{size}", "x")
+    with pytest.raises(BrokenInvariant, match="no claim of ours; rename or delete it"):
+        claims.found(Stream.POSTS)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, SLICE - 1, SLICE, SLICE + 1, 2 * SLICE, 5000])
+def test_chunks_are_cut_by_events_and_join_to_the_whole(chunk: int, claims: Claims, tools: Redis) -> None:
+    events = 2 * SLICE + 1 if chunk > 3 else 10
+    elements = fill(tools, events)
+    claim = claims.take(Stream.POSTS, chunk)
+    assert claim is not None
+    read: list[list[bytes]] = []
+    while part := claims.read(claim):
+        assert claims.read(claim) == part, "read again before the ack, it is the same"
+        read.append(part)
+        claims.ack(claim, len(part))
+    assert [len(part) for part in read[:-1]] == [chunk] * (len(read) - 1)
+    assert [element for part in read for element in part] == elements
+    assert claims.found(Stream.POSTS) == [], "a claim acked to its end is gone"
+
+
+@pytest.mark.parametrize(
+    ("size", "chunk", "lengths"),
+    [
+        (BYTES_PER_EVENT, 10, [10, 10, 5]),
+        (BYTES_PER_EVENT - 1, 10, [10, 10, 5]),
+        (BYTES_PER_EVENT * 2, 10, [5, 5, 5, 5, 5]),
+        (BYTES_PER_EVENT * 10, 10, [1] * 25),
+        (BYTES_PER_EVENT * 50, 10, [1] * 25),
+        (BYTES_PER_EVENT * 4, 10, [3, 3, 3, 3, 3, 3, 3, 3, 1]),
+    ],
+)
+def test_chunks_are_cut_by_bytes_too(
+    size: int, chunk: int, lengths: list[int], claims: Claims, tools: Redis
+) -> None:
+    fill(tools, 25, size)
+    claim = claims.take(Stream.POSTS, chunk)
+    assert claim is not None
+    found = []
+    while part := claims.read(claim):
+        found.append(len(part))
+        claims.ack(claim, len(part))
+    assert found == lengths
+
+
+@pytest.mark.parametrize("touch", ["rpush", "ltrim", "same"])
+def test_an_ack_removes_nothing_once_somebody_touched_the_claim(
+    touch: str, claims: Claims, tools: Redis
+) -> None:
+    fill(tools, 5)
+    claim = claims.take(Stream.POSTS, 2)
+    assert claim is not None
+    assert len(claims.read(claim)) == 2
+    if touch == "rpush":
+        tools.rpush(claim.key, "more")
+    elif touch == "ltrim":
+        tools.ltrim(claim.key, 2, -1)
+    else:
+        tools.lset(claim.key, 0, tools.lindex(claim.key, 0))
+    before = tools.lrange(claim.key, 0, -1)
+    with pytest.raises(Transient, match="changed while it was committed"):
+        claims.ack(claim, 2)
+    assert tools.lrange(claim.key, 0, -1) == before
+
+
+def test_a_claim_that_another_writer_finished_is_not_acked(claims: Claims, tools: Redis) -> None:
+    fill(tools, 2)
+    claim = claims.take(Stream.POSTS, 2)
+    assert claim is not None
+    claims.read(claim)
+    tools.delete(claim.key)
+    with pytest.raises(Transient):
+        claims.ack(claim, 2)
+    assert claims.read(claim) == []
+
+
+def test_after_a_lost_reply_an_ack_is_not_repeated(redis_server: RedisServer, tools: Redis) -> None:
+    elements = fill(tools, 6)
+    with Proxy(redis_server.port) as proxy:
+        one = Claims(proxy.url(redis_server, "writer"), Stopping())
+        one.open()
+        claim = one.take(Stream.POSTS, 2)
+        assert claim is not None
+        one.read(claim)
+        proxy.swallow = b"LTRIM"
+        with pytest.raises(Transient):
+            one.ack(claim, 2)
+        proxy.swallow = b""
+        one.open()
+        assert one.found(Stream.POSTS) == [claim]
+        assert one.read(claim) == elements[2:4]
+        one.close()
+    assert tools.llen(claim.key) == 4
+
+
+def test_claim_read_and_ack_work_in_a_full_redis(claims: Claims, tools: Redis) -> None:
+    fill(tools, 3000, 500)
+    tools.config_set("maxmemory", tools.info("memory")["used_memory"] // 2)
+    claim = claims.take(Stream.POSTS, 1000)
+    assert claim is not None
+    while part := claims.read(claim):
+        claims.ack(claim, len(part))
+    assert claims.found(Stream.POSTS) == []
+
+
+def test_a_sample_stays_where_it_is(claims: Claims, tools: Redis) -> None:
+    elements = fill(tools, 5)
+    assert claims.sample(Stream.POSTS, 3) == elements[:3]
+    assert claims.sample(Stream.POSTS, 9) == elements
+    assert claims.sample(Stream.LIKES, 9) == []
+    assert tools.llen(POSTS) == 5
+
+
+def test_an_empty_redis_is_told_from_one_in_use(claims: Claims, tools: Redis) -> None:
+    assert claims.here() == Here(None, None, None, None)
+    assert claims.begin_epoch(None, CURSOR, "id-1", [])
+    assert claims.here() == Here(CURSOR, CURSOR.encode(), 1, "id-1")
+    claims.register("id-2")
+    assert claims.here().archive_id == "id-1", "an archive is registered where there is none, never replaced"
+    tools.delete("archive:id")
+    claims.register("id-2")
+    assert claims.here().archive_id == "id-2"
+
+
+def test_a_new_epoch_counts_what_is_there_and_notes_its_gaps(claims: Claims, tools: Redis) -> None:
+    fill(tools, 5)
+    claims.take(Stream.POSTS, 100)
+    fill(tools, 2)
+    claims.take(Stream.POSTS, 30)
+    fill(tools, 3)
+    tools.rpush("archive:buffer:gaps", "old")
+    tools.hset("archive:pushed", mapping={"posts:pushed": 999, "posts:received": 999})
+    tools.set("archive:cursor", b"before")
+    assert claims.begin_epoch(b"before", CURSOR, "id", [b"gap 1", b"gap 2"])
+    counts = {name.decode(): int(count) for name, count in tools.hgetall("archive:pushed").items()}
+    assert {name: count for name, count in counts.items() if count} == {"posts:pushed": 10, "gaps:pushed": 3}
+    assert tools.lrange("archive:buffer:gaps", 0, -1) == [b"old", b"gap 1", b"gap 2"]
+
+
+@pytest.mark.parametrize(("stored", "before"), [(None, b"old"), (b"new", b"old"), (b"new", None)])
+def test_an_epoch_begins_only_at_the_cursor_that_was_read(
+    stored: bytes | None, before: bytes | None, claims: Claims, tools: Redis
+) -> None:
+    if stored is not None:
+        tools.set("archive:cursor", stored)
+    assert not claims.begin_epoch(before, CURSOR, "id", [b"gap"])
+    assert tools.get("archive:cursor") == stored
+    assert (tools.exists("archive:epoch", "archive:id", "archive:pushed"), tools.llen("archive:buffer:gaps")) == (0, 0)

@@ -1,0 +1,171 @@
+"""What the Compose files promise, read from what Compose makes of them: no container is started."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from testing.daemons import REPOSITORY
+from testing.images.recipes import NOT_TO_BE_HAD, OLDER, RECIPES, minor
+from testing.images.references import references
+from testing.stack import BASE, PORTS, PRODUCTION, Stack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = ((BASE,), (BASE, PRODUCTION))
+PROFILES: tuple[tuple[str, ...], ...] = ((), ("demo",))
+NEEDED = {"IMAGE_PREFIX": "registry.test/me", "SITE_ADDRESS": "archive.test"}
+PUBLIC = {"caddy"}
+READS_THE_HOST = {"node_exporter"}
+REACHES_OUT = {"jetstream", "alertmanager", "caddy"}
+LARGEST_STOP = {"data_writer": 60, "redis": 60, "jetstream": 30}
+SERVICES = (
+    "redis",
+    "jetstream",
+    "data_writer",
+    "redis_exporter",
+    "node_exporter",
+    "prometheus",
+    "alertmanager",
+    "grafana",
+    "health",
+)
+
+
+def _read(folder: Path, files: tuple[str, ...], profiles: tuple[str, ...]) -> dict[str, Any]:
+    stack = Stack("bluesky-archive-test-files", folder, dict(NEEDED), files, profiles)
+    read: dict[str, Any] = json.loads(stack.compose("config", "--format", "json"))
+    return read
+
+
+@pytest.fixture(params=[(files, profiles) for files in FILES for profiles in PROFILES], ids=str)
+def config(request: pytest.FixtureRequest, engine: None, tmp_path: Path) -> dict[str, Any]:  # noqa: ARG001
+    return _read(tmp_path, *request.param)
+
+
+def test_every_combination_is_valid(config: dict[str, Any]) -> None:
+    assert set(SERVICES) <= set(config["services"])
+
+
+def test_the_demo_adds_its_host_and_production_never_does(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+    hosts = {
+        (files, profiles): "fake_jetstream" in _read(tmp_path, files, profiles)["services"]
+        for files in FILES
+        for profiles in PROFILES
+    }
+    assert [key for key, there in hosts.items() if there] == [((BASE,), ("demo",))]
+
+
+def test_every_service_is_hardened(config: dict[str, Any]) -> None:
+    for name, service in config["services"].items():
+        assert service["restart"] == "unless-stopped", name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["pids_limit"] > 0, name
+        assert service["logging"]["options"]["max-size"], name
+        assert int(service["mem_limit"]) == int(service["memswap_limit"]), name
+        assert service["healthcheck"]["test"][0] == "CMD", name
+        assert "start_interval" not in service["healthcheck"], name
+        assert not service.get("privileged"), name
+        assert "docker.sock" not in json.dumps(service.get("volumes", [])), name
+        assert "PASSWORD" not in " ".join(
+            key for key in service.get("environment") or {} if "FILE" not in key
+        )
+        user = service.get("user", "10001:10001")
+        assert user.split(":")[0] != "0", name
+
+
+def test_only_caddy_is_public(config: dict[str, Any]) -> None:
+    for name, service in config["services"].items():
+        for port in service.get("ports", []):
+            assert name in PUBLIC or port.get("host_ip") == "127.0.0.1", f"{name} publishes {port}"
+    production = "caddy" in config["services"]
+    published = {name for name, service in config["services"].items() if service.get("ports")}
+    assert published == PUBLIC if production else "redis" in published
+
+
+def test_only_what_must_reaches_the_internet(config: dict[str, Any]) -> None:
+    leaving = {name for name, service in config["services"].items() if "egress" in service["networks"]}
+    assert leaving == REACHES_OUT & set(config["services"])
+    inside = config["networks"]["inside"]["driver_opts"]
+    assert inside["com.docker.network.bridge.enable_ip_masquerade"] == "false"
+
+
+def test_redis_stands_on_its_port(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+    stack = Stack("bluesky-archive-test-files", tmp_path)
+    for name in PORTS:
+        del stack.settings[name]
+    read = json.loads(stack.compose("config", "--format", "json"))
+    port = read["services"]["redis"]["ports"][0]
+    assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "6379", 6379)
+
+
+def test_a_stop_has_time_for_a_drain(config: dict[str, Any]) -> None:
+    for name, seconds in LARGEST_STOP.items():
+        grace = config["services"][name]["stop_grace_period"]
+        assert re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", grace), grace
+        minutes, rest = (int(part or 0) for part in re.findall(r"(?:(\d+)m)?(?:(\d+)s)?", grace)[0])
+        assert minutes * 60 + rest >= seconds
+
+
+def test_the_buffer_and_the_archive_are_different_volumes(config: dict[str, Any]) -> None:
+    sources = {
+        (name, mount["target"]): (mount["source"], mount.get("read_only", False))
+        for name, service in config["services"].items()
+        for mount in service.get("volumes", [])
+    }
+    assert sources["redis", "/data"] == ("redis", False)
+    assert sources["data_writer", "/archive"] == ("archive", False)
+    assert sources["jetstream", "/disks/redis"] == ("redis", True)
+    assert sources["jetstream", "/disks/archive"] == ("archive", True)
+
+
+def test_no_image_is_called_latest_and_every_one_has_its_stand_in(config: dict[str, Any]) -> None:
+    known = {str(reference) for reference in references()}
+    for service in config["services"].values():
+        image = service["image"]
+        assert ":" in image
+        assert not image.endswith(":latest")
+        assert image in known or image.startswith(("registry.test/me/", "bluesky-archive/"))
+    for reference in references():
+        assert reference.name in RECIPES or reference.name in NOT_TO_BE_HAD
+
+
+def test_the_example_names_every_variable() -> None:
+    example = set(re.findall(r"^#?(\w+)=", (REPOSITORY / ".env.example").read_text("utf-8"), re.MULTILINE))
+    used: set[str] = set()
+    for path in REPOSITORY.glob("docker-compose*.yml"):
+        used |= set(re.findall(r"\$\{(\w+)", path.read_text("utf-8")))
+    used |= {reference.variable for reference in references()}
+    assert example == used
+
+
+def test_the_example_has_the_defaults() -> None:
+    example = dict(
+        re.findall(r"^#(\w+)=(.+)$", (REPOSITORY / ".env.example").read_text("utf-8"), re.MULTILINE)
+    )
+    for path in REPOSITORY.glob("docker-compose*.yml"):
+        for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", path.read_text("utf-8")):
+            if default:
+                assert example[name] == default
+    for reference in references():
+        assert example[reference.variable] == str(reference)
+
+
+@pytest.mark.parametrize("reference", references(), ids=str)
+def test_a_stand_in_is_as_new_as_its_tag(engine: None, reference: Any) -> None:  # noqa: ARG001
+    words = ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", str(reference)]
+    asked = subprocess.run(words, check=False, capture_output=True, text=True)
+    labels = json.loads(asked.stdout) if asked.returncode == 0 else {}
+    if not labels or labels.get("standin") != "1":
+        pytest.skip(f"{reference} is no stand-in here")
+    version = labels["standin.version"]
+    assert minor(version) >= minor(reference.tag) or reference.name in OLDER, (
+        f"{reference} is really {version}"
+    )

@@ -1,0 +1,100 @@
+"""Our images hold one service and what it needs; their recipes and scripts are clean."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from testing.daemons import REPOSITORY
+from testing.images.references import references
+from testing.stack import inspect
+
+BIN = Path(sys.executable).parent
+SKIPPED = {".venv", "node_modules"}
+DAEMONS = ("jetstream", "data_writer", "monitoring")
+FOREIGN = {"jetstream": "pyarrow", "data_writer": "websockets", "monitoring": "websockets"}
+"""A package of another service that must not be in the image."""
+MIB = 1 << 20
+LARGEST = {"jetstream": 80, "data_writer": 150, "monitoring": 40, "demo": 80, "redis": 5, "caddy": 5}
+"""MiB that ours may add to the image it is built on."""
+BASES = {"redis": "REDIS_IMAGE", "caddy": "CADDY_IMAGE"}
+
+
+def _files(pattern: str) -> list[Path]:
+    found = (path.relative_to(REPOSITORY) for path in REPOSITORY.rglob(pattern))
+    return sorted(path for path in found if not SKIPPED & set(path.parts))
+
+
+@pytest.mark.parametrize("recipe", _files("Dockerfile"), ids=str)
+def test_hadolint(recipe: Path) -> None:
+    # Stand-ins take whatever version Debian has, and are no products.
+    ignored = ["--ignore=DL3008", "--ignore=DL3006"] if "testing" in recipe.parts else []
+    done = subprocess.run(
+        [BIN / "hadolint", *ignored, recipe], check=False, cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("script", [*_files("*.sh"), Path(".ci/run")], ids=str)
+def test_shellcheck(script: Path) -> None:
+    done = subprocess.run(
+        [BIN / "shellcheck", script], check=False, cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("recipe", _files("Dockerfile"), ids=str)
+def test_a_recipe_builds_on_old_engines_too(recipe: Path) -> None:
+    text = (REPOSITORY / recipe).read_text("utf-8")
+    for too_new in ("<<E", "# syntax=", "--link", "--start-interval"):
+        assert too_new not in text
+
+
+@pytest.mark.parametrize("service", DAEMONS)
+def test_an_image_holds_one_service(images: str, service: str) -> None:
+    listed = _run(images, service, "find", "/app", "/opt/venv", "-type", "f")
+    files = listed.splitlines()
+    assert any(path.startswith(f"/app/services/{service}/main.py") for path in files)
+    folders = {
+        path.split("/")[3] for path in files if path.startswith("/app/services/") and path.count("/") > 3
+    }
+    assert folders - {"__pycache__"} == {service, "shared"}
+    assert not [
+        path for path in files if path.startswith("/app") and ("/tests/" in path or "/testing/" in path)
+    ]
+    packages = {path.split("/site-packages/")[1].split("/")[0] for path in files if "/site-packages/" in path}
+    assert not packages & {FOREIGN[service], "pip", "pytest", "duckdb", "hypothesis"}
+
+
+@pytest.mark.parametrize("service", DAEMONS)
+def test_an_image_runs_as_nobody_who_may_write(images: str, service: str) -> None:
+    assert inspect(f"bluesky-archive/{service}:{images}")["Config"]["User"] == "10001:10001"
+    writable = _run(
+        images, service, "find", "/app", "/opt", "/usr", "-xdev", "-writable", "-not", "-type", "l"
+    )
+    assert not writable.split()
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_an_image_adds_little(images: str, name: str) -> None:
+    base = next(one for one in references() if one.variable == BASES.get(name, "PYTHON_IMAGE"))
+    added = inspect(f"bluesky-archive/{name}:{images}")["Size"] - inspect(str(base))["Size"]
+    assert added / MIB < LARGEST[name]
+
+
+def _run(tag: str, service: str, *words: str) -> str:
+    command = [
+        "docker",
+        "run",
+        "--rm",
+        "--label=bluesky-archive=test",
+        "--network=none",
+        "--entrypoint",
+        words[0],
+    ]
+    return subprocess.run(
+        [*command, f"bluesky-archive/{service}:{tag}", *words[1:]], check=True, capture_output=True, text=True
+    ).stdout

@@ -1,0 +1,70 @@
+"""The mutants: each still fits the code, and of some that taking the rule out does the harm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testing.fixtures import missing
+from testing.mutants.catalogue import MUTANTS
+from testing.mutants.resp import Commands
+from testing.mutants.run import Found, Shown, run_intact, run_without
+from testing.mutants.tree import Edit, StaleEditError, mutated_tree
+from testing.redis_server import NoServerError, find_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+EVENT = "services/shared/event.py"
+
+
+@pytest.mark.parametrize("name", ["push_resent", "ack_first", "no_fence_watch_ended"])
+def test_without_its_rule_the_archive_is_harmed_and_with_it_not(tmp_path: Path, name: str) -> None:
+    try:
+        find_server()
+    except NoServerError as error:
+        missing(str(error))
+    mutant = BY_NAME[name]
+    shown = Shown(mutant, run_intact(mutant, tmp_path / "intact"), run_without(mutant, tmp_path / "without"))
+    assert shown.as_it_should, f"intact: {shown.intact}; without the rule: {shown.without}"
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_edit_still_fits_the_code(tmp_path: Path, name: str) -> None:
+    assert mutated_tree(tmp_path, BY_NAME[name].edits) == tmp_path
+
+
+def test_an_edit_that_does_not_fit_or_leaves_no_python_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StaleEditError, match="0 times"):
+        mutated_tree(tmp_path / "stale", [Edit(EVENT, "nowhere to be found", "")])
+    with pytest.raises(StaleEditError, match=r"\d+ times"):
+        mutated_tree(tmp_path / "twice", [Edit(EVENT, "import", "")])
+    with pytest.raises(SyntaxError):
+        mutated_tree(tmp_path / "broken", [Edit(EVENT, "class Event(NamedTuple):", "class (")])
+
+
+def test_harm_must_be_the_one_named_and_the_intact_code_without_fault() -> None:
+    fine = {"lost": 0, "doubled": 0, "altered": 0, "strangers": 0}
+    ack, frontier, fence = BY_NAME["ack_first"], BY_NAME["newest_frontier"], BY_NAME["no_fence"]
+    assert Shown(ack, Found(fine), Found(fine | {"lost": 3})).as_it_should
+    assert not Shown(ack, Found(fine), Found(fine)).as_it_should
+    assert not Shown(ack, Found(fine), Found(fine | {"doubled": 3})).as_it_should
+    assert not Shown(ack, Found(fine), Found({}, "a daemon died")).as_it_should
+    assert not Shown(ack, Found(fine | {"doubled": 1}), Found(fine | {"lost": 3})).as_it_should
+    assert Shown(frontier, Found(fine | {"doubled": 1}), Found(fine | {"lost": 3})).as_it_should
+    assert not Shown(frontier, Found(fine | {"lost": 1}), Found(fine | {"lost": 3})).as_it_should
+    assert Shown(fence, Found(fine), Found(fine)).as_it_should
+    assert not Shown(fence, Found(fine), Found(fine | {"lost": 1})).as_it_should
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_commands_are_found_however_the_bytes_are_cut(size: int) -> None:
+    sent = b"*1\r\n$5\r\nMULTI\r\n*3\r\n$5\r\nrpush\r\n$1\r\nk\r\n$6\r\n\r\n*1\r\n\r\n*1\r\n$4\r\nEXEC\r\n"
+    commands = Commands()
+    pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
+    found = [command for piece in pieces for command in commands.feed(piece)]
+    assert [command.words for command in found] == [(b"MULTI",), (b"rpush", b"k", b"\r\n*1\r\n"), (b"EXEC",)]
+    assert [command.name for command in found] == [b"MULTI", b"RPUSH", b"EXEC"]
+    assert b"".join(command.raw for command in found) == sent

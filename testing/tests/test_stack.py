@@ -1,0 +1,84 @@
+"""The whole stack, started as a user starts it: every event arrives once, also when Redis is killed."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import TYPE_CHECKING
+
+from services.shared.event import Stream
+from testing.audit import audit
+from testing.buffering import client, pushed, waiting
+from testing.demo_truth import tell_host, truth_of_demo
+from testing.stack import DAEMONS, METRICS, PIPELINE, PRODUCTION, Stack
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    MakeStack = Callable[..., Stack]
+
+NO_EVENT = b"not an event"
+
+
+def test_demo_profile(stack: MakeStack) -> None:
+    events = 10_000
+    one = stack({"DEMO_RATE": "500", "DEMO_EVENTS": str(events)}, profiles=("demo",))
+    began = time.time()
+    one.up(*PIPELINE, *METRICS)
+    tell_host(one, "plant", payload=base64.b64encode(NO_EVENT).decode())
+    assert one.get("HEALTH_PORT", "/healthz")["status"] == "ok"
+    _wait_committed(one, events)
+    wait_for(lambda: _streams_with_parts(one) == set(Stream), 60, "parts of every stream")
+    archive = one.archive()
+
+    one.compose("down", "--timeout", "60", seconds=120)
+    deaths = one.deaths(began)
+    assert {service: deaths[service] for service in DAEMONS} == dict.fromkeys(DAEMONS, 0)
+
+    verdict = audit(archive, [*truth_of_demo(archive), ("rejects", NO_EVENT)])
+    assert verdict.passed, str(verdict)
+
+
+def test_redis_killed_under_load(stack: MakeStack) -> None:
+    events = 60_000
+    one = stack({"DEMO_RATE": "2000", "DEMO_EVENTS": str(events)}, profiles=("demo",))
+    one.up(*PIPELINE)
+    for _ in range(2):
+        with client(one) as server:
+            enough = pushed(server) + 1000
+            wait_for(lambda: pushed(server) > enough, 30, "events flow")  # noqa: B023 - waited for here
+        one.compose("kill", "-s", "KILL", "redis")
+        one.compose("start", "redis")
+        one.wait_healthy("redis")
+    _wait_committed(one, events)
+    archive = one.archive()
+    verdict = audit(archive, truth_of_demo(archive))
+    assert verdict.passed, str(verdict)
+
+
+def test_production_starts(stack: MakeStack) -> None:
+    site = {"IMAGE_PREFIX": "bluesky-archive", "SITE_ADDRESS": "http://127.0.0.1"}
+    one = stack(site, files=("docker-compose.yml", PRODUCTION))
+    # The ingester is left out: it would look for the public hosts.
+    one.up("redis", "data_writer", "health", "caddy", *METRICS)
+    assert one.get("HTTP_PORT", "/healthz/redis")["status"] == "ok"
+    published = [service for service in (*DAEMONS[2:], *METRICS, "redis") if _published(one, service)]
+    assert not published
+
+
+def _wait_committed(stack: Stack, events: int) -> None:
+    with client(stack) as server:
+        wait_for(
+            lambda: pushed(server) == events and waiting(server) == 0, 120, f"{events} events are committed"
+        )
+
+
+def _streams_with_parts(stack: Stack) -> set[str]:
+    listed = stack.compose("exec", "-T", "data_writer", "find", "/archive", "-name", "*.parquet")
+    return {path.removeprefix("/archive/").partition("/")[0] for path in listed.splitlines()}
+
+
+def _published(stack: Stack, service: str) -> bool:
+    ports = stack.inspect(service)["NetworkSettings"]["Ports"]
+    return any(bindings for bindings in ports.values())
