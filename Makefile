@@ -6,7 +6,7 @@ PINS := services/requirements/testing.txt
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format clean
+.PHONY: help demo run test check format clean engine images secrets
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,16 @@ check: $(READY) ## Format, lint, types and import rules.
 format: $(READY) ## Format the code and mend what can be mended by itself.
 	@$(VENV)/bin/ruff check --fix-only .
 	@$(VENV)/bin/ruff format .
+
+secrets: ## Make the passwords of the Compose stack, once; what exists stays.
+	@$(PYTHON) -m deployment.make_secrets
+
+engine: ## On a bare Debian machine, as root: Docker Engine, Compose, and stand-ins for images that cannot be pulled.
+	@$(PYTHON) -m testing.engine
+	@$(PYTHON) -m testing.images
+
+images: ## Only the stand-ins that this engine lacks.
+	@$(PYTHON) -m testing.images
 
 clean: ## Remove the environment and every cache; archives stay.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

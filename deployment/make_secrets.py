@@ -35,7 +35,7 @@ def make_secrets(folder: Path) -> list[str]:
     return written
 
 
-def name_folder(settings: Path, folder: Path) -> bool:
+def name_folder(settings: Path, folder: str) -> bool:
     """Tell Compose where the secrets lie, in `.env`; returns whether that was to be written."""
     lines = settings.read_text(encoding="utf-8").splitlines() if settings.exists() else []
     if any(line.startswith(f"{SETTING}=") for line in lines):
@@ -49,7 +49,7 @@ def main(root: Path) -> int:
     folder = root / "secrets"
     for name in make_secrets(folder):
         print(f"secrets: wrote {folder / name}")  # noqa: T201 - for the person who asked
-    if name_folder(root / ".env", Path("./secrets")):
+    if name_folder(root / ".env", "./secrets"):
         print(f"secrets: told Compose in {root / '.env'}")  # noqa: T201 - as above
     print("secrets: all there")  # noqa: T201 - as above
     return 0

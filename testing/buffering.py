@@ -53,11 +53,13 @@ def push(server: redis.Redis, some: list[tuple[Stream, bytes]], count: int) -> I
 def fill(server: redis.Redis, share: float) -> None:
     """Push ballast until so much of maxmemory is in use, or until Redis refuses."""
     ceiling = int(server.info("memory")["maxmemory"])
-    # Ever smaller, and nothing that could be compressed, so that at last not even a little is accepted.
-    for block in (os.urandom(ceiling // 200), os.urandom(10_000), os.urandom(100)):
+    # Ever smaller, and nothing that could be compressed, so that at last not even a little is accepted; on
+    # connections of their own, because Redis counts what it still holds of a block that it refused.
+    for block in (os.urandom(ceiling // 1000), os.urandom(4096), os.urandom(512)):
         with contextlib.suppress(redis.OutOfMemoryError):
             while server.info("memory")["used_memory"] < share * ceiling:
                 server.rpush(BALLAST, block)
+        server.connection_pool.disconnect()
 
 
 def waiting(server: redis.Redis) -> int:

@@ -29,6 +29,13 @@ BUILD_SECONDS = 600
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs an engine, so that it can be run, and timed, by itself."""
+    for item in items:
+        if "engine" in getattr(item, "fixturenames", ()):
+            item.add_marker("containers")
+
+
 @pytest.fixture(scope="session")
 def engine() -> None:
     """Need a Docker Engine with Compose."""

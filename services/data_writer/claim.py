@@ -1,4 +1,4 @@
-"""CLAIM, pure: is a stream due to be claimed?"""
+"""CLAIM, pure: tells which streams are due to be claimed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: does Redis stand where the archive says it should, and if not, from where to go on?
+"""Pure: whether Redis stands where the archive says it should, and if not, from where to go on.
 
 An epoch is one life of Redis' data. It ends when the volume is lost (no cursor) or a backup is restored
 (a cursor older than the frontiers); events between are read again from Jetstream.
@@ -26,6 +26,9 @@ class Beginning(NamedTuple):
     cursor: Cursor
     gaps: tuple[Gap, ...]
     why: str
+    lowered: tuple[Stream, ...] = ()
+    """Streams whose frontiers lie beyond the cursor: they must be set back to it. What lies between is
+    committed, but Redis reads it again, and push numbers of two histories cannot be compared."""
 
 
 def birth_cursor(birth_us: int) -> Cursor:
@@ -46,13 +49,18 @@ def beginning(
         if stored.age() >= newest.age():
             return None
         cursor = msgspec.structs.replace(stored, epoch=epoch, push=newest.push)
-        return Beginning(cursor, (), "Redis holds an older cursor than the archive: a backup was restored")
+        why = "Redis holds an older cursor than the archive: a backup was restored"
+        return Beginning(cursor, (), why, _beyond(frontiers, stored))
     oldest = min(frontiers.values(), key=Cursor.age)
     cursor = msgspec.structs.replace(oldest, epoch=epoch, push=newest.push)
     if oldest.epoch == BEFORE_BIRTH:
         gap = Gap(0, oldest.time_us, GapReason.BIRTH, "", now_us)
         return Beginning(cursor, (gap,), "a new archive begins")
-    return Beginning(cursor, (), "Redis is empty: its volume was lost")
+    return Beginning(cursor, (), "Redis is empty: its volume was lost", _beyond(frontiers, oldest))
+
+
+def _beyond(frontiers: Mapping[Stream, Cursor], cursor: Cursor) -> tuple[Stream, ...]:
+    return tuple(stream for stream, frontier in frontiers.items() if frontier.age() > cursor.age())
 
 
 def frontier_lost(committed_us: int, floor_us: int, now_us: int) -> tuple[Cursor, Gap]:

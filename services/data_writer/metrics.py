@@ -21,7 +21,7 @@ class WriterMetrics:
         )
         self.wait = Gauge(
             "archive_buffer_wait_seconds",
-            "How long the oldest waiting event has been seen to wait; beyond two intervals the writer stalls.",
+            "How long the oldest waiting event has been seen to wait; past two intervals the writer stalls.",
             ["stream"],
             registry=registry,
         )

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost
-from services.data_writer.frontier import create_frontiers, note_epoch, read_frontiers, used_epoch
+from services.data_writer.frontier import (
+    create_frontiers,
+    note_epoch,
+    read_frontiers,
+    used_epoch,
+    write_frontier,
+)
 from services.data_writer.layout import stream_root
 from services.data_writer.ownership import archive_id
 from services.shared.event import Stream
@@ -35,9 +41,14 @@ def recover(settings: WriterSettings, claims: Claims) -> None:
     mine = archive_id(settings.archive_root, here.archive_id)
     if here.archive_id is None:
         claims.register(mine)
+    if here.is_sure:
+        return
     begun = _beginning(settings, here)
     if begun is None:
+        claims.make_sure(here.epoch)
         return
+    for stream in begun.lowered:
+        write_frontier(settings.archive_root, stream, begun.cursor.encode())
     gaps = [gap.element() for gap in begun.gaps]
     note_epoch(settings.archive_root, begun.cursor.epoch)
     if claims.begin_epoch(here.raw, begun.cursor, mine, gaps):

@@ -21,7 +21,7 @@ ROWS_PER_ROW_GROUP = 256 * 1024
 """A chunk is one group: repeats are found only within it (likes: 99.4 B/event at 128 Ki, 98.2 here)."""
 
 _INSTANT = pa.timestamp("ms", tz="UTC")
-"""Milliseconds: what clients write, and half the bytes; `time_us` is exact, and `extra` keeps longer texts."""
+"""Milliseconds, as clients write them, at half the bytes; `time_us` is exact, `extra` keeps longer texts."""
 _TEXT = pa.string()
 
 

@@ -6,6 +6,7 @@ is waiting. After any doubt the connection is opened anew and the claims are loo
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from services.data_writer.frontier import write_frontier
 from services.data_writer.part_file import Codec, Compression
 from services.data_writer.recover import recover
 from services.shared.buffer.claims import Claim, Claims
+from services.shared.buffer.connection import Full
 from services.shared.errors import Transient
 from services.shared.event import Stream
 from services.shared.retry import until_done
@@ -71,7 +73,9 @@ class Writer:
         if not self._is_open:
             self._claims.open()
             self._is_open = True
-        recover(self._settings, self._claims)
+        with contextlib.suppress(Full):
+            # Nothing can be set while Redis is full, but claiming works, and it makes the room.
+            recover(self._settings, self._claims)
         streams = self._settings.streams
         depths = self._claims.depths(streams)
         now = time.monotonic()
@@ -88,7 +92,7 @@ class Writer:
     def _round(self, streams: list[Stream]) -> None:
         """Commit all that is waiting in these streams, then move their frontiers."""
         before = self._claims.here()
-        if before.raw is None or before.epoch is None:
+        if before.raw is None:
             raise Transient("the cursor was lost during a round")
         self._metrics.epochs.set(before.epoch)
         committed = [stream for stream in streams if self._write(stream, before)]

@@ -24,7 +24,8 @@ from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import Reconnect
 from services.jetstream.parking import Parking
 from services.jetstream.watch import CollectionWatch
-from services.shared.buffer.push import Full, Push, Pusher
+from services.shared.buffer.connection import Full
+from services.shared.buffer.push import Push, Pusher
 from services.shared.errors import Transient
 from services.shared.event import Gap, GapReason
 from services.shared.retry import back_off

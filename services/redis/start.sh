@@ -30,7 +30,7 @@ if [ -n "$limit" ] && [ $((ceiling * 3 / 2)) -gt "$limit" ]; then
 fi
 
 umask 077
-users=$(cat /etc/redis/users.acl)
+users=$(grep -v "^#" /etc/redis/users.acl)
 for role in ingester writer tools exporter health; do
     secret=/run/secrets/redis_$role
     [ -r "$secret" ] || stop "the secret redis_$role cannot be read; run: make secrets"

@@ -19,6 +19,7 @@ from testing.audit import Audit, audit
 from testing.audit.__main__ import stream_of
 from testing.chaos.report import show
 from testing.chaos.schedule import Death, Victim, schedule
+from testing.ending import unwind_on_sigterm
 from testing.events import HostView, Traffic
 from testing.host import Host
 from testing.pipeline import Pipeline
@@ -169,4 +170,5 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    unwind_on_sigterm()
     sys.exit(main(sys.argv[1:]))

@@ -18,11 +18,10 @@ from testing.demo.folder import make_folder, remove_older
 from testing.demo.proof import table
 from testing.demo.source import Generated, Recorded, Source
 from testing.demo.stage import DemoError
+from testing.ending import unwind_on_sigterm
 from testing.redis_server import NoServerError, find_server
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from testing.demo.proof import Proof
     from testing.pipeline import Pipeline
 
@@ -54,7 +53,7 @@ def main(words: list[str]) -> int:
     """Run what is asked for; return 0 only when the proof holds, 130 after Ctrl-C, 2 if it cannot begin."""
     asked = arguments(words)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    signal.signal(signal.SIGTERM, _interrupt)
+    unwind_on_sigterm()
     try:
         find_server()
     except NoServerError as error:
@@ -159,7 +158,7 @@ def _announce(console: Console, source: Source, folder: Path) -> None:
 
 def _expected_seconds(source: Source) -> float:
     """Traffic, start and last round, and the proof (measured: some 9,000 events a second)."""
-    return 6 + source.events / source.rate + source.events / 9000
+    return 6 + source.events / source.rate - source.backlog + source.events / 9000
 
 
 def _interrupted(pipeline: Pipeline, console: Console) -> int:
@@ -170,10 +169,6 @@ def _interrupted(pipeline: Pipeline, console: Console) -> int:
     said = ", ".join(f"the {name} ended with exit code {code}" for name, code in codes.items())
     console.print(f"{said}; no proof was made. What is not committed waits in Redis' append-only file.")
     return INTERRUPTED
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _near(path: Path) -> str:

@@ -48,14 +48,18 @@ class Generated:
         """How many frames must be rejected."""
         return 0
 
+    @property
+    def backlog(self) -> float:
+        """How many seconds of the traffic are past when it starts."""
+        return min(LONGEST_BACKLOG_SECONDS, self.seconds / 5)
+
     def host_options(self) -> dict[str, str]:
         """Return the fake host's options."""
-        backlog = min(LONGEST_BACKLOG_SECONDS, self.seconds / 5)
         return {
             "rate": str(self.rate),
             "events": str(self.events),
             "seed": str(self.seed),
-            "backlog": str(backlog),
+            "backlog": str(self.backlog),
         }
 
     def birth_us(self) -> int | None:
@@ -93,6 +97,11 @@ class Recorded:
     def events(self) -> int:
         """How many different events the file holds."""
         return len(self._found[0])
+
+    @property
+    def backlog(self) -> float:
+        """Nothing is past when it starts."""
+        return 0.0
 
     @property
     def rejects(self) -> int:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from testing.mutants import scenarios as when
+from testing.mutants.mutant import Mutant
 from testing.mutants.tree import Edit
-
-if TYPE_CHECKING:
-    from testing.mutants.scenarios import Scenario
 
 PUSH = "services/shared/buffer/push.py"
 CLAIMS = "services/shared/buffer/claims.py"
@@ -26,20 +22,6 @@ ASK = (
 ACK = '        replies = self._connection.ask(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))\n'
 NO_FENCE = Edit(CONNECTION, "        if fence:\n", "        if fence and not self.user:\n")
 NO_WATCH_ON_CLAIM = Edit(CLAIMS, '        self._connection.one("WATCH", claim.key)\n', "")
-
-
-class Mutant(NamedTuple):
-    """A rule, how it is left out, and what that must do to the archive."""
-
-    name: str
-    rule: str
-    """As the design names it."""
-    edits: tuple[Edit, ...]
-    scenario: Scenario
-    harm: str
-    """`lost` or `doubled`; `none` where another rule covers for this one."""
-    allowed: str = ""
-    """Harm that the design promises only after compaction: it does not count against the intact code."""
 
 
 MUTANTS = (
@@ -219,10 +201,12 @@ MUTANTS = (
         (
             Edit(
                 PUSH,
-                "        if stored is None:\n            return None\n",
+                "        if stored is None or decode_epoch(epoch).run_id != self._connection.run_id:\n"
+                "            return None\n",
                 "        if stored is None:\n"
+                "            from services.shared.buffer.cursor import Epoch\n"
                 '            now_us = __import__("time").time_ns() // 1000\n'
-                '            self._connection.one("SET", "archive:epoch", 1)\n'
+                '            self._connection.one("SET", EPOCH, Epoch(1, self._connection.run_id).encode())\n'
                 "            return Start(Cursor(time_us=now_us, epoch=1, push=0), [])\n",
             ),
         ),

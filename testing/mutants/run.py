@@ -14,7 +14,7 @@ from testing.mutants.world import BrokenRunError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.mutants.catalogue import Mutant
+    from testing.mutants.mutant import Mutant
 
 FAULTS = ("lost", "doubled", "altered", "strangers")
 

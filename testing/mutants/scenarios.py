@@ -82,7 +82,7 @@ def cursor_touched(tree: Path, folder: Path) -> Audit:
     """Let somebody else store the cursor (as it is) between an ingester's WATCH and its EXEC."""
     with world(tree, folder) as here:
         here.prepare()
-        here.set_first_cursor()
+        here.make_sure()
 
         def touch() -> None:
             with contextlib.closing(here.pipeline.tools()) as tools:
@@ -99,18 +99,20 @@ def redis_lost_its_last_pushes(tree: Path, folder: Path) -> Audit:
     """Put back Redis' data as they were some pushes ago; the ingester lives, nothing was committed yet."""
     with world(tree, folder, seconds=3.0, backlog=0.0) as here:
         here.prepare()
-        here.set_first_cursor()
+        here.make_sure()
         here.ingester.start()
         server = here.pipeline.redis
         here.wait_pushed(EVENTS // 4)
         server.kill()
         shutil.copytree(server.folder / "data", folder / "copy")
         server.start()
+        here.make_sure()
         here.wait_pushed(EVENTS // 2)
         server.kill()
         server.lose_volume()
         shutil.copytree(folder / "copy", server.folder / "data")
         server.start()
+        here.make_sure()
         here.wait_read()
         here.writer.start()
         return here.finish()
@@ -167,7 +169,7 @@ def volume_lost_before_the_first_round(tree: Path, folder: Path) -> Audit:
 def _push_trapped(tree: Path, folder: Path, act: Act, *, kill: bool) -> Audit:
     with world(tree, folder) as here:
         here.prepare()
-        here.set_first_cursor()
+        here.make_sure()
         trap = Trap(PUSH, 3, act, here.ingester.kill if kill else lambda: None)
         here.ingesters.arm(trap)
         here.ingester.start()

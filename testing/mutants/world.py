@@ -66,14 +66,17 @@ class World:
 
     def push_all(self) -> None:
         """Let the ingester push everything while nobody claims; the writer only sets the first cursor."""
-        self.set_first_cursor()
+        self.make_sure()
         self.ingester.start()
         self.wait_read()
 
-    def set_first_cursor(self) -> None:
-        """Run one round of the writer, on an empty Redis."""
+    def make_sure(self) -> None:
+        """Let a writer set the first cursor, or make sure of the one there is; it commits no events."""
+        settings = dict(self.writer.settings)
+        self.writer.settings["WRITER_STREAMS"] = "gaps"
         self.writer.start("--once")
-        self.expect("the writer's first round", self.writer.wait())
+        self.expect("the writer that makes sure", self.writer.wait())
+        self.writer.settings = settings
 
     def wait_pushed(self, events: int) -> None:
         """Wait until the cursor stands behind so many events."""

@@ -41,8 +41,8 @@ def test_demo_profile(stack: MakeStack) -> None:
 
 
 def test_redis_killed_under_load(stack: MakeStack) -> None:
-    events = 60_000
-    one = stack({"DEMO_RATE": "2000", "DEMO_EVENTS": str(events)}, profiles=("demo",))
+    events = 45_000
+    one = stack({"DEMO_RATE": "1000", "DEMO_EVENTS": str(events)}, profiles=("demo",))
     one.up(*PIPELINE)
     for _ in range(2):
         with client(one) as server:

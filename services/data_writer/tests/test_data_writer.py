@@ -21,9 +21,8 @@ from testing.audit import audit
 from testing.events import HostView, Traffic
 from testing.fixtures import missing
 from testing.host import Host
-from testing.host import Host
 from testing.pipeline import Pipeline
-from testing.truth import stream_of, truth_of, truth_of
+from testing.truth import stream_of, truth_of
 from testing.waiting import wait_for
 
 if TYPE_CHECKING:

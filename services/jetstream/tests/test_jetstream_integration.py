@@ -230,7 +230,7 @@ BAD_FRAMES = {
     Reason.NOT_JSON: b'{"did":"did:plc:a","time_us":1,',
     Reason.BAD_UNICODE: b'{"did":"did:plc:\\ud800x","time_us":1,"kind":"commit"}',
     Reason.TOO_DEEP: b'{"did":"did:plc:a","time_us":1,"kind":"commit","commit":'
-    + b'{"rev":"r","operation":"create","collection":"c","rkey":"k","record":'
+     b'{"rev":"r","operation":"create","collection":"c","rkey":"k","record":'
     + b"[" * 5000
     + b"]" * 5000
     + b"}}",

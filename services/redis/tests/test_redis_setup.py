@@ -110,7 +110,9 @@ def test_redis_persistence(stack: MakeStack) -> None:
     one.up("redis")
     key = buffer_key(Stream.POSTS)
     with client(one) as server:
-        acknowledged = server.rpush(key, *range(1000))
+        for _ in push(server, events(1000), 1000):
+            pass
+        acknowledged = server.llen(key)
     one.compose("restart", "redis")
     one.wait_healthy("redis")
     with client(one) as server:
@@ -121,6 +123,7 @@ def test_redis_persistence(stack: MakeStack) -> None:
         with client(one) as server:
             # One push may have been on the disk without its reply having got out.
             assert acknowledged <= server.llen(key) <= acknowledged + 100
+            assert "CRITICAL" not in one.logs("redis")
 
 
 def test_prometheus_metrics(stack: MakeStack) -> None:
@@ -206,7 +209,10 @@ def _push_until_killed(stack: Stack, key: str) -> int:
     with client(stack) as server:
         try:
             while True:
-                acknowledged = int(server.rpush(key, *range(100)))
+                with server.pipeline(transaction=True) as push_of_events:
+                    push_of_events.rpush(key, *range(100))
+                    push_of_events.incr("archive:test:pushes")
+                    acknowledged = int(push_of_events.execute()[0])
         except redis.ConnectionError:
             killer.join()
     return acknowledged

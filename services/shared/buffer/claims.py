@@ -12,7 +12,7 @@ from redis import exceptions
 
 from services.shared.buffer import server
 from services.shared.buffer.connection import Command, Connection, reaction
-from services.shared.buffer.cursor import Cursor, decode_cursor
+from services.shared.buffer.cursor import Cursor, Epoch, decode_cursor, decode_epoch
 from services.shared.buffer.keys import (
     ARCHIVE_ID,
     CLAIM_PATTERN,
@@ -49,12 +49,14 @@ class Claim(NamedTuple):
 
 
 class Here(NamedTuple):
-    """The cursor as stored, its bytes, the epoch and the archive's id; all None in an empty Redis."""
+    """The cursor as stored and its bytes, the epoch, the archive's id; None and 0 in an empty Redis."""
 
     cursor: Cursor | None
     raw: bytes | None
-    epoch: int | None
+    epoch: int
     archive_id: str | None
+    is_sure: bool
+    """A writer made sure of the cursor in this life of the server."""
 
 
 class Claims:
@@ -75,13 +77,14 @@ class Claims:
     def here(self) -> Here:
         """Read where the ingester stands."""
         raw = self._connection.one("GET", CURSOR)
-        epoch = self._connection.one("GET", EPOCH)
+        epoch = decode_epoch(self._connection.one("GET", EPOCH))
         archive_id = self._connection.one("GET", ARCHIVE_ID)
         return Here(
             None if raw is None else decode_cursor(raw, CURSOR),
             raw,
-            None if epoch is None else int(epoch),
+            epoch.number,
             None if archive_id is None else archive_id.decode(),
+            raw is not None and epoch.run_id == self._connection.run_id,
         )
 
     def depths(self, streams: Iterable[Stream]) -> dict[Stream, int]:
@@ -150,6 +153,10 @@ class Claims:
         """Tell a Redis that knows no archive which one it belongs to."""
         self._connection.one("SET", ARCHIVE_ID, archive_id, "NX")
 
+    def make_sure(self, epoch: int) -> None:
+        """Say that the cursor is the right one, so that an ingester may go on from it."""
+        self._connection.one("SET", EPOCH, Epoch(epoch, self._connection.run_id).encode())
+
     def begin_epoch(
         self, before: bytes | None, cursor: Cursor, archive_id: str, gaps: Iterable[bytes]
     ) -> bool:
@@ -171,7 +178,7 @@ class Claims:
         commands: list[Command] = [
             ("MULTI",),
             *rows,
-            ("SET", EPOCH, cursor.epoch),
+            ("SET", EPOCH, Epoch(cursor.epoch, self._connection.run_id).encode()),
             ("SET", ARCHIVE_ID, archive_id),
             ("UNLINK", PUSHED),
             ("HSET", PUSHED, *counts),

@@ -27,6 +27,12 @@ TIMEOUT_SECONDS = 15.0
 CONTENDED_LOSSES = 3
 CONTENDED_WINDOW_SECONDS = 60.0
 CONTENDED_PAUSE_SECONDS = 60.0
+
+
+class Full(Transient):
+    """Redis refused to write for want of memory and changed nothing."""
+
+
 SETTLING = (
     "LOADING",
     "READONLY",
@@ -143,10 +149,11 @@ class Connection:
 def reaction(reply: exceptions.RedisError) -> Transient | BrokenInvariant:
     """Name the reaction to an error reply: what a server outgrows is Transient, the rest is our mistake."""
     text = str(reply)
+    if isinstance(reply, exceptions.OutOfMemoryError):
+        return Full(f"Redis is full: {text}")
     settling = isinstance(
         reply,
-        exceptions.OutOfMemoryError
-        | exceptions.ReadOnlyError
+        exceptions.ReadOnlyError
         | exceptions.BusyLoadingError
         | exceptions.ExecAbortError
         | exceptions.MasterDownError,

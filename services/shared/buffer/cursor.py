@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -44,6 +44,23 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     def encode(self) -> bytes:
         """Form in Redis and in the frontiers."""
         return msgspec.json.encode(self)
+
+
+class Epoch(NamedTuple):
+    """The number of an epoch, and the `run_id` of the server in which a writer last made sure of it."""
+
+    number: int
+    run_id: str
+
+    def encode(self) -> str:
+        """Form in Redis."""
+        return f"{self.number} {self.run_id}"
+
+
+def decode_epoch(raw: bytes | None) -> Epoch:
+    """Read `archive:epoch`; an epoch 0 of no server when there is none."""
+    number, _, run_id = (raw or b"0").decode().partition(" ")
+    return Epoch(int(number), run_id)
 
 
 def decode_cursor(raw: bytes, where: str) -> Cursor:

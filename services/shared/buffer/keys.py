@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from services.shared.event import Stream
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.shared.event import Stream
 
 CURSOR = "archive:cursor"
 """JSON (see `cursor`): where to resume; written only together with the events before it."""
 RECENT = "archive:recent"
 """List, one element a push: 8 bytes of the push's cursor time, then 16 bytes for each identity pushed."""
 EPOCH = "archive:epoch"
-"""Whole number, one more whenever Redis' volume was lost or a backup restored."""
+"""`<number> <run_id>`: one more whenever Redis' volume was lost or a backup restored, and the life of the
+server in which the writer last made sure of that. An ingester pushes only while it is the server's own."""
 ARCHIVE_ID = "archive:id"
 """The id of the archive on disk that this Redis belongs to."""
 PUSHED = "archive:pushed"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from redis import exceptions
 
 from services.shared.buffer import server
-from services.shared.buffer.connection import Command, Connection, reaction
-from services.shared.buffer.cursor import Cursor, decode_cursor
-from services.shared.buffer.keys import CURSOR, PUSHED, RECENT, buffer_key
+from services.shared.buffer.connection import Command, Connection, Full, reaction
+from services.shared.buffer.cursor import Cursor, decode_cursor, decode_epoch
+from services.shared.buffer.keys import CURSOR, EPOCH, PUSHED, RECENT, buffer_key
 from services.shared.errors import BrokenInvariant, Transient
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 IDENTITY_BYTES = 16
 SLICE = 500
-
-
-class Full(Transient):
-    """Redis refused the push for want of memory and changed nothing: park, keep the batch."""
 
 
 class Remembered(NamedTuple):
@@ -75,11 +71,15 @@ class Pusher:
         self._connection.close()
 
     def reset(self) -> Start | None:
-        """Open, fence and read where to go on; None while no writer has set a cursor yet."""
+        """Open, fence and read where to go on; None while no writer has made sure of the cursor.
+
+        After every restart of Redis a writer first compares the cursor with its frontiers: a backup may
+        have been restored, and going on from it unseen would mix two histories.
+        """
         self._connection.open()
         server.refuse_unsafe(self._connection)
-        _, stored = self._checked(("WATCH", CURSOR), ("GET", CURSOR))
-        if stored is None:
+        _, stored, epoch = self._checked(("WATCH", CURSOR), ("GET", CURSOR), ("GET", EPOCH))
+        if stored is None or decode_epoch(epoch).run_id != self._connection.run_id:
             return None
         self._stored = stored
         return Start(decode_cursor(stored, CURSOR), self._recent())

@@ -198,14 +198,27 @@ def test_a_sample_stays_where_it_is(claims: Claims, tools: Redis) -> None:
 
 
 def test_an_empty_redis_is_told_from_one_in_use(claims: Claims, tools: Redis) -> None:
-    assert claims.here() == Here(None, None, None, None)
+    assert claims.here() == Here(None, None, 0, None, is_sure=False)
     assert claims.begin_epoch(None, CURSOR, "id-1", [])
-    assert claims.here() == Here(CURSOR, CURSOR.encode(), 1, "id-1")
+    assert claims.here() == Here(CURSOR, CURSOR.encode(), 1, "id-1", is_sure=True)
     claims.register("id-2")
     assert claims.here().archive_id == "id-1", "an archive is registered where there is none, never replaced"
     tools.delete("archive:id")
     claims.register("id-2")
     assert claims.here().archive_id == "id-2"
+
+
+def test_after_a_restart_a_writer_makes_sure_of_the_cursor_anew(
+    claims: Claims, redis_server: RedisServer
+) -> None:
+    assert claims.begin_epoch(None, CURSOR, "id-1", [])
+    redis_server.kill()
+    redis_server.start()
+    claims.open()
+    here = claims.here()
+    assert (here.cursor, here.epoch, here.is_sure) == (CURSOR, 1, False)
+    claims.make_sure(1)
+    assert claims.here() == Here(CURSOR, CURSOR.encode(), 1, "id-1", is_sure=True)
 
 
 def test_a_new_epoch_counts_what_is_there_and_notes_its_gaps(claims: Claims, tools: Redis) -> None:
@@ -231,4 +244,7 @@ def test_an_epoch_begins_only_at_the_cursor_that_was_read(
         tools.set("archive:cursor", stored)
     assert not claims.begin_epoch(before, CURSOR, "id", [b"gap"])
     assert tools.get("archive:cursor") == stored
-    assert (tools.exists("archive:epoch", "archive:id", "archive:pushed"), tools.llen("archive:buffer:gaps")) == (0, 0)
+    assert (
+        tools.exists("archive:epoch", "archive:id", "archive:pushed"),
+        tools.llen("archive:buffer:gaps"),
+    ) == (0, 0)

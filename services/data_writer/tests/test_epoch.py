@@ -1,0 +1,65 @@
+"""From where an archive goes on when Redis stands differently than it should."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost
+from services.shared.buffer.cursor import Cursor
+from services.shared.event import GapReason, Stream
+
+NOW_US = 1_790_000_000_000_000
+
+
+def cursor(time_us: int, epoch: int, push: int) -> Cursor:
+    return Cursor(time_us=time_us, epoch=epoch, push=push, host="h", kind="v1", identity="ab")
+
+
+FRONTIERS = {
+    Stream.POSTS: cursor(50, 3, 700),
+    Stream.LIKES: cursor(90, 3, 900),
+    Stream.GAPS: cursor(80, 3, 800),
+}
+
+
+def begun(stored: Cursor | None, used: int = 3) -> Beginning:
+    found = beginning(stored, FRONTIERS, used, NOW_US)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("stored", [cursor(10, 3, 900), cursor(10, 3, 901), cursor(10, 4, 1)])
+def test_a_cursor_that_is_not_older_than_the_frontiers_is_believed(stored: Cursor) -> None:
+    assert beginning(stored, FRONTIERS, 4, NOW_US) is None
+
+
+@pytest.mark.parametrize("stored", [cursor(99, 3, 899), cursor(99, 2, 5000)])
+def test_an_older_cursor_is_a_backup_and_is_gone_on_from_in_a_new_epoch(stored: Cursor) -> None:
+    found = begun(stored)
+    assert (found.cursor.epoch, found.cursor.push, found.cursor.time_us) == (4, 900, 99)
+    assert found.gaps == ()
+
+
+def test_without_a_cursor_the_oldest_frontier_counts_by_push_and_not_by_time() -> None:
+    assert begun(None).cursor == cursor(50, 4, 900)
+
+
+def test_no_epoch_is_used_twice() -> None:
+    assert begun(None, used=7).cursor.epoch == 8
+
+
+def test_the_birth_notes_what_came_before_it() -> None:
+    frontiers = dict.fromkeys(Stream, birth_cursor(1000))
+    found = beginning(None, frontiers, 0, NOW_US)
+    assert found is not None
+    assert (found.cursor.epoch, found.cursor.push, found.cursor.time_us) == (1, 0, 1000)
+    (gap,) = found.gaps
+    assert (gap.reason, gap.from_us, gap.to_us) == (GapReason.BIRTH, 0, 1000)
+
+
+@pytest.mark.parametrize(("committed_us", "from_us"), [(400, 400), (900, 500)])
+def test_lost_frontiers_resume_at_the_floor_with_a_gap(committed_us: int, from_us: int) -> None:
+    found, gap = frontier_lost(committed_us, 500, NOW_US)
+    assert found.time_us == 500
+    assert found.epoch > 1_000_000_000
+    assert (gap.reason, gap.from_us, gap.to_us) == (GapReason.FRONTIER_LOST, from_us, 500)

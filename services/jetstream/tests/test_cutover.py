@@ -1,0 +1,104 @@
+"""A replay that meets the live tail leaves a window to be read once more, and only then."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from services.jetstream.cutover import MARGIN_US, SETTLED_US, CutoverWatch, due
+from services.shared.buffer.cursor import Window
+
+NOON_US = 1_783_166_400_000_000
+US = 1_000_000
+
+
+def watch(*steps: tuple[float, float], every: float = 0.1) -> list[Window]:
+    """Follow a connection: each step is (seconds of the clock, event seconds in one of those)."""
+    watched = CutoverWatch("h", 100.0)
+    now, at, found = 100.0, 0.0, list[Window]()
+    watched.see(now, NOON_US)
+    for seconds, speed in steps:
+        for _ in range(round(seconds / every)):
+            now, at = now + every, at + every * speed
+            window = watched.see(now, NOON_US + int(at * US)) if speed else None
+            found += [window] if window else []
+    return found
+
+
+def covers(window: Window, second: float) -> bool:
+    """Say whether the last second before an event time lies in a window."""
+    return window.from_us <= NOON_US + (second - 1) * US and NOON_US + second * US <= window.to_us
+
+
+@pytest.mark.parametrize(
+    ("replay", "speed"),
+    [(1.0, 6.0), (0.5, 12.0), (3.0, 10.0), (10.0, 3.0), (60.0, 1.7), (0.1, 300.0), (20.0, 100.0)],
+)
+def test_the_end_of_a_replay_lies_in_the_window(replay: float, speed: float) -> None:
+    (window,) = watch((replay, speed), (30, 1.0))
+    assert covers(window, replay * speed)
+    assert window.host == "h"
+
+
+@pytest.mark.parametrize("seconds", [1, 60, 600])
+def test_a_live_tail_leaves_no_window(seconds: int) -> None:
+    assert watch((seconds, 1.0)) == []
+
+
+def test_a_replay_still_under_way_leaves_none_yet() -> None:
+    assert watch((60, 20.0)) == []
+
+
+def test_one_event_tells_nothing() -> None:
+    assert CutoverWatch("h", 0.0).see(1000.0, NOON_US) is None
+
+
+def test_a_host_whose_clock_is_far_off_is_seen_through_all_the_same() -> None:
+    watched = CutoverWatch("h", 0.0)
+    found = [watched.see(i / 10, 5 * US + i * US // (1 if i < 50 else 10)) for i in range(200)]
+    assert len([window for window in found if window]) == 1
+
+
+def test_a_stall_in_the_replay_does_not_hide_its_end() -> None:
+    """Redis or the disk held us up for some seconds in the middle of the replay."""
+    windows = watch((2.1, 20.0), (4, 0), (10, 20.0), (30, 1.0))
+    assert any(covers(window, 242) for window in windows)
+
+
+def test_a_slow_replay_does_not_hide_its_end() -> None:
+    """At peak hours a host's rate limit, or our own disk, leaves little more than the live speed."""
+    windows = watch((30, 1.4), (20, 6.0), (30, 1.0))
+    assert any(covers(window, 30 * 1.4 + 120) for window in windows)
+
+
+@given(st.floats(1, 30), st.floats(2, 200), st.sampled_from([0.01, 0.05, 0.3, 0.7]))
+def test_whenever_a_replay_ends_its_last_second_is_covered(replay: float, speed: float, every: float) -> None:
+    steps = round(replay / every)
+    assume(steps * every * (speed - 1) >= 2)
+    windows = watch((replay, speed), (20, 1.0), every=every)
+    assert len(windows) == 1
+    assert covers(windows[0], steps * every * speed)
+
+
+FIRST, SECOND = Window(0, 100, "a"), Window(50, 200, "b")
+
+
+@pytest.mark.parametrize(
+    ("windows", "newest_us", "window"),
+    [
+        ((), 10**16, None),
+        ((FIRST,), 100 + SETTLED_US, None),
+        ((FIRST,), 101 + SETTLED_US, FIRST),
+        ((FIRST, SECOND), 10**16, FIRST),
+        ((SECOND, FIRST), 101 + SETTLED_US, FIRST),
+    ],
+)
+def test_a_window_is_read_once_it_lies_wholly_in_the_hosts_store(
+    windows: tuple[Window, ...], newest_us: int, window: Window | None
+) -> None:
+    assert due(windows, newest_us) == window
+
+
+def test_a_margin_covers_the_second_that_a_host_may_drop() -> None:
+    assert MARGIN_US > 2 * US

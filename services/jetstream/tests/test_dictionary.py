@@ -1,0 +1,85 @@
+"""Compressed frames: the right dictionary or none, and never more than a bounded output."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.jetstream import dictionary
+from services.jetstream.dictionary import Decompressor, load_dictionary
+from services.shared.errors import BadInput, BrokenInvariant, Transient
+from services.shared.event import Reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORDS = b" ".join(b'{"did":"did:plc:%d","kind":"commit"}' % i for i in range(100))
+DICTIONARY = zstandard.ZstdCompressionDict(WORDS, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+LARGEST = 1000
+
+
+def packed(raw: bytes, *, size: bool = True) -> bytes:
+    return zstandard.ZstdCompressor(dict_data=DICTIONARY, write_content_size=size).compress(raw)
+
+
+def reason(frame: bytes) -> str:
+    with pytest.raises(BadInput) as bad:
+        Decompressor(WORDS, LARGEST).open(frame)
+    return bad.value.reason
+
+
+@given(st.binary(max_size=LARGEST), st.booleans())
+def test_what_was_packed_is_opened(raw: bytes, size: bool) -> None:  # noqa: FBT001
+    assert Decompressor(WORDS, LARGEST).open(packed(raw, size=size)) == raw
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_bytes_or_a_reason(frame: bytes) -> None:
+    try:
+        assert len(Decompressor(WORDS, LARGEST).open(frame)) <= LARGEST
+    except BadInput as bad:
+        assert Reason(bad.reason)
+
+
+@pytest.mark.parametrize("size", [True, False])
+def test_a_small_frame_that_grows_beyond_bounds_is_not_opened(size: bool) -> None:  # noqa: FBT001
+    bomb = packed(b"x" * 50_000_000, size=size)
+    assert len(bomb) < 10_000
+    assert reason(bomb) in (Reason.TOO_LARGE, Reason.NOT_JSON)
+
+
+def test_what_is_not_compressed_is_no_frame() -> None:
+    assert reason(b"") == reason(b"[]") == Reason.NOT_JSON
+    assert reason(packed(b"x" * 100)[:-3]) == Reason.NOT_JSON
+
+
+def test_another_file_is_refused_with_the_mend(tmp_path: Path) -> None:
+    with pytest.raises(BrokenInvariant, match="INGEST_DICTIONARY: no file"):
+        load_dictionary(str(tmp_path / "none"))
+    wrong = tmp_path / "wrong.zdict"
+    wrong.write_bytes(WORDS)
+    with pytest.raises(BrokenInvariant, match=r"INGEST_DICTIONARY.*sha256"):
+        load_dictionary(str(wrong))
+
+
+def test_what_cannot_be_read_now_may_be_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Transient, match="INGEST_DICTIONARY"):
+        load_dictionary(str(tmp_path))
+    monkeypatch.setattr(dictionary, "TIMEOUT_SECONDS", 1)
+    with pytest.raises(Transient, match="INGEST_DICTIONARY"):
+        load_dictionary("https://127.0.0.1:1/zdict")
+
+
+def test_the_real_dictionary_opens_real_events(real_events: Path) -> None:
+    path = real_events / "jetstream_v1.zdict"
+    if not path.exists():
+        pytest.skip("the dictionary is not on this machine")
+    found = load_dictionary(str(path))
+    compressor = zstandard.ZstdCompressor(dict_data=zstandard.ZstdCompressionDict(found))
+    frame = compressor.compress(b'{"did":"did:plc:a","kind":"commit"}')
+    assert json.loads(Decompressor(found, LARGEST).open(frame)) == {"did": "did:plc:a", "kind": "commit"}

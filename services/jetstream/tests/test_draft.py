@@ -1,0 +1,182 @@
+"""What has arrived becomes one push: everything in order and once, the cursor behind the last event."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from services.jetstream.cutover import CutoverWatch
+from services.jetstream.draft import Draft
+from services.jetstream.inbox import Arrival, Source
+from services.jetstream.memory import IdentityMemory
+from services.jetstream.metrics import Reconnect
+from services.jetstream.resume import Overlap, Rewind, Wish, plan
+from services.jetstream.validate import validate
+from services.shared.buffer.cursor import Cursor, Window
+from services.shared.event import Gap, GapReason, Stream
+from testing.events import HostView, Traffic
+
+T = 1_783_166_400_000_000
+US = 1_000_000
+LARGEST = 10_000
+BORN = Cursor(T, 1, 4)
+V1 = list(Traffic(1, T, 50, 300).truth(HostView()))
+V2 = list(Traffic(1, T, 50, 300).truth(HostView("v2", 0, 900)))
+
+
+def identity(frame: bytes) -> bytes:
+    return validate(frame, LARGEST).identity
+
+
+def after(frames: list[bytes], kind: str = "v1", **change: object) -> Cursor:
+    """Return the cursor that stands behind these frames of host a."""
+    last = validate(frames[-1], LARGEST)
+    v1 = kind == "v1"
+    told = {"time_us": last.time_us, "host": "a", "kind": "v1" if v1 else "v2", "seq": last.seq, "identity": last.identity.hex()}
+    return Cursor(**{**told, "epoch": 1, "push": 5, **change})  # type: ignore[arg-type]
+
+
+def source(cursor: Cursor, host: str = "a", window: Window | None = None) -> Source:
+    target = plan(cursor, host, Rewind(5 * US, 30 * US), Wish())
+    return Source(target, Overlap(target), CutoverWatch(host, 0.0), window)
+
+
+def draft(memory: IdentityMemory | None = None) -> Draft:
+    return Draft(memory or IdentityMemory(60, 10_000), LARGEST, bytes)
+
+
+def add(one: Draft, of: Source, frames: list[bytes], every: float = 0.02) -> None:
+    for number, frame in enumerate(frames):
+        one.add(Arrival(of, frame, number * every), now_us=7)
+
+
+def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> None:
+    one = draft()
+    add(one, source(BORN), V1)
+    push = one.push(BORN, "nonce", Counter())
+    assert sum(map(len, push.elements.values())) == len(V1)
+    for stream, elements in push.elements.items():
+        assert elements == [frame for frame in V1 if validate(frame, LARGEST).stream is stream]
+    assert push.cursor == after(V1, nonce="nonce")
+    assert push.remembered.identities == tuple(map(identity, V1))
+    assert push.counts["posts:pushed"] == push.counts["posts:received"] == len(push.elements[Stream.POSTS])
+
+
+def test_a_v2_hosts_sequence_number_stands_in_the_cursor() -> None:
+    one = draft()
+    add(one, source(BORN), V2)
+    assert one.push(BORN, "n", Counter()).cursor == after(V2, "v2", nonce="n", seq=1199)
+
+
+def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
+    memory = IdentityMemory(60, 10_000)
+    first = draft(memory)
+    add(first, source(BORN), V1[:200])
+    push = first.push(BORN, "n", Counter())
+    memory.pushed(push.remembered, 0)
+    second, again = draft(memory), source(push.cursor)
+    add(second, again, V1[100:200])
+    assert not second.is_worth_a_push()
+    assert second.counts.total() == 200, "each received, each a duplicate"
+    add(second, again, V1[200:] + V1[200:])
+    after_all = second.push(push.cursor, "n", Counter({"posts:duplicate": 5}))
+    assert sum(map(len, after_all.elements.values())) == 100
+    counts = {what: sum(n for name, n in after_all.counts.items() if name.endswith(what)) for what in ("received", "pushed", "duplicate")}
+    assert counts == {"received": 300, "pushed": 100, "duplicate": 205}
+    assert after_all.cursor.time_us == validate(V1[-1], LARGEST).time_us
+    assert second.progressed == [again]
+
+
+def test_a_bad_frame_is_kept_once_and_moves_no_cursor() -> None:
+    one, of = draft(), source(BORN)
+    add(one, of, [b"{", b"\xff", b"{"])
+    push = one.push(BORN, "n", Counter())
+    assert [json.loads(element)["reason"] for element in push.elements[Stream.REJECTS]] == ["not_json", "bad_unicode"]
+    assert (push.cursor.time_us, push.cursor.host, push.cursor.push) == (T, "", 5)
+    assert one.rejects == {"not_json": 2, "bad_unicode": 1}
+    assert (push.counts["rejects:received"], push.counts["rejects:pushed"], push.counts["rejects:duplicate"]) == (3, 2, 1)
+
+
+def test_a_gap_row_travels_with_the_cursor_that_steps_over_it() -> None:
+    cursor = after(V1[:50])
+    one = draft()
+    add(one, source(cursor), V1[200:])
+    push = one.push(cursor, "n", Counter())
+    (row,) = push.elements[Stream.GAPS]
+    told = json.loads(row)
+    assert (told["from_us"], told["to_us"]) == (cursor.time_us, validate(V1[200], LARGEST).time_us)
+    assert (told["reason"], push.counts["gaps:pushed"]) == ("cursor_too_old", 1)
+    assert push.cursor.time_us > told["to_us"]
+
+
+@pytest.mark.parametrize(
+    ("cursor", "frames", "reason"),
+    [
+        (after(V2[:10], "v2"), V2[20:], Reconnect.ANOTHER_SERVER),
+        (after(V1[-1:], time_us=T + 3600 * US), V1, Reconnect.STEPPED_BACK),
+    ],
+)
+def test_nothing_is_used_of_a_connection_that_is_not_believed(
+    cursor: Cursor, frames: list[bytes], reason: Reconnect
+) -> None:
+    one, of = draft(), source(cursor)
+    add(one, of, frames)
+    assert not one.is_worth_a_push()
+    assert (one.counts.total(), of.dead) == (0, True)
+    (ending,) = one.endings
+    assert (ending.reason, ending.time_us) == (reason, validate(frames[0], LARGEST).time_us)
+
+
+def window_of(first: int, last: int) -> Window:
+    return Window(validate(V1[first], LARGEST).time_us, validate(V1[last], LARGEST).time_us, "a")
+
+
+def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> None:
+    window = window_of(100, 200)
+    cursor = after(V1[:250], windows=(window,))
+    memory = IdentityMemory(60, 10_000)
+    seen = draft(memory)
+    add(seen, source(BORN), V1[:120] + V1[140:250])
+    memory.pushed(seen.push(BORN, "n", Counter()).remembered, 0)
+    one, of = draft(memory), source(cursor, window=window)
+    add(one, of, V1[100:250])
+    push = one.push(cursor, "n", Counter())
+    assert sum(map(len, push.elements.values())) == 20
+    assert (push.cursor.time_us, push.cursor.identity) == (cursor.time_us, cursor.identity)
+    assert of.read_through
+    assert [ending.reason for ending in one.endings] == [Reconnect.CLOSED]
+    assert push.cursor.windows == (window,), "struck off only once all of it is pushed"
+    assert sum(push.counts[f"{stream}:received"] for stream in Stream) == 101, "what lies behind it is not taken"
+    last = draft(memory)
+    of.dead = False
+    last.add(Arrival(of, None, 9.0), 7)
+    assert last.is_worth_a_push()
+    assert last.push(push.cursor, "n", Counter()).cursor.windows == ()
+
+
+def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
+    one = draft()
+    of = source(BORN)
+    add(one, of, V1[:150], every=0.002)
+    for number, frame in enumerate(V1[150:]):
+        one.add(Arrival(of, frame, 0.3 + number * 0.04), 7)
+    (window,) = one.push(BORN, "n", Counter()).cursor.windows
+    assert window.host == "a"
+    assert window.from_us < validate(V1[150], LARGEST).time_us < window.to_us
+
+
+def test_a_gap_handed_in_is_pushed_even_alone() -> None:
+    one = draft()
+    one.note(Gap(1, 2, GapReason.CUTOVER, "a", 3))
+    assert one.is_worth_a_push()
+    push = one.push(BORN, "n", Counter())
+    assert (len(push.elements[Stream.GAPS]), push.cursor.push) == (1, BORN.push + 1)
+    assert push.remembered.identities == ()
+
+
+def test_a_frame_is_opened_before_it_is_looked_at_and_kept_opened() -> None:
+    one = Draft(IdentityMemory(60, 10_000), LARGEST, lambda frame: frame[::-1])
+    add(one, source(BORN), [V1[0][::-1]])
+    assert [element for elements in one.elements.values() for element in elements] == [V1[0]]

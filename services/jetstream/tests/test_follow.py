@@ -1,0 +1,231 @@
+"""One connection after another: along the hosts, never while parked, and windows are read once more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from services.jetstream.draft import Draft
+from services.jetstream.follow import Follower
+from services.jetstream.hosts import Next
+from services.jetstream.inbox import Arrival, Inbox, Source
+from services.jetstream.memory import IdentityMemory
+from services.jetstream.metrics import IngesterMetrics, Reconnect
+from services.jetstream.receive import Receiver
+from services.jetstream.resume import Plan, Wish
+from services.jetstream.settings import IngesterSettings
+from services.shared.buffer.cursor import Cursor, Window
+from services.shared.event import GapReason
+from testing.events import HostView, Traffic
+from testing.fake_jetstream.client import play, stopped_clock, until
+from testing.fake_jetstream.server import FakeJetstream
+from testing.fake_jetstream.settings import Options
+from testing.redis_server import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+US = 1_000_000
+T = int(time.time()) * US - 60 * US
+TOTAL = 500
+TRUTH = [Traffic(1, T, 100, TOTAL).frame(i, HostView()) for i in range(TOTAL)]
+OPTIONS = Options(source=Traffic(1, T, 100, TOTAL), clock=stopped_clock(T, 60))
+
+
+def address(port: int) -> str:
+    return f"ws://127.0.0.1:{port}"
+
+
+class World:
+    """A follower, and what stands in for Redis: a list of what was pushed, and the cursor behind it."""
+
+    def __init__(self, *ports: int, **settings: object) -> None:
+        hosts = tuple(map(address, ports))
+        told = IngesterSettings(ingest_hosts=hosts, **settings)  # type: ignore[arg-type]
+        self.inbox = Inbox(1000, 10 * US)
+        self.metrics = IngesterMetrics(CollectorRegistry())
+        self.receiver = Receiver(told, self.inbox, self.metrics)
+        self.cursor = Cursor(T, 1, 0)
+        self.memory = IdentityMemory(600, 100_000)
+        self.pushed: list[bytes] = []
+        self.follower = Follower(told, self.inbox, self.metrics, Next(hosts), lambda: self.cursor)
+
+    def push(self) -> None:
+        """Push what has arrived."""
+        arrivals = self.inbox.peek(100, US)
+        draft = Draft(self.memory, US, bytes)
+        for arrival in arrivals:
+            draft.add(arrival, 1)
+        for gap in self.follower.lost:
+            draft.note(gap)
+        self.follower.lost.clear()
+        for source, reason, time_us in draft.endings:
+            source.end(reason, dead=source.dead, since_us=time_us)
+        push = draft.push(self.cursor, "n", Counter())
+        self.memory.pushed(push.remembered, push.forgotten)
+        self.cursor = push.cursor
+        self.pushed += [element for elements in push.elements.values() for element in elements]
+        for source in draft.progressed:
+            source.progress = True
+        self.inbox.drop(len(arrivals))
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow, and push all the while."""
+
+        async def pump() -> None:
+            while True:
+                await self.inbox.filled(0.01)
+                self.push()
+                await asyncio.sleep(0)
+
+        tasks = [asyncio.create_task(work) for work in (self.follower.follow(), self.follower.read_again(), pump())]
+        try:
+            yield
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_a_host_that_is_down_is_left_for_the_next_and_each_event_comes_once() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        world = World(free_port(), fake.port)
+        async with world.running():
+            await until(lambda: len(world.pushed) == TOTAL)
+            fake.lies.hang_up(1006)
+            await until(lambda: len(fake.connections) == 2 and fake.connections[1].sent)
+        assert sorted(world.pushed) == sorted(TRUTH)
+        assert world.cursor.host == address(fake.port)
+
+    play(scenario, OPTIONS)
+
+
+def test_who_is_parked_hangs_up_and_comes_back_to_where_it_was() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        world = World(fake.port)
+        async with world.running():
+            await until(lambda: len(world.pushed) == TOTAL)
+            world.follower.park()
+            await until(lambda: not fake.lies.subscribers)
+            tried = len(fake.connections)
+            await asyncio.wait([asyncio.create_task(world.follower.follow())], timeout=0.3)
+            assert len(fake.connections) == tried, "parked: nobody calls"
+            world.follower.unpark()
+            await until(lambda: len(fake.connections) > tried)
+        assert sorted(world.pushed) == sorted(TRUTH)
+
+    play(scenario, OPTIONS)
+
+
+def test_who_is_parked_while_the_inbox_empties_does_not_connect() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        world = World(fake.port)
+        window = world.receiver.source(Plan(address(fake.port), T, exact=False, wish=Wish(), since=world.cursor))
+        world.inbox.put(Arrival(window, None, 0.0))
+        following = asyncio.create_task(world.follower.follow())
+        await asyncio.sleep(0)
+        world.follower.park()
+        world.inbox.drop(1)
+        await asyncio.wait([following], timeout=0.3)
+        following.cancel()
+        assert fake.connections == [], "there is no room, and nobody would park it again"
+
+    play(scenario, OPTIONS)
+
+
+def test_an_absence_is_counted_from_the_last_frame_not_from_the_last_failure() -> None:
+    """A clock that stepped back is read again from before our absence; failed calls are part of that."""
+
+    async def scenario(fake: FakeJetstream) -> None:
+        world = World(fake.port, ingest_host_rewind_seconds=0)
+        async with world.running():
+            await until(lambda: len(world.pushed) == TOTAL)
+            fake.lies.refuse(connects=1000)
+            fake.lies.hang_up(1006)
+            left = time.monotonic()
+            await until(lambda: fake.lies.fired["refuse"] >= 4)
+            absence = time.monotonic() - left
+            assert world.follower.stepped_back_to(T) <= T - int(absence * US)
+
+    play(scenario, OPTIONS)
+
+
+def test_before_any_connection_the_absence_is_unknown_and_taken_to_be_long() -> None:
+    async def scenario() -> None:
+        assert World(1).follower.stepped_back_to(T) <= T - 3600 * US
+
+    asyncio.run(scenario())
+
+
+def windowed(world: World, host: str, first: int, last: int) -> None:
+    """Let the cursor stand at the end with one window to be read once more."""
+    window = Window(T + first * US // 100, T + last * US // 100, host)
+    world.cursor = Cursor(T + 50 * US, 1, 9, host=host, kind="v1", windows=(window,))
+    world.follower.park()
+    world.follower.unpark()
+
+
+def test_a_window_is_read_once_more_and_struck_off() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        silent_live_host = free_port()
+        world = World(silent_live_host, fake.port)
+        windowed(world, address(fake.port), 100, 200)
+        async with world.running():
+            await until(lambda: world.cursor.windows == ())
+        assert set(TRUTH[101:199]) <= set(world.pushed) <= set(TRUTH[99:203])
+        assert len(world.pushed) == len(set(world.pushed))
+        assert (world.cursor.time_us, world.cursor.push > 9) == (T + 50 * US, True)
+
+    play(scenario, OPTIONS)
+
+
+def test_a_window_cut_short_is_read_again_from_its_start() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        world = World(free_port(), fake.port)
+        windowed(world, address(fake.port), 100, 200)
+        fake.lies.hang_up(1006, after=30)
+        async with world.running():
+            await until(lambda: world.cursor.windows == ())
+        assert set(TRUTH[101:199]) <= set(world.pushed)
+        assert len(world.pushed) == len(set(world.pushed))
+
+    play(scenario, OPTIONS)
+
+
+def test_a_window_that_cannot_be_read_any_more_is_a_gap() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        for world in (World(fake.port), World(fake.port, archive_look_back_hours=0.001)):
+            gone = "ws://gone.example" if world.follower._settings.archive_look_back_hours > 1 else address(fake.port)  # noqa: SLF001
+            windowed(world, gone, 100, 200)
+            world.follower.park()
+            async with world.running():
+                world.follower.unpark()
+                await until(lambda world=world: world.cursor.windows == ())  # type: ignore[misc]
+            rows = [row for row in world.pushed if GapReason.CUTOVER.encode() in row]
+            assert len(rows) == 1
+
+    play(scenario, OPTIONS)
+
+
+def test_the_reason_of_each_end_is_counted() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        world = World(fake.port)
+        async with world.running():
+            await until(lambda: len(world.pushed) == TOTAL)
+            fake.lies.refuse(connects=2)
+            fake.lies.hang_up(1006)
+            await until(lambda: len(fake.connections) == 4)
+            ends = {reason: world.metrics.reconnects.labels(reason)._value.get() for reason in Reconnect}  # noqa: SLF001
+        assert {reason: count for reason, count in ends.items() if count} == {"closed": 1, "refused": 2}
+        assert isinstance(world.follower.current, Source) or world.follower.current is None
+
+    play(scenario, OPTIONS)

@@ -1,0 +1,98 @@
+"""The identity memory: always what `archive:recent` holds, as far back as was promised, and bounded."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.jetstream.memory import Aged, IdentityMemory
+from services.shared.buffer.push import Remembered
+
+SECOND = 1_000_000
+
+
+def push(number: int, time_us: int, events: int) -> Remembered:
+    return Remembered(time_us, tuple((number * 1000 + i).to_bytes(16, "big") for i in range(events)))
+
+
+def grow(memory: IdentityMemory, one: Remembered) -> Aged:
+    aged = memory.aged(one.time_us, len(one.identities))
+    memory.pushed(one, aged.elements)
+    return aged
+
+
+def test_what_was_pushed_is_known_and_nothing_else() -> None:
+    memory = IdentityMemory(60, 100)
+    one = push(1, 0, 3)
+    grow(memory, one)
+    assert all(identity in memory for identity in one.identities)
+    assert push(2, 0, 1).identities[0] not in memory
+    assert len(memory) == 3
+
+
+def test_a_push_is_remembered_to_the_end_of_its_time_and_not_longer() -> None:
+    memory = IdentityMemory(60, 100)
+    grow(memory, push(1, 0, 2))
+    assert grow(memory, push(2, 60 * SECOND, 2)) == Aged(0, 0)
+    assert grow(memory, push(3, 60 * SECOND + 1, 2)) == Aged(1, 0)
+    assert len(memory) == 4
+
+
+def test_asking_changes_nothing() -> None:
+    memory = IdentityMemory(1, 10)
+    grow(memory, push(1, 0, 2))
+    assert memory.aged(10**12, 5) == memory.aged(10**12, 5) == Aged(1, 0)
+    assert len(memory) == 2
+
+
+def test_what_goes_for_want_of_room_is_counted() -> None:
+    memory = IdentityMemory(60, 10)
+    for number in range(3):
+        grow(memory, push(number, number, 3))
+    assert memory.aged(4, 1) == Aged(0, 0)
+    assert memory.aged(4, 2) == Aged(1, 1)
+    assert memory.aged(4, 8) == Aged(3, 3)
+    assert memory.aged(61 * SECOND, 8) == Aged(3, 0), "those had had their time"
+
+
+def test_an_older_cursor_forgets_nothing() -> None:
+    memory = IdentityMemory(60, 100)
+    grow(memory, push(1, 10**15, 2))
+    assert grow(memory, push(2, 5, 2)) == Aged(0, 0)
+
+
+def test_a_push_of_nothing_new_leaves_no_element() -> None:
+    memory = IdentityMemory(60, 100)
+    grow(memory, Remembered(1, ()))
+    assert memory.aged(10**15, 0) == Aged(0, 0), "Redis holds no element either"
+
+
+def test_a_refill_forgets_what_redis_does_not_hold() -> None:
+    memory = IdentityMemory(60, 100)
+    lost, kept = push(1, 0, 2), push(2, 0, 2)
+    grow(memory, lost)
+    memory.refill([kept])
+    assert lost.identities[0] not in memory
+    assert kept.identities[0] in memory
+    assert len(memory) == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=30))
+def test_memory_and_redis_hold_the_same_after_any_pushes(steps: list[tuple[int, int]]) -> None:
+    memory, redis = IdentityMemory(10, 30), list[Remembered]()
+    now = 0
+    for number, (later, events) in enumerate(steps):
+        now += later * SECOND // 4
+        one = push(number, now, events)
+        aged = memory.aged(now, events)
+        memory.pushed(one, aged.elements)
+        redis += [one] if events else []
+        redis = redis[aged.elements :]
+        held = {identity for element in redis for identity in element.identities}
+        assert len(memory) == len(held) <= max(30, events)
+        assert all(identity in memory for identity in held)
+        if not aged.capped:
+            assert all(element.time_us >= now - 10 * SECOND for element in redis)
+        refilled = IdentityMemory(10, 30)
+        refilled.refill(redis)
+        assert refilled.aged(now + SECOND, 3) == memory.aged(now + SECOND, 3)

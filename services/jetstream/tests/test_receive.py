@@ -1,0 +1,228 @@
+"""One connection to a host: what it is asked for, what comes of it, and why it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.jetstream.dictionary import Decompressor, load_dictionary
+from services.jetstream.inbox import Inbox
+from services.jetstream.metrics import IngesterMetrics, Reconnect
+from services.jetstream.receive import Receiver
+from services.jetstream.resume import Plan, Wish
+from services.jetstream.settings import IngesterSettings
+from services.jetstream.subscription import LONGEST_URL
+from services.shared.buffer.cursor import Cursor
+from testing.events import HostView, Traffic
+from testing.fake_jetstream.client import play, stopped_clock, until
+from testing.fake_jetstream.hostile import planted
+from testing.fake_jetstream.settings import Options
+from testing.redis_server import free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.jetstream.inbox import Source
+    from testing.fake_jetstream.server import FakeJetstream
+
+T = 1_783_166_400_000_000
+TOTAL = 500
+MIB = 1 << 20
+TRAFFIC = Traffic(1, T, 100, None)
+TRUTH = [TRAFFIC.frame(i, HostView()) for i in range(TOTAL)]
+
+
+def options(kind: str = "v1", dictionary: Path | None = None) -> Options:
+    view = HostView("v2") if kind == "v2" else HostView()
+    return Options(
+        source=Traffic(1, T, 100, TOTAL), clock=stopped_clock(T, 60), view=view, zstd_dictionary=dictionary
+    )
+
+
+class Reader:
+    """One receiver, its inbox and its one connection."""
+
+    def __init__(self, port: int, *, most: int = 100_000, wish: Wish = Wish(), **settings: object) -> None:  # noqa: B008 - immutable
+        host = f"ws://127.0.0.1:{port}"
+        self.inbox = Inbox(most, 1 << 30)
+        self.registry = CollectorRegistry()
+        told = IngesterSettings(ingest_hosts=(host,), **settings)  # type: ignore[arg-type]
+        self.receiver = Receiver(told, self.inbox, IngesterMetrics(self.registry))
+        plan = Plan(host, T, exact=False, wish=wish, since=Cursor(T, 1, 0))
+        self.source: Source = self.receiver.source(plan)
+        self.task = asyncio.create_task(self.receiver.receive(self.source))
+
+    @property
+    def frames(self) -> list[bytes]:
+        """What lies in the inbox."""
+        return [one.frame or b"" for one in self.inbox.peek(10**9, 10**12)]
+
+    async def read(self, frames: int) -> list[bytes]:
+        """Wait for so many frames, and end the connection."""
+        await until(lambda: len(self.inbox) >= frames or self.task.done())
+        self.source.end(Reconnect.PARKED)
+        assert await self.task is Reconnect.PARKED
+        return self.frames
+
+
+@pytest.mark.parametrize("kind", ["v1", "v2"])
+def test_every_frame_arrives_untouched_and_in_order(kind: str) -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        reader = Reader(fake.port)
+        await until(lambda: len(reader.inbox) >= TOTAL)
+        assert reader.registry.get_sample_value("archive_receive_connected") == 1
+        assert await reader.read(TOTAL) == list(fake.truth())
+        assert reader.registry.get_sample_value("archive_receive_connected") == 0
+        assert reader.registry.get_sample_value("archive_receive_frames_total") == TOTAL
+        assert fake.connections[0].cursor == str(T)
+
+    play(scenario, options(kind))
+
+
+def test_filters_too_long_for_a_url_go_in_a_first_message() -> None:
+    every = list(dict.fromkeys(re.findall(rb'^{"did":"([^"]+)"', frame)[0].decode() for frame in TRUTH))
+    dids = tuple(every[::2] + [f"did:plc:{i:024}" for i in range(200)])
+    wanted = [frame for frame in TRUTH if any(did.encode() in frame[:60] for did in every[::2])]
+
+    async def scenario(fake: FakeJetstream) -> None:
+        reader = Reader(fake.port, ingest_dids=dids)
+        assert sum(map(len, dids)) > LONGEST_URL
+        assert await reader.read(len(wanted)) == wanted
+        assert "requireHello=true" in fake.connections[0].path
+        assert "wantedDids" not in fake.connections[0].path
+
+    play(scenario, options())
+
+
+def test_compressed_frames_open_to_the_same_events(real_events: Path) -> None:
+    path = real_events / "jetstream_v1.zdict"
+    if not path.exists():
+        pytest.skip("the dictionary is not on this machine")
+
+    async def scenario(fake: FakeJetstream) -> None:
+        reader = Reader(fake.port, ingest_compress=True, ingest_dictionary=str(path))
+        frames = await reader.read(TOTAL)
+        opened = list(map(Decompressor(load_dictionary(str(path)), MIB).open, frames))
+        assert opened == TRUTH
+        assert sum(map(len, frames)) < sum(map(len, opened)) * 0.7
+
+    play(scenario, options(dictionary=path))
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(503, "refused"), (429, "refused"), (500, "refused"), (404, "refused"), (400, "misconfigured")],
+)
+def test_a_refusal_is_told_from_a_misconfiguration(status: int, reason: str) -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        fake.lies.refuse(status=status, body="no\x00thanks" * 200)
+        assert await Reader(fake.port).task is Reconnect(reason)
+
+    play(scenario, options())
+
+
+@pytest.mark.parametrize("host", ["ws://127.0.0.1:{port}", "ws://no.such.host.invalid", "ws://a..b"])
+def test_a_host_that_cannot_be_reached_is_no_accident(host: str) -> None:
+    async def scenario() -> None:
+        reader = Reader(free_port())
+        await reader.task
+        plan = reader.source.plan._replace(host=host.format(port=free_port()))
+        assert await reader.receiver.receive(reader.receiver.source(plan)) is Reconnect.UNREACHABLE
+
+    asyncio.run(scenario())
+
+
+def test_a_host_that_speaks_no_websocket_is_unreachable() -> None:
+    async def scenario() -> None:
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"SSH-2.0-OpenSSH\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        assert await Reader(server.sockets[0].getsockname()[1]).task is Reconnect.UNREACHABLE
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1009, 1011, 4000])
+def test_whatever_code_a_host_closes_with_the_connection_was_closed(code: int) -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        reader = Reader(fake.port)
+        await until(lambda: len(reader.inbox) == TOTAL)
+        fake.lies.hang_up(code)
+        assert await reader.task is Reconnect.CLOSED
+        assert reader.frames == TRUTH
+
+    play(scenario, options())
+
+
+def test_a_frame_too_large_is_told_and_what_came_before_is_kept() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        fake.lies.plant(planted("huge", size=2), before=300)
+        reader = Reader(fake.port, ingest_max_frame_bytes=MIB)
+        assert await reader.task is Reconnect.OVERSIZE_FRAME
+        assert reader.frames == TRUTH[:300]
+
+    play(scenario, options())
+
+
+def test_a_host_asked_to_skip_what_is_too_large_sends_the_rest() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        fake.lies.plant(planted("huge", size=2), before=300)
+        reader = Reader(fake.port, ingest_max_frame_bytes=MIB, wish=Wish(skip_larger=True))
+        assert await reader.read(TOTAL) == TRUTH
+
+    play(scenario, options())
+
+
+def test_a_host_that_answers_pings_and_sends_nothing_is_silent() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        fake.lies.mute()
+        assert await Reader(fake.port, ingest_idle_seconds=0.3).task is Reconnect.SILENT
+
+    play(scenario, options())
+
+
+def test_a_full_inbox_holds_the_host_back_and_is_not_its_silence() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        reader = Reader(fake.port, most=10, ingest_idle_seconds=0.2)
+        taken: list[bytes] = []
+        while len(taken) < TOTAL:
+            await until(lambda: reader.inbox.is_full or len(taken) + len(reader.inbox) == TOTAL)
+            if not taken:
+                await asyncio.wait([reader.task], timeout=0.5)
+            assert len(reader.inbox) <= 10
+            assert reader.source.ending is None
+            taken += reader.frames
+            reader.inbox.drop(len(reader.inbox))
+        assert taken == TRUTH
+        assert await reader.task is Reconnect.SILENT
+
+    play(scenario, options())
+
+
+def test_a_connection_ended_while_the_inbox_is_full_stays_within_bounds() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        reader = Reader(fake.port, most=10)
+        await until(lambda: reader.inbox.is_full)
+        reader.source.end(Reconnect.PARKED)
+        assert await reader.task is Reconnect.PARKED
+        assert len(reader.inbox) <= 11, "parked for want of room: this is not the time to fill up memory"
+
+    play(scenario, options())
+
+
+def test_a_connection_ended_before_it_is_open_brings_nothing() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        reader = Reader(fake.port)
+        reader.source.end(Reconnect.PARKED)
+        assert await reader.task is Reconnect.PARKED
+        assert reader.frames == []
+
+    play(scenario, options())

@@ -1,0 +1,89 @@
+"""What a host is asked for, read back as the two kinds of host would read it."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.jetstream.subscription import LONGEST_URL, Filter, Subscription, subscribe
+from testing.fake_jetstream.subscription import parse, parse_hello
+
+POSTS = "app.bsky.feed.post"
+DIDS = tuple(f"did:plc:{i:024}" for i in range(10_000))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("a.example", "wss://a.example/subscribe"),
+        ("a.example/", "wss://a.example/subscribe"),
+        ("wss://a.example", "wss://a.example/subscribe"),
+        ("ws://127.0.0.1:6008/", "ws://127.0.0.1:6008/subscribe"),
+        ("[::1]:6008", "wss://[::1]:6008/subscribe"),
+    ],
+)
+def test_a_host_is_reached_with_tls_unless_it_says_otherwise(host: str, url: str) -> None:
+    assert subscribe(host, Filter(), None) == Subscription(url, None)
+
+
+@pytest.mark.parametrize(
+    ("position", "compress", "skip_larger", "query"),
+    [
+        (None, False, None, {}),
+        (0, False, None, {"cursor": ["0"]}),
+        (1_783_166_400_000_000, False, None, {"cursor": ["1783166400000000"]}),
+        (7, True, 5, {"cursor": ["7"], "compress": ["true"], "maxMessageSizeBytes": ["5"]}),
+    ],
+)
+def test_only_what_is_asked_stands_in_the_url(
+    position: int | None,
+    compress: bool,
+    skip_larger: int | None,
+    query: dict[str, list[str]],
+) -> None:
+    asked = subscribe("a", Filter(), position, compress=compress, skip_larger=skip_larger)
+    assert parse_qs(urlsplit(asked.url).query) == query
+    assert asked.hello is None
+
+
+def test_an_archive_never_asks_a_host_to_leave_out_large_events_by_itself() -> None:
+    asked = subscribe("a", Filter(dids=DIDS), 1)
+    assert "maxMessageSizeBytes" not in asked.url
+    assert asked.hello is not None
+    assert json.loads(asked.hello)["payload"]["maxMessageSizeBytes"] == 0
+
+
+@given(
+    st.lists(st.sampled_from([POSTS, "app.bsky.graph.*", "a.b.c"]), unique=True),
+    st.integers(0, len(DIDS)),
+    st.integers(10**15, 2**62),
+    st.booleans(),
+    st.sampled_from(["v1", "v2"]),
+)
+def test_a_host_of_either_kind_understands_the_same_filter(
+    collections: list[str],
+    dids: int,
+    position: int,
+    compress: bool,  # noqa: FBT001
+    kind: str,
+) -> None:
+    wanted = Filter(tuple(collections), DIDS[:dids])
+    asked = subscribe("a.example", wanted, position, compress=compress)
+    path = asked.url.removeprefix("wss://a.example")
+    heard = parse(path, {}, "v1" if kind == "v1" else "v2")
+    assert (heard.cursor, heard.compress) == (position, compress)
+    assert len(asked.url) <= LONGEST_URL, "proxies refuse longer ones"
+    assert heard.require_hello == (asked.hello is not None), "else the replay would begin unfiltered"
+    filters = heard.filters
+    if asked.hello is not None:
+        hello = parse_hello(json.loads(asked.hello), "v1" if kind == "v1" else "v2")
+        assert hello is not None
+        filters = hello
+    assert filters.dids == set(wanted.dids)
+    exact = {name for name in collections if not name.endswith("*")}
+    assert (filters.collections, filters.max_bytes) == (exact, 0)
+    assert set(filters.prefixes) == {name[:-1] for name in collections if name.endswith("*")}
