@@ -6,7 +6,7 @@ PINS := services/requirements/testing.txt
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format clean engine images secrets
+.PHONY: help demo run test check kills mutants bench format clean engine images secrets
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,6 +32,15 @@ check: $(READY) ## Format, lint, types and import rules.
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
+
+kills: $(READY) ## Kill writer, ingester and Redis again and again, then audit (ARGS="--seed 2 --kind v2").
+	@$(RUN) -m testing.chaos.kills $(ARGS)
+
+mutants: $(READY) ## Take each rule out and show what is lost or doubled without it (about five minutes).
+	@$(RUN) -m testing.mutants $(ARGS)
+
+bench: $(READY) ## Ingester and writer, beside a bare websocket loop and DuckDB, on this machine.
+	@$(RUN) -m testing.bench $(ARGS)
 
 format: $(READY) ## Format the code and mend what can be mended by itself.
 	@$(VENV)/bin/ruff check --fix-only .

@@ -23,27 +23,29 @@ class CutoverWatch:
         self._sampled = now
         self._sampled_us: int | None = None
         self._fast: tuple[int, int] | None = None
-        self._done = False
 
     def see(self, now: float, time_us: int) -> Window | None:
-        """Look at the newest event time at `now` (monotonic seconds); gives the window, once."""
-        if self._done:
-            return None
+        """Look at the newest event time at `now` (monotonic seconds); gives a window when a replay ends.
+
+        A replay that stalls gives one too many; that costs a few seconds of repeats, a missing one events.
+        """
         if self._sampled_us is None:
             self._sampled, self._sampled_us = now, time_us
+            # Even a replay too short to be seen as one meets the live tail.
+            self._fast = (time_us, time_us)
             return None
         elapsed = now - self._sampled
         if elapsed < SAMPLE_SECONDS:
             return None
-        slope = (time_us - self._sampled_us) / (elapsed * 1e6)
-        if slope > REPLAY_SLOPE:
-            self._fast = (self._sampled_us, time_us)
-            self._sampled, self._sampled_us = now, time_us
+        began_us, self._sampled, self._sampled_us = self._sampled_us, now, time_us
+        if time_us - began_us > REPLAY_SLOPE * elapsed * 1e6:
+            self._fast = (began_us, time_us)
             return None
-        self._done = True
         if self._fast is None:
             return None
-        return Window(self._fast[0] - MARGIN_US, self._fast[1] + MARGIN_US, self._host)
+        window = Window(self._fast[0] - MARGIN_US, self._fast[1] + MARGIN_US, self._host)
+        self._fast = None
+        return window
 
 
 def due(windows: tuple[Window, ...], newest_us: int) -> Window | None:

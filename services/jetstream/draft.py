@@ -63,19 +63,11 @@ class Draft:
         except BadInput as error:
             self._reject(Reject(Reason(error.reason), frame, source.plan.host, now_us))
             return
-        if source.window is not None and event.time_us > source.window.to_us:
-            source.read_through = source.dead = True
-            self.endings.append(Ending(source, Reconnect.CLOSED, event.time_us))
-            return
         known = event.identity in self._memory or event.identity in self._fresh
-        if source.window is None and not self._believed(source, event, known=known, now_us=now_us):
-            return
-        self._count(event.stream, known=known)
-        if not known:
-            self._keep(event.stream, event.identity, event.frame)
-            if source not in self.progressed[-1:]:
-                self.progressed.append(source)
-        if source.window is None:
+        if source.window is not None:
+            self._again(source, source.window, event, known=known)
+        elif self._believed(source, event, known=known, now_us=now_us):
+            self._take(source, event, known=known)
             self._last = (source, event)
             self.collections[event.collection] += 1
             found = source.cutover.see(arrival.at, event.time_us) if event.seq is None else None
@@ -87,10 +79,6 @@ class Draft:
         self.gaps.append(gap)
         self.elements.setdefault(Stream.GAPS, []).append(gap.element())
         self.counts[f"{Stream.GAPS}:pushed"] += 1
-
-    def forget(self, window: Window) -> None:
-        """Give up reading a window once more."""
-        self._read_again.add(window)
 
     def is_worth_a_push(self) -> bool:
         """Whether anything is to be kept; repeats alone are not."""
@@ -112,6 +100,22 @@ class Draft:
     def newest_us(self) -> int | None:
         """Event time of the last event that a live connection gave."""
         return None if self._last is None else self._last[1].time_us
+
+    def _take(self, source: Source, event: Event, *, known: bool) -> None:
+        self._count(event.stream, known=known)
+        if known:
+            return
+        self._keep(event.stream, event.identity, event.frame)
+        if source not in self.progressed[-1:]:
+            self.progressed.append(source)
+
+    def _again(self, source: Source, window: Window, event: Event, *, known: bool) -> None:
+        """Take an event of a window that is read once more; it never moves the cursor."""
+        if event.time_us <= window.to_us:
+            self._take(source, event, known=known)
+            return
+        source.read_through = source.dead = True
+        self.endings.append(Ending(source, Reconnect.CLOSED, event.time_us))
 
     def _believed(self, source: Source, event: Event, *, known: bool, now_us: int) -> bool:
         verdict = source.overlap.see(event, known=known)

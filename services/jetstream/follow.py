@@ -59,18 +59,18 @@ class Follower:
         """Connect, for ever."""
         while True:
             await self._may_connect.wait()
-            await self._inbox.drained()
             cursor = self._cursor()
             target = plan(cursor, self._next.host, self._rewind, self._next.wish)
             source = self.current = self._receiver.source(target)
             reason = await self._receiver.receive(source)
-            await self._inbox.drained()
+            await self._inbox.drained(source)
             self.current = None
             self._metrics.reconnects.labels(reason).inc()
             self._next.ended(reason, self._cursor(), progress=source.progress, since_us=source.since_us)
             pause = self._next.pause_after(reason)
             seconds = back_off(pause) if isinstance(pause, int) and pause else float(pause)
-            self._left_at = source.last_at
+            if source.received:
+                self._left_at = source.last_at
             log.info(
                 "receive.ended",
                 host=target.host,
@@ -116,12 +116,12 @@ class Follower:
                 source.read_through = True
             else:
                 await self._receiver.receive(source)
-                await self._inbox.drained()
+                await self._inbox.drained(source)
             failures = 0 if source.read_through else failures + 1
             if source.read_through:
                 source.dead = False
                 self._inbox.put(Arrival(source, None, time.monotonic()))
-                await self._inbox.drained()
+                await self._inbox.drained(source)
 
     def _is_out_of_reach(self, window: Window) -> bool:
         return time.time() - window.from_us / 1e6 > self._settings.archive_look_back_hours * 3600

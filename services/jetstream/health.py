@@ -21,7 +21,7 @@ class IngesterHealth:
 
     def __call__(self) -> tuple[bool, dict[str, object]]:
         """Return the verdict and what to show."""
-        if self.parked is not None:
+        if self.parked is not None and self.state == "running":
             return True, {"state": "parked", "why": self.parked}
         quiet = time.monotonic() - self.pushed_at
         said: dict[str, object] = {"state": self.state, "seconds_since_push": round(quiet, 1)}

@@ -33,8 +33,13 @@ class Source:
     dead: bool = False
     """What it sent must not be used."""
     last_at: float = field(default=0.0)
+    """Monotonic second of the last frame, or of the connection's making."""
+    received: bool = False
+    """Any frame came."""
     read_through: bool = False
     """The window was read to its end."""
+    waiting: int = 0
+    """Arrivals of it in the inbox."""
     progress: bool = False
     """Something new came by it and was pushed."""
 
@@ -76,6 +81,7 @@ class Inbox:
     def put(self, arrival: Arrival) -> None:
         """Add an arrival."""
         self._arrivals.append(arrival)
+        arrival.source.waiting += 1
         self._bytes += len(arrival.frame or b"")
         self._filled.set()
 
@@ -85,9 +91,9 @@ class Inbox:
             self._taken.clear()
             await self._taken.wait()
 
-    async def drained(self) -> None:
-        """Wait until everything was taken and pushed."""
-        while self._arrivals:
+    async def drained(self, source: Source) -> None:
+        """Wait until everything that came by this connection was pushed."""
+        while source.waiting:
             self._taken.clear()
             await self._taken.wait()
 
@@ -114,7 +120,9 @@ class Inbox:
     def drop(self, count: int) -> None:
         """Remove the oldest `count` arrivals."""
         for _ in range(count):
-            self._bytes -= len(self._arrivals.popleft().frame or b"")
+            arrival = self._arrivals.popleft()
+            self._bytes -= len(arrival.frame or b"")
+            arrival.source.waiting -= 1
         self._taken.set()
 
     def wake(self) -> None:

@@ -97,6 +97,8 @@ class Ingest:
         most, size = self._settings.ingest_push_events, self._settings.ingest_push_bytes
         inbox = Inbox(most * INBOX_PUSHES, size * INBOX_PUSHES)
         follower = Follower(self._settings, inbox, self._metrics, self._next, lambda: self._cursor)
+        if self._parking.parked:
+            follower.park()
         tasks = [asyncio.create_task(work) for work in (follower.follow(), follower.read_again())]
         waking = asyncio.create_task(self._wake(inbox))
         try:
@@ -206,10 +208,12 @@ class Ingest:
         host = self._cursor.host
         self._metrics.lag.set((now_us - newest_us) / 1e6)
         for ended in self._watch.see(draft.collections, newest_us):
+            if newest_us <= ended.last_us:
+                continue
             gap = Gap(ended.last_us, newest_us, GapReason.COLLECTION_SILENT, host, now_us, ended.collection)
             self._owed_gaps.append(gap)
         silence = self._watch.silent()
-        if silence is None or follower.current is None:
+        if silence is None or follower.current is None or follower.current.ending is not None:
             return
         log.warning(
             "receive.collection_silent", collection=silence.collection, host=host, tried=silence.tried

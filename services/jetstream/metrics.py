@@ -101,7 +101,7 @@ class IngesterMetrics:
         )
         self.memory_capped = Counter(
             "archive_validate_memory_capped_total",
-            "Pushes whose identities were forgotten early for want of room; longer rewinds may double events.",
+            "Pushes whose identities were forgotten early for want of room; long rewinds may double.",
             registry=registry,
         )
         self.pushed = Counter(

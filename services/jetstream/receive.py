@@ -101,12 +101,14 @@ class Receiver:
         try:
             while True:
                 frame = await socket.recv(decode=False)
-                source.last_at = time.monotonic()
+                source.last_at, source.received = time.monotonic(), True
                 inbox.put(Arrival(source, frame, source.last_at))
                 frames.inc()
                 size.inc(len(frame))
                 if inbox.is_full:
                     await inbox.room(source)
+                    if source.ending is not None:
+                        return
                     source.last_at = time.monotonic()
         finally:
             idle.cancel()

@@ -66,7 +66,7 @@ def plan(cursor: Cursor, host: str, rewind: Rewind, wish: Wish) -> Plan:
         born_now = not cursor.host
         back = 0 if born_now else (rewind.same_host_us if same and not wish.by_time else rewind.other_host_us)
         position = min(cursor.time_us - back, cursor.time_us if wish.since_us is None else wish.since_us)
-        position = max(position, wish.not_before_us or 0)
+        position = max(position, min(wish.not_before_us or 0, cursor.time_us))
     # Below 10^15 a v2 host would take it for a sequence number, and v1 compares digits.
     return Plan(host, max(position, 10**15), exact=False, wish=wish, since=cursor)
 

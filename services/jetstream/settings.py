@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -36,7 +37,7 @@ class IngesterSettings(Settings):
     ingest_collections: Names = Field(
         default=(),
         max_length=MOST_COLLECTIONS,
-        description="Collections (or prefix.*) to keep; empty keeps all. Accounts and identities always come.",
+        description="Collections (or prefix.*) to keep; empty keeps all. Identities and accounts always come.",
     )
     ingest_dids: Names = Field(
         default=(), max_length=MOST_DIDS, description="Accounts (DIDs) to keep; empty keeps all."
@@ -48,7 +49,7 @@ class IngesterSettings(Settings):
         default="", description="Path or https URL of Jetstream's v1 zstd dictionary; checked by its sha256."
     )
     ingest_rewind_seconds: float = Field(
-        default=5.0, ge=0, le=3600, description="How far to go back on a reconnect to the same v1 host."
+        default=5.0, ge=5, le=3600, description="How far to go back on a reconnect to the same v1 host."
     )
     ingest_host_rewind_seconds: float = Field(
         default=30.0, ge=0, le=3600, description="How far to go back on a change of host."
@@ -59,7 +60,7 @@ class IngesterSettings(Settings):
     ingest_max_frame_bytes: int = Field(
         default=32 * MIB,
         ge=MIB,
-        description="Largest frame to receive; a larger one is stepped over.",
+        description="Largest frame to receive; larger ones are stepped over.",
     )
     ingest_max_event_bytes: int = Field(
         default=8 * MIB, ge=1024, description="Largest event to accept; a larger one becomes a reject."
@@ -67,7 +68,7 @@ class IngesterSettings(Settings):
     ingest_push_events: int = Field(
         default=5000, ge=1, le=100_000, description="Most events in one push to Redis."
     )
-    ingest_push_bytes: int = Field(default=8 * MIB, ge=1024, description="Most bytes in one push to Redis.")
+    ingest_push_bytes: int = Field(default=4 * MIB, ge=1024, description="Most bytes in one push to Redis.")
     ingest_memory_seconds: float = Field(
         default=3900.0,
         ge=60,
@@ -88,7 +89,10 @@ class IngesterSettings(Settings):
     @field_validator("ingest_hosts")
     @classmethod
     def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        return _each(hosts, HOST, "a host name or ws(s)://host:port")
+        wrong = [host for host in hosts if not HOST.fullmatch(host) or not _is_address(host)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not a host name or ws(s)://host:port")
+        return tuple(dict.fromkeys(hosts))
 
     @field_validator("ingest_collections")
     @classmethod
@@ -112,6 +116,15 @@ class IngesterSettings(Settings):
         if missing:
             raise ValueError(f"INGEST_WATCH_DISKS: no such folder: {', '.join(missing)}")
         return self
+
+
+def _is_address(host: str) -> bool:
+    try:
+        parts = urlsplit(host if "://" in host else f"wss://{host}")
+        name = (parts.hostname or "").rstrip(".")
+        return bool(name and name.encode("idna")) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _each(values: tuple[str, ...], shape: re.Pattern[str], what: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -63,9 +63,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_placeholders(self) -> Self:
-        password = urlsplit(self.redis_url).password
+        parts = urlsplit(self.redis_url)
+        if parts.scheme not in ("redis", "rediss") or not parts.hostname or _port(parts) is None:
+            raise ValueError(
+                "REDIS_URL: write it as redis://USER:PASSWORD@HOST:PORT/0, or rediss:// with TLS"
+            )
+        password = parts.password
         if self.redis_password_file is not None:
-            password = self.redis_password_file.read_text(encoding="utf-8").strip()
+            try:
+                password = self.redis_password_file.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ValueError(
+                    f"REDIS_PASSWORD_FILE: {error}; run `make secrets`, or give the right path"
+                ) from error
         if password is not None and password.lower() in PLACEHOLDERS:
             raise ValueError(
                 "REDIS_URL: the password is a placeholder; run `make secrets` and use what it wrote"
@@ -80,6 +90,13 @@ class Settings(BaseSettings):
         password = quote(self.redis_password_file.read_text(encoding="utf-8").strip(), safe="")
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '')}:{password}@{host}"))
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port if parts.port is not None else 0
+    except ValueError:
+        return None
 
 
 Kind = TypeVar("Kind", bound=Settings)

@@ -9,6 +9,7 @@ import pytest
 
 from services.shared.settings import SettingsError
 from testing.demo_host import MARK, DemoSettings, mark, words_of
+from testing.events import Traffic
 from testing.fake_jetstream.__main__ import arguments, options
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def test_the_mark_is_made_once(tmp_path: Path) -> None:
     first = mark(tmp_path, DemoSettings(demo_rate=7, demo_events=9, demo_seed=3), NOW)
     assert mark(tmp_path, DemoSettings(demo_rate=70), NOW + 100) == first == words_of(tmp_path)
     host = options(arguments(first))
-    assert (host.seed, host.source.total) == (3, 9)
+    assert isinstance(host.source, Traffic)
+    assert (host.source.seed, host.source.rate, host.source.total) == (3, 7, 9)
 
 
 def test_a_shell_reads_it_and_the_birth_is_before_the_first_event(tmp_path: Path) -> None:

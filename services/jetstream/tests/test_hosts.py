@@ -42,7 +42,9 @@ def test_a_host_that_cannot_serve_us_is_left_at_once(reason: Reconnect, progress
     assert after(reason, progress=progress).host == "b"
 
 
-@pytest.mark.parametrize("reason", [Reconnect.CLOSED, Reconnect.PARKED, Reconnect.STEPPED_BACK, Reconnect.OVERSIZE_FRAME])
+@pytest.mark.parametrize(
+    "reason", [Reconnect.CLOSED, Reconnect.PARKED, Reconnect.STEPPED_BACK, Reconnect.OVERSIZE_FRAME]
+)
 def test_a_host_that_works_is_kept(reason: Reconnect) -> None:
     assert after(*[reason] * 9, progress=True).host == "a"
 
@@ -86,7 +88,11 @@ def test_progress_ends_the_row_of_failures() -> None:
     ],
 )
 @pytest.mark.parametrize("progress", [True, False])
-def test_what_a_connection_taught_is_wished_of_the_next(reason: Reconnect, wish: Wish, progress: bool) -> None:  # noqa: FBT001
+def test_what_a_connection_taught_is_wished_of_the_next(
+    reason: Reconnect,
+    wish: Wish,
+    progress: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
     assert after(reason, progress=progress).wish == wish
 
 

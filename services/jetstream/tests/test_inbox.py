@@ -37,9 +37,7 @@ def play(scenario: Coroutine[None, None, None]) -> None:
     asyncio.run(asyncio.wait_for(scenario, LIMIT))
 
 
-@given(
-    st.lists(st.none() | st.binary(max_size=30), max_size=40), st.integers(1, 10), st.integers(1, 100)
-)
+@given(st.lists(st.none() | st.binary(max_size=30), max_size=40), st.integers(1, 10), st.integers(1, 100))
 def test_peeks_and_drops_give_back_what_was_put_in_order_and_within_bounds(
     frames: list[bytes | None], most_frames: int, most_bytes: int
 ) -> None:
@@ -96,7 +94,7 @@ def test_all_who_wait_for_room_or_for_the_end_are_woken() -> None:
         for _ in range(2):
             inbox.put(arrival(b"x"))
         rooms = [asyncio.create_task(inbox.room(SOURCE)) for _ in range(3)]
-        drains = [asyncio.create_task(inbox.drained()) for _ in range(3)]
+        drains = [asyncio.create_task(inbox.drained(SOURCE)) for _ in range(3)]
         await asyncio.sleep(0)
         inbox.drop(1)
         await asyncio.gather(*rooms)
@@ -125,8 +123,9 @@ def test_what_was_there_is_drained_though_more_keeps_coming() -> None:
 
     async def scenario() -> None:
         inbox = Inbox(100, 10_000)
-        inbox.put(arrival(b"the window's last"))
-        waiting = asyncio.create_task(inbox.drained())
+        window = source()
+        inbox.put(Arrival(window, b"the window's last", 0.0))
+        waiting = asyncio.create_task(inbox.drained(window))
         for number in range(200):
             await asyncio.sleep(0)
             inbox.put(arrival(b"live %d" % number))

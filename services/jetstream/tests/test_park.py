@@ -38,7 +38,10 @@ LIMITS = Limits(0.75, 0.55, 1000)
     ],
 )
 def test_park_above_and_come_back_well_below(
-    share: float, free: float | None, parked: bool, stays: bool  # noqa: FBT001
+    share: float,
+    free: float | None,
+    parked: bool,  # noqa: FBT001 - a parameter of the table
+    stays: bool,  # noqa: FBT001 - as above
 ) -> None:
     why = why_parked(Room(share, free), LIMITS, parked=parked)
     assert (why is not None) is stays

@@ -194,7 +194,8 @@ def test_a_full_inbox_holds_the_host_back_and_is_not_its_silence() -> None:
         reader = Reader(fake.port, most=10, ingest_idle_seconds=0.2)
         taken: list[bytes] = []
         while len(taken) < TOTAL:
-            await until(lambda: reader.inbox.is_full or len(taken) + len(reader.inbox) == TOTAL)
+            left = TOTAL - len(taken)
+            await until(lambda left=left: reader.inbox.is_full or len(reader.inbox) == left)  # type: ignore[misc]
             if not taken:
                 await asyncio.wait([reader.task], timeout=0.5)
             assert len(reader.inbox) <= 10

@@ -49,7 +49,11 @@ BORN = Cursor(T, 1, 0)
     ],
 )
 def test_the_position_follows_from_cursor_host_and_wish(
-    cursor: Cursor, host: str, wish: Wish, position: int, exact: bool  # noqa: FBT001
+    cursor: Cursor,
+    host: str,
+    wish: Wish,
+    position: int,
+    exact: bool,  # noqa: FBT001
 ) -> None:
     assert plan(cursor, host, REWIND, wish) == Plan(host, position, exact, wish, cursor)
 
@@ -57,7 +61,15 @@ def test_the_position_follows_from_cursor_host_and_wish(
 @given(
     st.sampled_from([BORN, V1, V2]),
     st.sampled_from(["a", "b"]),
-    st.builds(Wish, st.booleans(), st.none() | st.integers(0, 2 * T), st.none(), st.booleans(), st.just(0), st.none()),
+    st.builds(
+        Wish,
+        st.booleans(),
+        st.none() | st.integers(0, 2 * T),
+        st.none(),
+        st.booleans(),
+        st.just(0),
+        st.none(),
+    ),
 )
 def test_without_a_jump_nothing_after_the_cursor_is_left_out(cursor: Cursor, host: str, wish: Wish) -> None:
     found = plan(cursor, host, REWIND, wish)
@@ -111,7 +123,13 @@ def test_a_replay_that_begins_after_the_cursor_is_one_gap(host: str, slack: int,
     first = event(T + slack + 1, 2)
     assert one.see(first, known=False) is Verdict.GAP
     gap = one.gap(first, now_us=4)
-    assert (gap.from_us, gap.to_us, gap.reason, gap.host, gap.received_at) == (T, T + slack + 1, reason, host, 4)
+    assert (gap.from_us, gap.to_us, gap.reason, gap.host, gap.received_at) == (
+        T,
+        T + slack + 1,
+        reason,
+        host,
+        4,
+    )
     assert one.see(event(T + 2 * slack + 9, 3), known=False) is Verdict.PROVEN, "said once"
 
 

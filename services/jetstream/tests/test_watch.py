@@ -17,7 +17,9 @@ def run(watch: CollectionWatch, seconds: range, **per_second: float) -> list[tup
     found = []
     for second in seconds:
         counts = {name: int(rate) for name, rate in per_second.items() if rate >= 1}
-        counts |= {name: 1 for name, rate in per_second.items() if 0 < rate < 1 and second % round(1 / rate) == 0}
+        counts |= {
+            name: 1 for name, rate in per_second.items() if 0 < rate < 1 and second % round(1 / rate) == 0
+        }
         watch.see(counts, T + second * US)
         silence = watch.silent()
         if silence is not None:

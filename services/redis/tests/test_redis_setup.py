@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import subprocess
 import threading
 import time
 import urllib.error
 from functools import partial
-from typing import TYPE_CHECKING
-from urllib.request import urlopen
+from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
 
 import pytest
 import redis
@@ -20,6 +22,7 @@ from testing.audit import audit
 from testing.buffering import client, events, fill, push, pushed, waiting
 from testing.daemons import REPOSITORY
 from testing.demo_truth import truth_of_demo
+from testing.images.references import references
 from testing.stack import PIPELINE, Stack
 from testing.waiting import wait_for
 
@@ -152,6 +155,20 @@ def test_grafana_dashboard(stack: MakeStack) -> None:
         wait_for(partial(one.query, query), 90, f"data for {query}")
 
 
+def test_grafana_dashboard_in_grafana(stack: MakeStack) -> None:
+    image = next(str(one) for one in references() if one.variable == "GRAFANA_IMAGE")
+    if subprocess.run(["docker", "image", "inspect", image], check=False, capture_output=True).returncode:
+        pytest.skip(f"{image} is not here; where images can be pulled: docker pull {image}")
+    one = stack()
+    one.up("redis", "redis_exporter", "prometheus", "grafana")
+    password = (one.secrets / "grafana_admin").read_text().strip()
+    port = one.settings["GRAFANA_PORT"]
+    grafana = f"http://admin:{password}@127.0.0.1:{port}"
+    shown = _grafana(grafana, "/api/dashboards/uid/archive-redis")["dashboard"]
+    assert len(shown["panels"]) == len(json.loads(DASHBOARD.read_text())["panels"])
+    assert _grafana(grafana, "/api/datasources/uid/prometheus/health")["status"] == "OK"
+
+
 def test_health_check(stack: MakeStack) -> None:
     one = stack({**SMALL, "DEMO_RATE": "50"}, profiles=("demo",))
     one.up(*PIPELINE)
@@ -186,6 +203,15 @@ def _up(stack: Stack, port: str = "HEALTH_PORT", path: str = "/alive") -> bool:
     except OSError:
         return False
     return True
+
+
+def _grafana(address: str, path: str) -> dict[str, Any]:
+    credentials, _, host = address.removeprefix("http://").partition("@")
+    asked = Request(f"http://{host}{path}")
+    asked.add_header("Authorization", "Basic " + base64.b64encode(credentials.encode()).decode())
+    with urlopen(asked, timeout=10) as reply:  # noqa: S310 - as above
+        said: dict[str, Any] = json.loads(reply.read())
+    return said
 
 
 def _health(stack: Stack) -> tuple[int, bool]:

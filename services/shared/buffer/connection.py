@@ -112,7 +112,8 @@ class Connection:
             # Connecting is ours to decide: redis-py would do so by itself, unfenced.
             self._bare.send_packed_command(self._bare.pack_commands(commands), check_health=False)
             return [self._read() for _ in commands]
-        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
+        except (exceptions.RedisError, OSError) as error:
+            # Error replies were returned by _read; what is raised here leaves the replies out of step.
             self._losses.append((time.monotonic(), self.run_id))
             self.close()
             raise Transient(f"Redis connection lost: {error}") from error

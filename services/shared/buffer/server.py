@@ -14,6 +14,7 @@ OLDEST_MAJOR = 7
 MENDS = {
     "maxmemory-policy": ("noeviction", "any other policy deletes buffered events when memory is full"),
     "appendonly": ("yes", "without the append-only file a restart loses what is buffered"),
+    "no-appendfsync-on-rewrite": ("no", "else a rewrite of the append-only file turns appendfsync off"),
     "appendfsync": ("always", "anything less loses acknowledged events on power loss"),
 }
 

@@ -203,7 +203,7 @@ def test_a_server_that_speaks_another_protocol_is_not_trusted_and_not_fatal() ->
 def lose(redis_server: RedisServer, one: Connection) -> None:
     """End a connection as a second process of the same user would."""
     with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as tools:
-        tools.execute_command("CLIENT", "KILL", "USER", "ingester")
+        tools.client_kill_filter(user="ingester")
     with pytest.raises(Transient):
         one.one("PING")
 
@@ -265,7 +265,7 @@ def test_losses_over_a_restart_of_the_server_are_no_contention(
     ],
 )
 def test_a_server_outgrows_some_refusals_and_not_others(reply: RedisError, kind: type) -> None:
-    assert type(reaction(reply)) is kind
+    assert isinstance(reaction(reply), kind)
 
 
 SAFE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always", "maxmemory": "64mb"}

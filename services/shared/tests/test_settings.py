@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import Field
 
 from services.shared.settings import PLACEHOLDERS, Names, Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = "correct-horse-battery"  # noqa: S105 - an example that must not show up in a message
 
@@ -65,7 +68,7 @@ def test_a_list_is_comma_separated(
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Example().example_port = 2  # type: ignore[misc]
+        Example().example_port = 2
 
 
 @pytest.mark.parametrize(
