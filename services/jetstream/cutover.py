@@ -9,7 +9,7 @@ from __future__ import annotations
 from services.shared.buffer.cursor import Window
 
 SAMPLE_SECONDS = 2.0
-REPLAY_SLOPE = 1.5
+REPLAY_SLOPE = 1.1
 MARGIN_US = 5_000_000
 SETTLED_US = 10_000_000
 """Event time to let pass before the window is read again: it must lie wholly in the host's store."""

@@ -47,7 +47,12 @@ class Decompressor:
         self._largest = largest
 
     def open(self, frame: bytes) -> bytes:
-        """Return the JSON inside; raises BadInput with TOO_LARGE or NOT_JSON."""
+        """Return the JSON inside; raises BadInput with TOO_LARGE or NOT_JSON.
+
+        A host, or a proxy, that does not compress after all sends the JSON itself.
+        """
+        if frame[:1] == b"{":
+            return frame
         try:
             declared = zstandard.frame_content_size(frame)
             if declared > self._largest:

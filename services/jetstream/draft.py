@@ -75,19 +75,29 @@ class Draft:
                 self._found.append(found)
 
     def note(self, gap: Gap) -> None:
-        """Add a gap row; it travels in the same push as the cursor that steps over it."""
+        """Add a gap row; it travels in the same push as the cursor that steps over it.
+
+        A row that was pushed before a lost reply is known by its bytes, as a reject is.
+        """
+        element = gap.element()
+        identity = reject_identity(element)
+        if identity in self._memory or identity in self._fresh:
+            return
         self.gaps.append(gap)
-        self.elements.setdefault(Stream.GAPS, []).append(gap.element())
+        self._keep(Stream.GAPS, identity, element)
         self.counts[f"{Stream.GAPS}:pushed"] += 1
 
     def is_worth_a_push(self) -> bool:
         """Whether anything is to be kept; repeats alone are not."""
         return bool(self.elements or self._found or self._read_again)
 
-    def push(self, before: Cursor, nonce: str, owed: Counter[str]) -> Push:
-        """Close the draft: elements, and the cursor that stands behind them."""
+    def push(self, before: Cursor, nonce: str, owed: Counter[str], now_us: int) -> Push:
+        """Close the draft: elements, and the cursor that stands behind them.
+
+        Identities age by event time, but one host's clock far ahead must not make all of them old.
+        """
         cursor = self._cursor(before, nonce)
-        aged = self._memory.aged(cursor.time_us, len(self._fresh))
+        aged = self._memory.aged(min(cursor.time_us, now_us), len(self._fresh))
         return Push(
             elements=self.elements,
             cursor=cursor,

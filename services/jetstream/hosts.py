@@ -81,7 +81,7 @@ class Next:
 
     def pause_after(self, reason: Reconnect) -> int | float:
         """Return the failures to back off for (int), or the seconds to wait (float)."""
-        if reason is Reconnect.MISCONFIGURED:
+        if reason is Reconnect.MISCONFIGURED and self.failures >= len(self.hosts):
             return MISCONFIGURED_SECONDS
         # One quiet try at once; a host that ends every connection is not hammered.
         return self.failures if reason not in AT_ONCE or self.failures > len(self.hosts) else 0

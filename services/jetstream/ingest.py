@@ -146,8 +146,11 @@ class Ingest:
         changed = self._parking.decide(await self._in_thread(self._pusher.memory))
         self._health.parked = self._parking.why
         self._metrics.cursor_age.set(time.time() - self._cursor.time_us / 1e6)
-        if changed:
-            (follower.park if self._parking.parked else follower.unpark)()
+        if changed and self._parking.parked:
+            follower.park()
+        elif changed:
+            follower.unpark()
+            self._health.pushed_at = time.monotonic()
 
     async def _push_next(self, inbox: Inbox, follower: Follower) -> None:
         arrivals = inbox.peek(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
@@ -176,7 +179,7 @@ class Ingest:
 
     async def _pushed(self, draft: Draft, arrivals: list[Arrival], follower: Follower) -> bool:
         """Push, waiting in the car park while Redis is full; False when stopped there."""
-        push = draft.push(self._cursor, self._nonce, self._owed)
+        push = draft.push(self._cursor, self._nonce, self._owed, time.time_ns() // 1000)
         while True:
             try:
                 await self._in_thread(self._pusher.push, push)

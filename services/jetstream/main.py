@@ -37,7 +37,7 @@ def main() -> int:
     log = structlog.get_logger()
     registry = CollectorRegistry()
     metrics = IngesterMetrics(registry)
-    health = IngesterHealth(settings.ingest_idle_seconds)
+    health = IngesterHealth(settings.idle_seconds)
     try:
         with stopping_on_signals() as stopping, serving(settings.ingest_port, registry, health) as port:
             log.info("start", port=port, hosts=settings.ingest_hosts)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import shutil
 from typing import NamedTuple
 
+from services.shared.errors import Transient
+
 WARN_SHARE = 0.65
 
 
@@ -39,5 +41,8 @@ def why_parked(room: Room, limits: Limits, *, parked: bool) -> str | None:
 
 
 def free_mb(folders: tuple[str, ...]) -> float | None:
-    """Measure the scarcest disk."""
-    return min((shutil.disk_usage(folder).free / 1e6 for folder in folders), default=None)
+    """Measure the scarcest disk; raises Transient for a folder that is not there now."""
+    try:
+        return min((shutil.disk_usage(folder).free / 1e6 for folder in folders), default=None)
+    except OSError as error:
+        raise Transient(f"INGEST_WATCH_DISKS: {error}") from error

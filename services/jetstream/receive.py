@@ -85,7 +85,7 @@ class Receiver:
             return source.ending or (Reconnect.OVERSIZE_FRAME if too_big else Reconnect.CLOSED)
         except InvalidStatus as error:
             return self._refused(source, error)
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
+        except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ValueError) as error:
             log.warning(
                 "receive.unreachable", host=source.plan.host, error=str(error) or type(error).__name__
             )
@@ -119,7 +119,7 @@ class Receiver:
     async def _watch_idle(self, source: Source) -> None:
         # On data, not on pings: hosts have answered pings for an hour and sent nothing.
         while True:
-            left = source.last_at + self._settings.ingest_idle_seconds - time.monotonic()
+            left = source.last_at + self._settings.idle_seconds - time.monotonic()
             if left <= 0 and not self._inbox.is_full:
                 source.end(Reconnect.SILENT)
                 return

@@ -17,6 +17,7 @@ NSID = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)+(\.\*)?")
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 HOST = re.compile(r"(wss?://)?[A-Za-z0-9.\-\[\]:]+/?")
 MIB = 1 << 20
+QUIET_SECONDS = 3600.0
 
 
 class IngesterSettings(Settings):
@@ -85,6 +86,11 @@ class IngesterSettings(Settings):
         default=(), description="Folders whose disks must not run low: Redis' AOF and the archive."
     )
     ingest_port: int = Field(default=9101, ge=0, le=65535, description="Port of /metrics and /healthz.")
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long no data is no news: single accounts may say nothing for hours."""
+        return max(self.ingest_idle_seconds, QUIET_SECONDS) if self.ingest_dids else self.ingest_idle_seconds
 
     @field_validator("ingest_hosts")
     @classmethod

@@ -15,6 +15,8 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
+from services.shared.errors import BrokenInvariant
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -52,7 +54,12 @@ def serving(port: int, registry: CollectorRegistry, health: Health) -> Iterator[
         start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
         return [json.dumps({"status": "ok" if works else "failing", **said}).encode() + b"\n"]
 
-    server = make_server(EVERYWHERE, port, answer, ThreadingWSGIServer, _Quiet)
+    try:
+        server = make_server(EVERYWHERE, port, answer, ThreadingWSGIServer, _Quiet)
+    except OSError as error:
+        raise BrokenInvariant(
+            f"port {port} for /metrics and /healthz cannot be used ({error}); choose another"
+        ) from error
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import msgspec
 import pytest
 
 from services.jetstream.cutover import CutoverWatch
@@ -65,7 +66,7 @@ def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> Non
     assert sum(map(len, push.elements.values())) == len(V1)
     for stream, elements in push.elements.items():
         assert elements == [frame for frame in V1 if validate(frame, LARGEST).stream is stream]
-    assert push.cursor == after(V1, nonce="nonce")
+    assert msgspec.structs.replace(push.cursor, windows=()) == after(V1, nonce="nonce")
     assert push.remembered.identities == tuple(map(identity, V1))
     assert push.counts["posts:pushed"] == push.counts["posts:received"] == len(push.elements[Stream.POSTS])
 

@@ -90,11 +90,11 @@ def test_a_wake_ends_the_wait_for_frames() -> None:
 
 def test_all_who_wait_for_room_or_for_the_end_are_woken() -> None:
     async def scenario() -> None:
-        inbox = Inbox(2, 100)
+        inbox, one = Inbox(2, 100), source()
         for _ in range(2):
-            inbox.put(arrival(b"x"))
-        rooms = [asyncio.create_task(inbox.room(SOURCE)) for _ in range(3)]
-        drains = [asyncio.create_task(inbox.drained(SOURCE)) for _ in range(3)]
+            inbox.put(Arrival(one, b"x", 0.0))
+        rooms = [asyncio.create_task(inbox.room(one)) for _ in range(3)]
+        drains = [asyncio.create_task(inbox.drained(one)) for _ in range(3)]
         await asyncio.sleep(0)
         inbox.drop(1)
         await asyncio.gather(*rooms)

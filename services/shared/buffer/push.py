@@ -98,9 +98,9 @@ class Pusher:
         ]
         if any(isinstance(one, exceptions.OutOfMemoryError) for one in errors) and stored == self._stored:
             raise Full("Redis is full and refused a push")
-        if errors:
+        if errors and stored == self._stored:
             raise reaction(errors[0])
-        if done is None or stored != mine:
+        if errors or done is None or stored != mine:
             raise Transient("another cursor was stored since ours; beginning again from it")
         failed = [one for one in done if isinstance(one, exceptions.ResponseError)]
         if failed:

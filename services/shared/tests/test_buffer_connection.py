@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from services.shared.buffer import connection as module
-from services.shared.buffer.connection import Connection, info, reaction
-from services.shared.buffer.server import memory, refuse_unsafe
+from services.shared.buffer.connection import Connection, reaction
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.lifecycle import Stopping
 from testing.redis_server import RedisServer, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from redis.exceptions import RedisError
 
@@ -108,16 +106,11 @@ def opened(redis_server: RedisServer) -> Iterator[Callable[[str], Connection]]:
 
 
 def test_a_second_connection_of_a_user_ends_the_first(opened: Callable[[str], Connection]) -> None:
-    first, second = opened("ingester"), opened("ingester")
+    writer, first, second = opened("writer"), opened("ingester"), opened("ingester")
     assert second.one("PING") == b"PONG"
+    assert writer.one("PING") == b"PONG", "other users are left alone"
     with pytest.raises(Transient):
         first.one("PING")
-
-
-def test_other_users_are_left_alone(opened: Callable[[str], Connection]) -> None:
-    writer = opened("writer")
-    opened("ingester")
-    assert writer.one("PING") == b"PONG"
 
 
 def test_without_the_fence_the_older_connection_lives(
@@ -266,40 +259,3 @@ def test_losses_over_a_restart_of_the_server_are_no_contention(
 )
 def test_a_server_outgrows_some_refusals_and_not_others(reply: RedisError, kind: type) -> None:
     assert isinstance(reaction(reply), kind)
-
-
-SAFE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "always", "maxmemory": "64mb"}
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "mend"),
-    [
-        ("maxmemory-policy", "allkeys-lru", "set maxmemory-policy noeviction in redis.conf"),
-        ("maxmemory-policy", "volatile-ttl", "set maxmemory-policy noeviction in redis.conf"),
-        ("appendonly", "no", "set appendonly yes in redis.conf"),
-        ("appendfsync", "everysec", "set appendfsync always in redis.conf"),
-        ("appendfsync", "no", "set appendfsync always in redis.conf"),
-        ("maxmemory", "0", "no maxmemory; set one in redis.conf"),
-    ],
-)
-def test_an_unsafe_server_is_refused_with_the_mend(name: str, value: str, mend: str, tmp_path: Path) -> None:
-    server = RedisServer(tmp_path / "redis", settings={**SAFE, name: value})
-    server.start()
-    one = Connection(server.url("ingester"), Stopping())
-    try:
-        one.open()
-        with pytest.raises(BrokenInvariant, match=mend):
-            refuse_unsafe(one)
-    finally:
-        one.close()
-        server.kill()
-
-
-def test_a_safe_server_is_taken_and_tells_how_full_it_is(opened: Callable[[str], Connection]) -> None:
-    one = opened("writer")
-    refuse_unsafe(one)
-    room = memory(one)
-    assert room.ceiling == 512 << 20
-    assert 0 < room.used < room.ceiling
-    assert room.share() == room.used / room.ceiling
-    assert info(one, "server")["run_id"] == one.run_id

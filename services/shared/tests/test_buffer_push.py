@@ -130,23 +130,19 @@ def test_a_push_of_nothing_new_moves_the_cursor_alone(pusher: Pusher, tools: Red
     assert held(tools) == {"archive:cursor": push.cursor.encode()}
 
 
-def test_somebody_elses_cursor_stops_the_push_and_nothing_of_it_is_kept(pusher: Pusher, tools: Redis) -> None:
+@pytest.mark.parametrize("number", [1, 7])
+def test_a_cursor_written_by_somebody_else_stops_the_push_even_if_it_is_the_same(
+    number: int, pusher: Pusher, tools: Redis
+) -> None:
     pusher.push(batch(1))
-    tools.set("archive:cursor", batch(7).cursor.encode())
+    tools.set("archive:cursor", batch(number).cursor.encode())
     before = held(tools)
     with pytest.raises(Transient, match="another cursor"):
         pusher.push(batch(2))
     assert held(tools) == before
     start = pusher.reset()
     assert start is not None
-    assert start.cursor == batch(7).cursor
-
-
-def test_the_same_cursor_written_by_somebody_else_stops_it_too(pusher: Pusher, tools: Redis) -> None:
-    tools.set("archive:cursor", BIRTH.encode())
-    with pytest.raises(Transient):
-        pusher.push(batch(1))
-    assert tools.llen("archive:buffer:posts") == 0
+    assert start.cursor == batch(number).cursor
 
 
 def test_a_lost_volume_stops_the_push(pusher: Pusher, tools: Redis) -> None:
@@ -235,11 +231,6 @@ def test_a_second_pusher_ends_the_first_ones_connection(
         assert held(tools) == before
         second.push(batch(2))
     assert tools.llen("archive:buffer:posts") == 6
-
-
-def test_a_push_must_follow_a_reset(redis_server: RedisServer) -> None:
-    with pytest.raises(Transient):
-        Pusher(redis_server.url("ingester"), Stopping()).push(batch(1))
 
 
 def test_a_key_of_another_type_is_for_a_person_to_mend(pusher: Pusher, tools: Redis) -> None:
