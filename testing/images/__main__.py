@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 
 from testing.engine.debian import NotDebianError, Suite, mirror
@@ -18,8 +20,8 @@ CERTIFICATES = Path("/usr/local/share/ca-certificates")
 
 
 def main() -> int:
-    """Build what is missing; an image that is here, official or stand-in, is left as it is."""
-    wanted = [reference for reference in references() if not _is_here(str(reference))]
+    """Build what is missing or of an older recipe; an official image that is here is left as it is."""
+    wanted = [reference for reference in references() if not _is_current(reference)]
     try:
         for reference in wanted:
             if reference.name in NOT_TO_BE_HAD:
@@ -73,12 +75,32 @@ def _build(reference: Reference, recipe: Recipe) -> None:
             shutil.copy2(certificate, context / "certificates")
         if recipe.suite != BASE_SUITE:
             suite.unpack((recipe.package, *recipe.also), context / "root")
-        labels = ["--label=standin=1", f"--label=standin.version={version}"]
+        labels = [
+            "--label=standin=1",
+            f"--label=standin.version={version}",
+            f"--label=standin.recipe={_fingerprint(recipe)}",
+        ]
         subprocess.run(
             ["docker", "buildx", "build", "--quiet", "--load", *labels, f"--tag={reference}", str(context)],
             check=True,
             stdout=subprocess.DEVNULL,
         )
+
+
+def _is_current(reference: Reference) -> bool:
+    words = ["docker", "image", "inspect", "--format", "{{json .Config.Labels}}", str(reference)]
+    asked = subprocess.run(words, check=False, capture_output=True, text=True)
+    if asked.returncode != 0:
+        return False
+    labels = json.loads(asked.stdout) or {}
+    official = labels.get("standin") != "1"
+    return official or labels.get("standin.recipe") == _fingerprint(RECIPES[reference.name])
+
+
+def _fingerprint(recipe: Recipe) -> str:
+    """Return a digest of what a stand-in is built from."""
+    files = sorted((FOLDER / recipe.folder).iterdir())
+    return sha256(repr(recipe).encode() + b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def _is_here(image: str) -> bool:

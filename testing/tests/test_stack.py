@@ -41,7 +41,7 @@ def test_demo_profile(stack: MakeStack) -> None:
 
 
 def test_redis_killed_under_load(stack: MakeStack) -> None:
-    events = 45_000
+    events = 40_000
     one = stack({"DEMO_RATE": "1000", "DEMO_EVENTS": str(events)}, profiles=("demo",))
     one.up(*PIPELINE)
     for _ in range(2):

@@ -72,7 +72,7 @@ def test_redis_memory(stack: MakeStack, count: int) -> None:
     with client(one) as server:
         some = events(30_000)
         for done in push(server, some, count):
-            if done % 200_000 == 0:
+            if done % 300_000 == 0:
                 _assert_room(one, server)
         _assert_room(one, server)
         assert waiting(server) == count
@@ -120,7 +120,7 @@ def test_redis_persistence(stack: MakeStack) -> None:
     one.wait_healthy("redis")
     with client(one) as server:
         assert server.llen(key) == acknowledged
-    for _ in range(3):
+    for _ in range(2):
         acknowledged = _push_until_killed(one, key)
         one.up("redis")
         with client(one) as server:
