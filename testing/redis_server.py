@@ -14,23 +14,23 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 OLDEST_MAJOR = 7
 READY_SECONDS = 30.0
-COMMON = "+ping +hello +auth +select +info +config|get +client|setname +client|id +client|kill"
-USERS = {
-    "ingester": f"~archive:* {COMMON} +multi +exec +watch +unwatch +get +set +rpush +ltrim +lrange +hincrby",
-    "writer": (
-        f"~archive:* {COMMON} +multi +exec +watch +unwatch +get +set +rpush +ltrim +lrange +llen"
-        " +scan +renamenx +unlink +hset"
-    ),
-    "tools": "~* &* +@all",
-}
-"""What each role may do; `tools` is for tests and operators and never fences."""
+ACL = Path(__file__).resolve().parent.parent / "services" / "redis" / "users.acl"
+
+
+def _rules(role: str) -> str:
+    """Return what production lets a role do."""
+    (line,) = (
+        line for line in ACL.read_text(encoding="utf-8").splitlines() if line.startswith(f"user {role} ")
+    )
+    return line.partition("} ")[2]
+
+
+USERS = {"ingester": _rules("ingester"), "writer": _rules("writer"), "tools": "~* &* +@all"}
+"""What each role may do; `tools` is for tests and never fences."""
 
 
 class NoServerError(Exception):

@@ -51,4 +51,5 @@ def until_done(work: Callable[[], T], stopping: Stopping, failed: Callable[[Tran
         before_sleep=note,
         retry_error_callback=lambda _state: None,
     )
-    return retrying(work)
+    # A stop that ended the pause is no reason for one more attempt.
+    return retrying(lambda: None if stopping else work())

@@ -21,6 +21,7 @@ from testing.events import HostView, Traffic
 
 T = 1_783_166_400_000_000
 US = 1_000_000
+NOW_US = T + 3600 * US
 LARGEST = 10_000
 BORN = Cursor(T, 1, 4)
 V1 = list(Traffic(1, T, 50, 300).truth(HostView()))
@@ -62,7 +63,7 @@ def add(one: Draft, of: Source, frames: list[bytes], every: float = 0.02) -> Non
 def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> None:
     one = draft()
     add(one, source(BORN), V1)
-    push = one.push(BORN, "nonce", Counter())
+    push = one.push(BORN, "nonce", Counter(), NOW_US)
     assert sum(map(len, push.elements.values())) == len(V1)
     for stream, elements in push.elements.items():
         assert elements == [frame for frame in V1 if validate(frame, LARGEST).stream is stream]
@@ -74,21 +75,21 @@ def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> Non
 def test_a_v2_hosts_sequence_number_stands_in_the_cursor() -> None:
     one = draft()
     add(one, source(BORN), V2)
-    assert one.push(BORN, "n", Counter()).cursor == after(V2, "v2", nonce="n", seq=1199)
+    assert one.push(BORN, "n", Counter(), NOW_US).cursor == after(V2, "v2", nonce="n", seq=1199)
 
 
 def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
     memory = IdentityMemory(60, 10_000)
     first = draft(memory)
     add(first, source(BORN), V1[:200])
-    push = first.push(BORN, "n", Counter())
+    push = first.push(BORN, "n", Counter(), NOW_US)
     memory.pushed(push.remembered, 0)
     second, again = draft(memory), source(push.cursor)
     add(second, again, V1[100:200])
     assert not second.is_worth_a_push()
     assert second.counts.total() == 200, "each received, each a duplicate"
     add(second, again, V1[200:] + V1[200:])
-    after_all = second.push(push.cursor, "n", Counter({"posts:duplicate": 5}))
+    after_all = second.push(push.cursor, "n", Counter({"posts:duplicate": 5}), NOW_US)
     assert sum(map(len, after_all.elements.values())) == 100
     counts = {
         what: sum(n for name, n in after_all.counts.items() if name.endswith(what))
@@ -102,7 +103,7 @@ def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
 def test_a_bad_frame_is_kept_once_and_moves_no_cursor() -> None:
     one, of = draft(), source(BORN)
     add(one, of, [b"{", b"\xff", b"{"])
-    push = one.push(BORN, "n", Counter())
+    push = one.push(BORN, "n", Counter(), NOW_US)
     assert [json.loads(element)["reason"] for element in push.elements[Stream.REJECTS]] == [
         "not_json",
         "bad_unicode",
@@ -120,7 +121,7 @@ def test_a_gap_row_travels_with_the_cursor_that_steps_over_it() -> None:
     cursor = after(V1[:50])
     one = draft()
     add(one, source(cursor), V1[200:])
-    push = one.push(cursor, "n", Counter())
+    push = one.push(cursor, "n", Counter(), NOW_US)
     (row,) = push.elements[Stream.GAPS]
     told = json.loads(row)
     assert (told["from_us"], told["to_us"]) == (cursor.time_us, validate(V1[200], LARGEST).time_us)
@@ -156,10 +157,10 @@ def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> N
     memory = IdentityMemory(60, 10_000)
     seen = draft(memory)
     add(seen, source(BORN), V1[:120] + V1[140:250])
-    memory.pushed(seen.push(BORN, "n", Counter()).remembered, 0)
+    memory.pushed(seen.push(BORN, "n", Counter(), NOW_US).remembered, 0)
     one, of = draft(memory), source(cursor, window=window)
     add(one, of, V1[100:250])
-    push = one.push(cursor, "n", Counter())
+    push = one.push(cursor, "n", Counter(), NOW_US)
     assert sum(map(len, push.elements.values())) == 20
     assert (push.cursor.time_us, push.cursor.identity) == (cursor.time_us, cursor.identity)
     assert of.read_through
@@ -172,7 +173,7 @@ def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> N
     of.dead = False
     last.add(Arrival(of, None, 9.0), 7)
     assert last.is_worth_a_push()
-    assert last.push(push.cursor, "n", Counter()).cursor.windows == ()
+    assert last.push(push.cursor, "n", Counter(), NOW_US).cursor.windows == ()
 
 
 def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
@@ -181,7 +182,7 @@ def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
     add(one, of, V1[:150], every=0.002)
     for number, frame in enumerate(V1[150:]):
         one.add(Arrival(of, frame, 0.3 + number * 0.04), 7)
-    (window,) = one.push(BORN, "n", Counter()).cursor.windows
+    (window,) = one.push(BORN, "n", Counter(), NOW_US).cursor.windows
     assert window.host == "a"
     assert window.from_us < validate(V1[150], LARGEST).time_us < window.to_us
 
@@ -190,7 +191,7 @@ def test_a_gap_handed_in_is_pushed_even_alone() -> None:
     one = draft()
     one.note(Gap(1, 2, GapReason.CUTOVER, "a", 3))
     assert one.is_worth_a_push()
-    push = one.push(BORN, "n", Counter())
+    push = one.push(BORN, "n", Counter(), NOW_US)
     assert (len(push.elements[Stream.GAPS]), push.cursor.push) == (1, BORN.push + 1)
     assert push.remembered.identities == ()
 
@@ -199,3 +200,17 @@ def test_a_frame_is_opened_before_it_is_looked_at_and_kept_opened() -> None:
     one = Draft(IdentityMemory(60, 10_000), LARGEST, lambda frame: frame[::-1])
     add(one, source(BORN), [V1[0][::-1]])
     assert [element for elements in one.elements.values() for element in elements] == [V1[0]]
+
+
+def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_for_good() -> None:
+    memory = IdentityMemory(60, 10_000)
+    told = [V1[0], V1[1].replace(b'"time_us":1', b'"time_us":2', 1), *V1[2:6]]
+    forgotten = []
+    for second, frame in enumerate(told):
+        one = draft(memory)
+        add(one, source(BORN), [frame])
+        push = one.push(BORN, "n", Counter(), T + second * 30 * US)
+        memory.pushed(push.remembered, push.forgotten)
+        forgotten.append(push.forgotten)
+    assert forgotten[1] == 0, "the rewind's repeats are still known"
+    assert len(memory) <= 4, "and what is older than a minute by now is not"

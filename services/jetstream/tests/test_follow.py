@@ -64,7 +64,7 @@ class World:
         self.follower.lost.clear()
         for source, reason, time_us in draft.endings:
             source.end(reason, dead=source.dead, since_us=time_us)
-        push = draft.push(self.cursor, "n", Counter())
+        push = draft.push(self.cursor, "n", Counter(), time.time_ns() // 1000)
         self.memory.pushed(push.remembered, push.forgotten)
         self.cursor = push.cursor
         self.pushed += [element for elements in push.elements.values() for element in elements]
@@ -84,19 +84,15 @@ class World:
                 self.push()
                 await asyncio.sleep(0)
 
-        tasks = [asyncio.create_task(work) for work in (self.follower.follow(), self.follower.read_again())]
-        pumping = asyncio.create_task(pump())
-        try:
-            yield
-            for task in tasks:
-                if task.done():
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            ending = True
-            await pumping
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in (self.follower.follow(), self.follower.read_again())]
+            group.create_task(pump())
+            try:
+                yield
+            finally:
+                ending = True
+                for task in tasks:
+                    task.cancel()
 
 
 def test_a_host_that_is_down_is_left_for_the_next_and_each_event_comes_once() -> None:
