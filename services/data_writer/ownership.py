@@ -31,8 +31,9 @@ def owning(root: Path, streams: Iterable[Stream]) -> Iterator[None]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 file = locks.enter_context(path.open("a"))
             except OSError as error:
+                mend = f"give the folder to user {os.getuid()}"
                 raise BrokenInvariant(
-                    f"ARCHIVE_ROOT: {path.parent} cannot be written ({error}); give the folder to user {os.getuid()}"
+                    f"ARCHIVE_ROOT: {path.parent} cannot be written ({error}); {mend}"
                 ) from error
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

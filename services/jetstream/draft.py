@@ -97,11 +97,12 @@ class Draft:
         Identities age by event time, but one host's clock far ahead must not make all of them old.
         """
         cursor = self._cursor(before, nonce)
-        aged = self._memory.aged(min(cursor.time_us, now_us), len(self._fresh))
+        when_us = min(cursor.time_us, now_us)
+        aged = self._memory.aged(when_us, len(self._fresh))
         return Push(
             elements=self.elements,
             cursor=cursor,
-            remembered=Remembered(cursor.time_us, tuple(self._fresh)),
+            remembered=Remembered(when_us, tuple(self._fresh)),
             forgotten=aged.elements,
             capped=aged.capped,
             counts=self.counts + owed,

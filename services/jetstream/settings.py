@@ -38,7 +38,7 @@ class IngesterSettings(Settings):
     ingest_collections: Names = Field(
         default=(),
         max_length=MOST_COLLECTIONS,
-        description="Collections (or prefix.*) to keep; empty keeps all. Identities and accounts come anyway.",
+        description="Collections (or prefix.*) to keep, empty for all; accounts and identities always come.",
     )
     ingest_dids: Names = Field(
         default=(), max_length=MOST_DIDS, description="Accounts (DIDs) to keep; empty keeps all."

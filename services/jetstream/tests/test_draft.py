@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 import msgspec
@@ -187,13 +188,21 @@ def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
     assert window.from_us < validate(V1[150], LARGEST).time_us < window.to_us
 
 
-def test_a_gap_handed_in_is_pushed_even_alone() -> None:
+def test_a_gap_handed_in_is_pushed_even_alone_and_once() -> None:
+    """Also when the reply to the push that brought it was lost, and it is handed in again."""
+    gap = Gap(1, 2, GapReason.CUTOVER, "a", 3)
     one = draft()
-    one.note(Gap(1, 2, GapReason.CUTOVER, "a", 3))
+    one.note(gap)
     assert one.is_worth_a_push()
     push = one.push(BORN, "n", Counter(), NOW_US)
-    assert (len(push.elements[Stream.GAPS]), push.cursor.push) == (1, BORN.push + 1)
-    assert push.remembered.identities == ()
+    assert (push.elements, push.cursor.push) == ({Stream.GAPS: [gap.element()]}, BORN.push + 1)
+    memory = IdentityMemory(60, 10_000)
+    memory.refill([push.remembered])
+    again = draft(memory)
+    again.note(gap)
+    assert not again.is_worth_a_push()
+    again.note(Gap(1, 9, GapReason.CUTOVER, "a", 3))
+    assert again.is_worth_a_push()
 
 
 def test_a_frame_is_opened_before_it_is_looked_at_and_kept_opened() -> None:
@@ -204,7 +213,11 @@ def test_a_frame_is_opened_before_it_is_looked_at_and_kept_opened() -> None:
 
 def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_for_good() -> None:
     memory = IdentityMemory(60, 10_000)
-    told = [V1[0], V1[1].replace(b'"time_us":1', b'"time_us":2', 1), *V1[2:6]]
+    times = [T + (9 * 365 * 86_400 if second == 1 else second * 30) * US for second in range(6)]
+    told = [
+        re.sub(rb'"time_us":\d+', b'"time_us":%d' % time_us, frame, count=1)
+        for frame, time_us in zip(V1[:6], times, strict=True)
+    ]
     forgotten = []
     for second, frame in enumerate(told):
         one = draft(memory)
