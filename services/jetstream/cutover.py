@@ -11,6 +11,7 @@ from services.shared.buffer.cursor import Window
 SAMPLE_SECONDS = 2.0
 REPLAY_SLOPE = 1.1
 MARGIN_US = 5_000_000
+TRIES_PER_HOST = 3
 SETTLED_US = 10_000_000
 """Event time to let pass before the window is read again: it must lie wholly in the host's store."""
 
@@ -48,7 +49,15 @@ class CutoverWatch:
         return window
 
 
-def due(windows: tuple[Window, ...], newest_us: int) -> Window | None:
-    """Return a window that can be read once more now."""
+def due(windows: tuple[Window, ...], newest_us: int, failures: int) -> Window | None:
+    """Return a window that can be read once more now; after failures in a row the next one has its turn."""
     ready = [window for window in windows if newest_us - window.to_us > SETTLED_US]
-    return ready[0] if ready else None
+    return ready[failures % len(ready)] if ready else None
+
+
+def again_from(window: Window, hosts: tuple[str, ...], failures: int) -> str:
+    """Return the host to read a window from: its own, whose times are exact, then any other."""
+    candidates = [host for host in hosts if host == window.host] + [
+        host for host in hosts if host != window.host
+    ]
+    return candidates[failures // TRIES_PER_HOST % len(candidates)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.jetstream.cutover import due
+from services.jetstream.cutover import again_from, due
 from services.jetstream.inbox import Arrival, Inbox, Source
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.receive import Receiver
@@ -103,14 +103,13 @@ class Follower:
         while True:
             await asyncio.sleep(back_off(failures) if failures else LOOK_SECONDS)
             cursor = self._cursor()
-            window = due(cursor.windows, cursor.time_us)
+            window = due(cursor.windows, cursor.time_us, failures)
             if window is None or not self._may_connect.is_set():
                 continue
-            source = self._receiver.source(
-                Plan(window.host, window.from_us, exact=False, wish=Wish(), since=cursor)
-            )
+            host = again_from(window, self._settings.ingest_hosts, failures)
+            source = self._receiver.source(Plan(host, window.from_us, exact=False, wish=Wish(), since=cursor))
             source.window = window
-            if window.host not in self._settings.ingest_hosts or self._is_out_of_reach(window):
+            if self._is_out_of_reach(window):
                 now_us = time.time_ns() // 1000
                 self.lost.append(Gap(window.from_us, window.to_us, GapReason.CUTOVER, window.host, now_us))
                 source.read_through = True

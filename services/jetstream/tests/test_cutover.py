@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.jetstream.cutover import MARGIN_US, SETTLED_US, CutoverWatch, due
+from services.jetstream.cutover import MARGIN_US, SETTLED_US, CutoverWatch, again_from, due
 from services.shared.buffer.cursor import Window
 
 NOON_US = 1_783_166_400_000_000
@@ -101,7 +101,18 @@ FIRST, SECOND = Window(0, 100, "a"), Window(50, 200, "b")
 def test_a_window_is_read_once_it_lies_wholly_in_the_hosts_store(
     windows: tuple[Window, ...], newest_us: int, window: Window | None
 ) -> None:
-    assert due(windows, newest_us) == window
+    assert due(windows, newest_us, 0) == window
+
+
+def test_a_window_that_cannot_be_read_holds_up_no_other() -> None:
+    assert [due((FIRST, SECOND), 10**16, failures) for failures in range(4)] == [FIRST, SECOND, FIRST, SECOND]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "asked"), [(("b", "a", "c"), "aaabbbccca"), (("b",), "bbbbbbbbbb"), (("b", "c"), "bbbcccbbbc")]
+)
+def test_its_own_host_is_asked_first_then_the_others(hosts: tuple[str, ...], asked: str) -> None:
+    assert "".join(again_from(FIRST, hosts, failures) for failures in range(10)) == asked
 
 
 def test_a_margin_covers_the_second_that_a_host_may_drop() -> None:

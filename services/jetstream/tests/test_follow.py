@@ -202,20 +202,26 @@ def test_a_window_cut_short_is_read_again_from_its_start() -> None:
     play(scenario, OPTIONS)
 
 
+def test_a_window_of_a_host_that_is_gone_is_read_from_another() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        world = World(fake.port)
+        windowed(world, "ws://gone.example", 100, 200)
+        async with world.running():
+            await until(lambda: world.cursor.windows == ())
+        assert set(TRUTH[101:199]) <= set(world.pushed)
+
+    play(scenario, OPTIONS)
+
+
 def test_a_window_that_cannot_be_read_any_more_is_a_gap() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        here = address(fake.port)
-        for world, host in (
-            (World(fake.port), "ws://gone.example"),
-            (World(fake.port, archive_look_back_hours=0.001), here),
-        ):
-            windowed(world, host, 100, 200)
-            world.follower.park()
-            async with world.running():
-                world.follower.unpark()
-                await until(lambda world=world: world.cursor.windows == ())  # type: ignore[misc]
-            rows = [row for row in world.pushed if GapReason.CUTOVER.encode() in row]
-            assert len(rows) == 1
+        world = World(fake.port, archive_look_back_hours=0.001)
+        windowed(world, address(fake.port), 100, 200)
+        world.follower.park()
+        async with world.running():
+            world.follower.unpark()
+            await until(lambda: world.cursor.windows == ())
+        assert len([row for row in world.pushed if GapReason.CUTOVER.encode() in row]) == 1
 
     play(scenario, OPTIONS)
 
