@@ -75,8 +75,8 @@ MUTANTS = (
         (
             Edit(
                 PUSH,
-                "        if done is None or stored != mine:\n",
-                "        if done is not None and stored != mine:\n",
+                "        if errors or done is None or stored != mine:\n",
+                "        if errors or (done is not None and stored != mine):\n",
             ),
             Edit(PUSH, "[one for one in done if", "[one for one in done or () if"),
         ),

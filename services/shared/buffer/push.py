@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from redis import exceptions
 
 from services.shared.buffer import server
-from services.shared.buffer.connection import Command, Connection, Full, reaction
+from services.shared.buffer.connection import Command, Connection, reaction
 from services.shared.buffer.cursor import Cursor, decode_cursor, decode_epoch
 from services.shared.buffer.keys import CURSOR, EPOCH, PUSHED, RECENT, buffer_key
 from services.shared.errors import BrokenInvariant, Transient
@@ -96,8 +96,6 @@ class Pusher:
         errors = [
             one for one in (*queued, done, watched, stored) if isinstance(one, exceptions.ResponseError)
         ]
-        if any(isinstance(one, exceptions.OutOfMemoryError) for one in errors) and stored == self._stored:
-            raise Full("Redis is full and refused a push")
         if errors and stored == self._stored:
             raise reaction(errors[0])
         if errors or done is None or stored != mine:
