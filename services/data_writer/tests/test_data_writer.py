@@ -15,55 +15,22 @@ import pytest
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
 from services.data_writer.part_file import Codec, Compression
-from services.shared.buffer.keys import buffer_key, claim_key
+from services.data_writer.tests.faults import FAULTS
+from services.data_writer.tests.feeding import FIRST_US, push, traffic, wait_for_parts
 from services.shared.event import Stream
 from testing.audit import audit
 from testing.events import HostView, Traffic
 from testing.fixtures import missing
-from testing.host import Host
-from testing.pipeline import Pipeline
-from testing.truth import stream_of, truth_of
+from testing.truth import stream_of
 from testing.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
+    from testing.pipeline import Pipeline
+
     Pipelines = Callable[..., Pipeline]
-
-FIRST_US = 1_790_000_000_000_000
-
-
-def traffic(events: int, *, first_us: int = FIRST_US, rate: float = 500.0) -> list[tuple[str, bytes]]:
-    """Return believable events with their streams."""
-    frames = Traffic(11, first_us, rate, events).truth(HostView())
-    return [(stream_of(frame), frame) for frame in frames]
-
-
-def push(running: Pipeline, events: Iterable[tuple[str, bytes]]) -> None:
-    """Fill the buffers as an ingester does, without one."""
-    lists: dict[str, list[bytes]] = defaultdict(list)
-    for stream, frame in events:
-        lists[stream].append(frame)
-    with running.tools() as tools:
-        for stream, frames in lists.items():
-            for at in range(0, len(frames), 2000):
-                tools.rpush(buffer_key(Stream(stream)), *frames[at : at + 2000])
-
-
-def wait_for_parts(running: Pipeline, count: int) -> None:
-    """Wait until the archive has so many parts."""
-    wait_for(lambda: len(list(running.root.glob("*/year=*/**/*.parquet"))) >= count, 60, f"{count} parts")
-
-
-@pytest.fixture
-def writer(pipeline: Pipelines) -> Iterator[Pipeline]:
-    """Give a Redis and a writer's settings; no ingester, no host."""
-    running = pipeline(birth_us=FIRST_US, write={"WRITER_INTERVAL": "1"})
-    running.redis.start()
-    running.configure()
-    yield running
-    running.end()
 
 
 def test_redis_read(writer: Pipeline) -> None:
@@ -222,106 +189,9 @@ def test_batch_processing(writer: Pipeline) -> None:
     assert rows == (5 * interval,)
 
 
-def test_error_handling_redis_stopped(writer: Pipeline) -> None:
-    events = traffic(4000)
-    push(writer, events[:2000])
-    writer.writer.start()
-    wait_for(lambda: writer.writer.total("archive_commit_rows_total") >= 2000, 30, "the first half committed")
-    writer.redis.kill()
-    wait_for(lambda: writer.writer.logged("retry"), 30, "a retry")
-    assert wait_for(lambda: writer.writer.health()[0] == 503 and writer.writer.health(), 30, "unhealthy")
-    writer.redis.start()
-    push(writer, events[2000:])
-    wait_for(lambda: writer.writer.total("archive_commit_rows_total") >= 4000, 60, "the rest committed")
-    writer.writer.wait_healthy()
-    assert writer.writer.stop() == 0
-    verdict = audit(writer.root, events)
-    assert verdict.passed, str(verdict)
-
-
-def test_error_handling_loading(writer: Pipeline) -> None:
-    """A server that answers LOADING is waited for."""
-    events = traffic(20_000)
-    push(writer, events)
-    with writer.tools() as tools:
-        tools.bgrewriteaof()
-        wait_for(lambda: not tools.info("persistence")["aof_rewrite_in_progress"], 30, "AOF rewritten")
-    writer.redis.stop()
-    writer.redis.settings |= {"key-load-delay": "500000", "loading-process-events-interval-bytes": "1024"}
-    writer.redis.start(wait=False)
-    writer.writer.start()
-    wait_for(lambda: writer.writer.logged("retry"), 30, "a retry while loading")
-    assert any("loading" in line["error"].lower() for line in writer.writer.logged("retry"))
-    wait_for(
-        lambda: writer.writer.total("archive_commit_rows_total") >= len(events), 90, "everything committed"
-    )
-    assert audit(writer.root, events).passed
-
-
-def test_error_handling_readonly(writer: Pipeline) -> None:
-    events = traffic(2000)
-    push(writer, events)
-    with writer.tools() as tools:
-        tools.replicaof("127.0.0.1", 1)
-        writer.writer.start()
-        wait_for(
-            lambda: any("read only replica" in line["error"] for line in writer.writer.logged("retry")),
-            30,
-            "READONLY met",
-        )
-        tools.replicaof("NO", "ONE")
-    wait_for(lambda: writer.writer.total("archive_commit_rows_total") >= 2000, 60, "everything committed")
-    assert audit(writer.root, events).passed
-
-
-def test_error_handling_full(writer: Pipeline) -> None:
-    """Redis is full: the writer can still claim and ack, and so makes the room."""
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
-    events = traffic(20_000)
-    push(writer, events)
-    with writer.tools() as tools:
-        tools.config_set("maxmemory", str(int(tools.info("memory")["used_memory"]) // 2))
-        with pytest.raises(Exception, match="maxmemory"):
-            tools.set("one", "more")
-        writer.writer.start("--once")
-        assert writer.writer.wait(60) == 0
-        assert writer.waiting() == 0
-        tools.set("one", "more")
-    assert audit(writer.root, events).passed
-
-
-def test_error_handling_disk_full(writer: Pipeline) -> None:
-    """A full disk: nothing is acked, nothing stays in staging, and it goes on when there is room."""
-    small = writer.root
-    small.mkdir(parents=True)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        missing(f"cannot mount a small disk: {mounted.stderr.decode().strip()}")
-    try:
-        events = traffic(30_000)
-        push(writer, events)
-        writer.writer.start()
-        wait_for(
-            lambda: any("No space left" in line["error"] for line in writer.writer.logged("retry")),
-            60,
-            "a full disk",
-        )
-        held = writer.waiting()
-        assert held > 0
-        assert [path for path in (small / ".staging").rglob("*") if path.is_file()] == []
-        subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
-        wait_for(
-            lambda: writer.writer.total("archive_commit_rows_total") >= len(events), 90, "the rest committed"
-        )
-        assert writer.writer.stop() == 0
-        verdict = audit(small, events)
-        assert verdict.passed, str(verdict)
-    finally:
-        writer.writer.kill()
-        subprocess.run(["umount", str(small)], check=True)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_error_handling(writer: Pipeline, fault: Callable[[Pipeline], None]) -> None:
+    fault(writer)
 
 
 def test_restart(writer: Pipeline) -> None:
@@ -389,68 +259,3 @@ def test_once_and_dry_run(writer: Pipeline) -> None:
     writer.writer.start("--once")
     assert writer.writer.wait(60) == 0
     assert writer.waiting() == 0
-
-
-def test_a_second_writer_of_the_same_streams_is_refused(writer: Pipeline) -> None:
-    writer.writer.start()
-    writer.writer.wait_healthy()
-    second = Pipeline(writer.folder / "second", [], birth_us=FIRST_US)
-    second.writer.settings = dict(writer.writer.settings)
-    second.writer.start()
-    assert second.writer.wait(30) == 1
-    (said,) = second.writer.logged("stop.broken")
-    assert "another writer owns" in said["error"]
-    assert "WRITER_STREAMS" in said["error"]
-
-
-def test_another_archive_is_refused(writer: Pipeline) -> None:
-    """The volume is not mounted: the writer must not fill the folder below."""
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
-    writer.writer.settings["ARCHIVE_ROOT"] = str(writer.folder / "unmounted")
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 1
-    assert "mount the right volume" in writer.writer.logged("stop.broken")[-1]["error"]
-
-
-def test_volume_lost_resumes_from_the_frontier(pipeline: Pipelines) -> None:
-    """Redis' data is gone: the cursor comes back from the archive, and the rest from Jetstream."""
-    source = Host({"rate": "1500", "events": "12000", "backlog": "2"})
-    running = pipeline(source)
-    running.start()
-    running.wait_pushed(6000, 60)
-    running.redis.kill()
-    running.redis.lose_volume()
-    running.redis.start()
-    wait_for(lambda: source.status()["tip"] >= 12_000, 60, "the host's last event")
-    wait_for(lambda: running.writer.metrics().get("archive_claim_epoch") == 2, 60, "a new epoch")
-    wait_for(lambda: _held(running) >= 12_000, 90, "every event in Redis or the archive")
-    running.wait_committed(60)
-    assert running.ingester.stop() == 0
-    assert running.writer.stop() == 0
-    verdict = audit(running.root, truth_of(source))
-    lost = sum(one.lost + one.altered + one.strangers for one in verdict.streams.values())
-    assert lost == 0, str(verdict)
-
-
-def _held(running: Pipeline) -> int:
-    rows = duckdb.execute(
-        "SELECT count(DISTINCT time_us) FROM read_parquet(?, union_by_name = true)",
-        [[str(path) for path in running.root.glob("[!gr]*/year=*/**/*.parquet")]
-         + [str(path) for path in running.root.glob("re[pc]o*/year=*/**/*.parquet")]],
-    ).fetchone()  # fmt: skip
-    return int(rows[0]) if rows else 0
-
-
-def test_claims_of_another_chunk_size_are_cut_as_they_were(writer: Pipeline) -> None:
-    events = [(stream, frame) for stream, frame in traffic(3000) if stream == "likes"]
-    push(writer, events)
-    with writer.tools() as tools:
-        tools.rename(buffer_key(Stream.LIKES), claim_key(Stream.LIKES, 500))
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
-    counts = duckdb.execute(
-        "SELECT num_rows FROM parquet_file_metadata(?)", [f"{writer.root}/likes/**/*.parquet"]
-    ).fetchall()
-    assert max(count for (count,) in counts) == 500
-    assert audit(writer.root, events).passed

@@ -1,0 +1,44 @@
+"""Events for a writer that has no ingester."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from services.shared.buffer.keys import buffer_key
+from services.shared.event import Stream
+from testing.events import HostView, Traffic
+from testing.truth import stream_of
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from testing.pipeline import Pipeline
+
+    Pipelines = Callable[..., Pipeline]
+
+
+FIRST_US = 1_790_000_000_000_000
+
+
+def traffic(events: int, *, first_us: int = FIRST_US, rate: float = 500.0) -> list[tuple[str, bytes]]:
+    """Return believable events with their streams."""
+    frames = Traffic(11, first_us, rate, events).truth(HostView())
+    return [(stream_of(frame), frame) for frame in frames]
+
+
+def push(running: Pipeline, events: Iterable[tuple[str, bytes]]) -> None:
+    """Fill the buffers as an ingester does, without one."""
+    lists: dict[str, list[bytes]] = defaultdict(list)
+    for stream, frame in events:
+        lists[stream].append(frame)
+    with running.tools() as tools:
+        for stream, frames in lists.items():
+            for at in range(0, len(frames), 2000):
+                tools.rpush(buffer_key(Stream(stream)), *frames[at : at + 2000])
+
+
+def wait_for_parts(running: Pipeline, count: int) -> None:
+    """Wait until the archive has so many parts."""
+    wait_for(lambda: len(list(running.root.glob("*/year=*/**/*.parquet"))) >= count, 60, f"{count} parts")

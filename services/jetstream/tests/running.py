@@ -1,0 +1,48 @@
+"""A host, and the end of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from testing.host import Host
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from testing.pipeline import Pipeline
+
+    Pipelines = Callable[..., Pipeline]
+
+
+def host(events: int = 6000, rate: int = 1500, **options: str) -> Host:
+    """Make a host that has a few seconds of past, so that a replay comes first."""
+    named = {name.replace("_", "-"): value for name, value in options.items()}
+    return Host({"rate": str(rate), "events": str(events), "backlog": "2", **named})
+
+
+def finish(pipeline: Pipeline, events: int, seconds: float = 60.0) -> None:
+    """Wait until everything is committed, and stop both daemons in order."""
+    pipeline.wait_pushed(events, seconds)
+    pipeline.wait_committed(seconds)
+    assert pipeline.ingester.stop() == 0
+    assert pipeline.writer.stop() == 0
+
+
+def hang_up(source: Host, code: int) -> None:
+    """End a connection that is open; there is none for a moment after each end."""
+    before = source.status()["fired"].get("hang_up", 0)
+    wait_for(
+        lambda: source.tell("hang_up", code=code)["fired"].get("hang_up", 0) > before,
+        30,
+        f"hung up with {code}",
+    )
+
+
+def gaps(root: Path) -> list[tuple[str, int, int]]:
+    """Return the gap rows but for the birth: reason, from, to."""
+    asked = "SELECT reason, from_us, to_us FROM read_parquet(?) WHERE reason <> 'birth' ORDER BY 2"
+    return duckdb.execute(asked, [f"{root}/gaps/**/*.parquet"]).fetchall()
