@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.data_writer.settings import WriterSettings
 from services.jetstream.settings import IngesterSettings
+from services.monitoring.settings import HealthSettings
 from services.shared.settings import Settings
 from testing.daemons import REPOSITORY
 
@@ -18,10 +19,10 @@ LONGEST = 40
 
 
 def table() -> str:
-    """Return the table in Markdown: what both read, then the ingester's, then the writer's."""
+    """Return the table in Markdown: what all read, then the ingester's, the writer's, the health endpoint's."""
     lines = ["| setting | default | effect |", "|---|---|---|"]
     shown: set[str] = set()
-    for kind in (Settings, IngesterSettings, WriterSettings):
+    for kind in (Settings, IngesterSettings, WriterSettings, HealthSettings):
         for name, field in kind.model_fields.items():
             if name not in shown:
                 shown.add(name)
