@@ -19,7 +19,7 @@ LONGEST = 40
 
 
 def table() -> str:
-    """Return the table in Markdown: what all read, then the ingester's, the writer's, the health endpoint's."""
+    """Return the table in Markdown: of all, of the ingester, of the writer, of the health endpoint."""
     lines = ["| setting | default | effect |", "|---|---|---|"]
     shown: set[str] = set()
     for kind in (Settings, IngesterSettings, WriterSettings, HealthSettings):
