@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import signal
 import sys
 import time
@@ -77,4 +78,6 @@ async def run(host: Options) -> None:
 
 
 if __name__ == "__main__":
+    # A client that is killed in the middle of a batch is what this is for, not news for its terminal.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     asyncio.run(run(options(arguments(sys.argv[1:]))))
