@@ -49,11 +49,14 @@ def _refuse_unfit() -> None:
 
 
 def _install_engine() -> None:
-    if shutil.which("dockerd") is not None:
+    engine = () if shutil.which("dockerd") else PACKAGES
+    tools = () if shutil.which("strace") else ("strace",)
+    wanted = (*engine, *tools)
+    if not wanted:
         return
-    _say(f"installing Debian's {', '.join(PACKAGES)}")
+    _say(f"installing Debian's {', '.join(wanted)}")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *PACKAGES]):
+    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *wanted]):
         subprocess.run(["apt-get", *words], check=True, env=quiet, stdout=subprocess.DEVNULL)
 
 
