@@ -46,9 +46,10 @@ def beginning(
     newest = max(frontiers.values(), key=Cursor.age)
     epoch = max(used, newest.epoch) + 1
     if stored is not None:
-        if stored.age() >= newest.age():
+        # An epoch that was noted and not begun (Redis was full then, or we died) is still owed.
+        if stored.age() >= newest.age() and stored.epoch >= used:
             return None
-        cursor = msgspec.structs.replace(stored, epoch=epoch, push=newest.push)
+        cursor = msgspec.structs.replace(stored, epoch=epoch, push=max(stored, newest, key=Cursor.age).push)
         why = "Redis holds an older cursor than the archive: a backup was restored"
         return Beginning(cursor, (), why, _beyond(frontiers, stored))
     oldest = min(frontiers.values(), key=Cursor.age)

@@ -51,20 +51,32 @@ def archive_id(root: Path, known_to_redis: str | None) -> str:
     volume would otherwise be filled on the disk below it.
     """
     path = archive_id_path(root)
-    if not path.exists():
+    mine = _read(path)
+    if mine is None:
         if known_to_redis is not None:
             raise BrokenInvariant(
                 f"Redis holds events of archive {known_to_redis}, and {root} is no archive: "
                 "mount the right volume at ARCHIVE_ROOT, or give this archive an empty Redis"
             )
         _create(path)
-    mine = path.read_text(encoding="ascii").strip()
+        mine = _read(path)
     if known_to_redis not in (None, mine):
         raise BrokenInvariant(
             f"Redis holds events of archive {known_to_redis}, and {root} is archive {mine}: "
             "point ARCHIVE_ROOT or REDIS_URL at the other one"
         )
+    if mine is None:
+        raise Transient(f"{path} was made and is gone")
     return mine
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Transient(f"cannot read {path}: {error}") from error
 
 
 def _create(path: Path) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from services.monitoring.question import PATIENCE_SECONDS, Question, Verdict, answer
-from services.shared.probes import EVERYWHERE
+from services.shared.probes import EVERYWHERE, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,14 +61,8 @@ def serving(port: int, questions: Mapping[str, Question]) -> Iterator[int]:
 
     server = ThreadingHTTPServer((EVERYWHERE, port), Answers)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with in_thread(server) as taken:
+        yield taken
 
 
 def _show(verdict: Verdict) -> dict[str, object]:

@@ -19,6 +19,7 @@ from services.shared.errors import BrokenInvariant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from http.server import HTTPServer
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 
@@ -60,6 +61,13 @@ def serving(port: int, registry: CollectorRegistry, health: Health) -> Iterator[
         raise BrokenInvariant(
             f"port {port} for /metrics and /healthz cannot be used ({error}); choose another"
         ) from error
+    with in_thread(server) as taken:
+        yield taken
+
+
+@contextlib.contextmanager
+def in_thread(server: HTTPServer) -> Iterator[int]:
+    """Let a server answer in a thread of its own; gives its port."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:

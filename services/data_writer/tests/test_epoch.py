@@ -30,7 +30,13 @@ def begun(stored: Cursor | None, used: int = 3) -> Beginning:
 
 @pytest.mark.parametrize("stored", [cursor(10, 3, 900), cursor(10, 3, 901), cursor(10, 4, 1)])
 def test_a_cursor_that_is_not_older_than_the_frontiers_is_believed(stored: Cursor) -> None:
-    assert beginning(stored, FRONTIERS, 4, NOW_US) is None
+    assert beginning(stored, FRONTIERS, stored.epoch, NOW_US) is None
+
+
+def test_an_epoch_that_was_noted_and_not_begun_is_still_owed() -> None:
+    """A backup was restored into a full Redis: nothing could be set, and draining it moved the frontiers."""
+    found = begun(cursor(10, 3, 900), used=4)
+    assert (found.cursor.epoch, found.cursor.time_us) == (5, 10)
 
 
 @pytest.mark.parametrize("stored", [cursor(99, 3, 899), cursor(99, 2, 5000)])
