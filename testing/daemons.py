@@ -111,6 +111,10 @@ class Daemon:
         """Return the log lines of one event."""
         return [line for line in self.log_lines() if line.get("event") == event]
 
+    def wait_listening(self, seconds: float = 30.0) -> None:
+        """Wait until it answers its probes, healthy or not, or has ended."""
+        wait_for(lambda: self.health()[0] or not self.is_alive, seconds, f"{self.module} to listen")
+
     def wait_healthy(self, seconds: float = 30.0) -> None:
         """Wait until /healthz says 200."""
         wait_for(lambda: self.health()[0] == 200, seconds, f"{self.module} healthy; see {self.log}")

@@ -98,6 +98,8 @@ def run(plan: Plan, folder: Path) -> Outcome:
         except TimeoutError as error:
             trouble.append(str(error))
         for name, daemon in (("ingester", pipeline.ingester), ("writer", pipeline.writer)):
+            # The last kill may have been a moment ago: before it listens, a process knows no SIGTERM yet.
+            daemon.wait_listening()
             code = daemon.stop()
             if code != 0:
                 trouble.append(f"the {name} ended with exit code {code}; see {daemon.log}")
