@@ -21,6 +21,7 @@ from services.data_writer.layout import (
 )
 from services.data_writer.part_file import DEFAULT_COMPRESSION, Compression, check_part, write_part
 from services.data_writer.schema import SCHEMA_VERSION
+from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def remove_strangers(
         strangers = tuple(sorted(found - set(written)))
         for path in strangers:
             path.unlink()
+            reach(CrashPoint.COMMIT_STRANGER_REMOVED)
         for directory in sorted({path.parent for path in strangers}):
             _sync_directory(directory)
     except OSError as error:
@@ -118,12 +120,17 @@ def _make_durable(
             footer = _footer(part, chunk, origin, f"{number}/{len(staged)}")
             _stage(staging, part, footer, compression, root)
             check_part(staging, part)
+            reach(CrashPoint.COMMIT_STAGED)
         size = sum(staging.stat().st_size for staging in staged)
         for staging, path in zip(staged, paths, strict=True):
             _make_directories(root, path.parent)
+            reach(CrashPoint.COMMIT_BEFORE_RENAME)
             staging.replace(path)
+            reach(CrashPoint.COMMIT_AFTER_RENAME)
         for directory in _directories(root, paths):
+            reach(CrashPoint.COMMIT_BEFORE_SYNC)
             _sync_directory(directory)
+            reach(CrashPoint.COMMIT_AFTER_SYNC)
     finally:
         _remove(staged)
     return tuple(paths), size

@@ -21,6 +21,7 @@ from services.data_writer.leftovers import UNREADABLE
 from services.data_writer.part import Encoded, Part, Rejected
 from services.data_writer.salvage import salvage
 from services.data_writer.schema import SCHEMAS
+from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BadInput
 from services.shared.event import Reason, Stream
 
@@ -67,6 +68,7 @@ def _encode(stream: Stream, elements: Sequence[bytes], host: str) -> Encoded:
         tables.append(table)
         refused += [sources[index] for index in unholdable]
         misfits += sum(left.misfits for left in leftovers.values())
+        reach(CrashPoint.ENCODE_BLOCK)
     table = pa.concat_tables(tables)
 
     time_column = "received_at" if stream in OWN_STREAMS else "time_us"

@@ -36,6 +36,11 @@ def birth_cursor(birth_us: int) -> Cursor:
     return Cursor(time_us=birth_us, epoch=BEFORE_BIRTH, push=0)
 
 
+def is_half_born(frontiers: Mapping[Stream, Cursor]) -> bool:
+    """Whether a birth was broken off: a stream without a frontier would have no say in where to resume."""
+    return len(frontiers) < len(Stream) and all(one.epoch == BEFORE_BIRTH for one in frontiers.values())
+
+
 def beginning(
     stored: Cursor | None, frontiers: Mapping[Stream, Cursor], used: int, now_us: int
 ) -> Beginning | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from services.data_writer.layout import frontier_path
 from services.shared.buffer.cursor import Cursor, decode_cursor
+from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 from services.shared.event import Stream
 
@@ -40,7 +41,9 @@ def write_frontier(root: Path, stream: Stream, cursor: bytes) -> None:
     path = frontier_path(root, stream)
     try:
         staged = _staged(path, cursor)
+        reach(CrashPoint.FRONTIER_BEFORE_RENAME)
         staged.replace(path)
+        reach(CrashPoint.FRONTIER_AFTER_RENAME)
         _sync(path.parent)
     except OSError as error:
         raise Transient(f"cannot write {path}: {error}") from error
@@ -77,6 +80,7 @@ def create_frontiers(root: Path, streams: Iterable[Stream], cursor: bytes) -> No
                 # Unlike a rename a link never replaces: of two writers the first one wins.
                 os.link(staged, path)
             staged.unlink()
+            reach(CrashPoint.RECOVER_FRONTIER_CREATED)
         _sync(path.parent)
         _sync(root)
     except OSError as error:

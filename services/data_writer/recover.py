@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost
+from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost, is_half_born
 from services.data_writer.frontier import (
     create_frontiers,
     note_epoch,
@@ -20,6 +20,8 @@ from services.data_writer.frontier import (
 )
 from services.data_writer.layout import stream_root
 from services.data_writer.ownership import archive_id
+from services.shared.buffer.cursor import Cursor
+from services.shared.crash_points import CrashPoint, reach
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
@@ -46,12 +48,16 @@ def recover(settings: WriterSettings, claims: Claims) -> None:
     begun = _beginning(settings, here)
     if begun is None:
         claims.make_sure(here.epoch)
+        reach(CrashPoint.RECOVER_MADE_SURE)
         return
     for stream in begun.lowered:
         write_frontier(settings.archive_root, stream, begun.cursor.encode())
+        reach(CrashPoint.RECOVER_FRONTIER_LOWERED)
     gaps = [gap.element() for gap in begun.gaps]
     note_epoch(settings.archive_root, begun.cursor.epoch)
+    reach(CrashPoint.RECOVER_EPOCH_NOTED)
     if claims.begin_epoch(here.raw, begun.cursor, mine, gaps):
+        reach(CrashPoint.RECOVER_EPOCH_BEGUN)
         for gap in begun.gaps:
             log.warning("recover.gap", reason=gap.reason, from_us=gap.from_us, to_us=gap.to_us)
         log.warning("recover.epoch", epoch=begun.cursor.epoch, time_us=begun.cursor.time_us, why=begun.why)
@@ -70,6 +76,9 @@ def _beginning(settings: WriterSettings, here: Here) -> Beginning | None:
             return Beginning(cursor, (gap,), "the archive has parts but no frontiers")
         birth_us = settings.writer_birth or now_us - MINUTE_US
         create_frontiers(root, Stream, birth_cursor(birth_us).encode())
+        frontiers = read_frontiers(root)
+    elif is_half_born(frontiers):
+        create_frontiers(root, Stream, min(frontiers.values(), key=Cursor.age).encode())
         frontiers = read_frontiers(root)
     return beginning(here.cursor, frontiers, used_epoch(root), now_us)
 

@@ -21,6 +21,7 @@ from services.data_writer.part_file import Codec, Compression
 from services.data_writer.recover import recover
 from services.shared.buffer.claims import Claim, Claims
 from services.shared.buffer.connection import Full
+from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 from services.shared.event import Stream
 from services.shared.retry import until_done
@@ -61,6 +62,7 @@ class Writer:
             self._stopping,
             self._failed,
         )
+        reach(CrashPoint.RECOVER_SWEPT)
         log.info("recover.swept", staged=swept)
         while not self._stopping:
             until_done(lambda: self._turn(once=once), self._stopping, self._failed)
@@ -106,12 +108,15 @@ class Writer:
     def _write(self, stream: Stream, before: Here) -> bool:
         """Finish the claims of a stream, take and finish its buffer; False when stopped meanwhile."""
         for claim in self._claims.found(stream):
+            reach(CrashPoint.CLAIM_FOUND)
             log.warning("claim.recovered", stream=stream, key=claim.key)
             self._metrics.recovered.labels(stream).inc()
             if not self._finish(claim, before, attempted=True):
                 return False
+        reach(CrashPoint.CLAIM_BEFORE_RENAME)
         taken = self._claims.take(stream, self._settings.writer_chunk)
         if taken is not None:
+            reach(CrashPoint.CLAIM_AFTER_RENAME)
             self._metrics.claims.labels(stream).inc()
             if not self._finish(taken, before, attempted=False):
                 return False
@@ -134,8 +139,11 @@ class Writer:
                     seconds=round(time.monotonic() - began, 3),
                 )
                 return True
+            reach(CrashPoint.CLAIM_READ)
             size += self._commit(claim, elements, before, attempted=attempted)
+            reach(CrashPoint.ACK_BEFORE_TRIM)
             self._claims.ack(claim, len(elements))
+            reach(CrashPoint.ACK_AFTER_TRIM)
             log.debug("ack", stream=claim.stream, events=len(elements))
             rows += len(elements)
             attempted = False
@@ -157,6 +165,7 @@ class Writer:
         )
         with metrics.commit_seconds.time():
             committed = commit(root, encoded, origin, self._compression)
+            reach(CrashPoint.COMMIT_DURABLE)
             if attempted:
                 strangers = remove_strangers(
                     root, {stream, Stream.REJECTS}, encoded.chunk.id, committed.paths

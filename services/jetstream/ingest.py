@@ -26,6 +26,7 @@ from services.jetstream.parking import Parking
 from services.jetstream.watch import CollectionWatch
 from services.shared.buffer.connection import Full
 from services.shared.buffer.push import Push, Pusher
+from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 from services.shared.event import Gap, GapReason
 from services.shared.retry import back_off
@@ -127,6 +128,7 @@ class Ingest:
                 self._next.begin(start.cursor)
                 log.info("buffer.cursor", **_facts(start.cursor), remembered=len(self._memory))
                 self._health.state = "running"
+                reach(CrashPoint.RECEIVE_RESUMED)
                 return True
             await self._pause(TICK_SECONDS)
         return False
@@ -148,6 +150,7 @@ class Ingest:
         self._metrics.cursor_age.set(time.time() - self._cursor.time_us / 1e6)
         if changed and self._parking.parked:
             follower.park()
+            reach(CrashPoint.RECEIVE_PARKED)
         elif changed:
             follower.unpark()
             self._health.pushed_at = time.monotonic()

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.data_writer.frontier import read_frontiers
 from services.data_writer.layout import frontier_path
 from services.data_writer.recover import recover
 from services.data_writer.settings import WriterSettings
 from services.shared.buffer.claims import Claims
 from services.shared.buffer.keys import CURSOR, PUSHED, buffer_key
+from services.shared.crash_points import CrashPoint, armed
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
 
@@ -107,3 +109,24 @@ def test_a_restored_backup_begins_a_new_epoch_whose_counts_are_what_lies_there(
     assert counts[b"posts:pushed"] == b"2"
     assert counts[b"gaps:pushed"] == b"1"
     shutil.rmtree(tmp_path / "a")
+
+
+def test_a_birth_that_died_half_way_is_finished_before_a_stream_may_be_forgotten(
+    claims: Claims, tmp_path: Path
+) -> None:
+    begun = settings(tmp_path / "a")
+    dying = RuntimeError("killed after three frontiers")
+
+    def die(point: CrashPoint) -> None:
+        made.append(point)
+        if made.count(CrashPoint.RECOVER_FRONTIER_CREATED) == 3:
+            raise dying
+
+    made: list[CrashPoint] = []
+    with armed(die), pytest.raises(RuntimeError):
+        recover(begun, claims)
+    recover(settings(tmp_path / "a").model_copy(update={"writer_birth": BIRTH_US + 5}), claims)
+
+    assert {
+        stream: cursor.time_us for stream, cursor in read_frontiers(tmp_path / "a").items()
+    } == dict.fromkeys(Stream, BIRTH_US), "every stream has one, and the birth is the first attempt's"

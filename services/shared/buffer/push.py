@@ -15,6 +15,7 @@ from services.shared.buffer import server
 from services.shared.buffer.connection import Command, Connection, reaction
 from services.shared.buffer.cursor import Cursor, decode_cursor, decode_epoch
 from services.shared.buffer.keys import CURSOR, EPOCH, PUSHED, RECENT, buffer_key
+from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ class Pusher:
         Transient when it is not known, or known not, to be ours: reset then, and drop the batch.
         """
         mine = batch.cursor.encode()
+        reach(CrashPoint.BUFFER_BEFORE_EXEC)
         replies = self._connection.ask(*_transaction(batch, mine), ("WATCH", CURSOR), ("GET", CURSOR))
+        reach(CrashPoint.BUFFER_AFTER_EXEC)
         queued, (done, watched, stored) = replies[:-3], replies[-3:]
         errors = [
             one for one in (*queued, done, watched, stored) if isinstance(one, exceptions.ResponseError)

@@ -1,0 +1,93 @@
+"""The named moments at which a process may die, and what recovery owes afterwards (design: the crash table).
+
+Reaching one does nothing, unless a test has armed them: then the test decides whether we die here.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class CrashPoint(StrEnum):
+    """Every moment, in the order in which an event passes them."""
+
+    RECOVER_SWEPT = "recover.swept"
+    RECOVER_FRONTIER_CREATED = "recover.frontier_created"
+    RECOVER_FRONTIER_LOWERED = "recover.frontier_lowered"
+    RECOVER_EPOCH_NOTED = "recover.epoch_noted"
+    RECOVER_EPOCH_BEGUN = "recover.epoch_begun"
+    RECOVER_MADE_SURE = "recover.made_sure"
+    RECEIVE_RESUMED = "receive.resumed"
+    RECEIVE_PARKED = "receive.parked"
+    BUFFER_BEFORE_EXEC = "buffer.before_exec"
+    BUFFER_AFTER_EXEC = "buffer.after_exec"
+    CLAIM_BEFORE_RENAME = "claim.before_rename"
+    CLAIM_AFTER_RENAME = "claim.after_rename"
+    CLAIM_FOUND = "claim.found"
+    CLAIM_READ = "claim.read"
+    ENCODE_BLOCK = "encode.block"
+    COMMIT_STAGED = "commit.staged"
+    COMMIT_BEFORE_RENAME = "commit.before_rename"
+    COMMIT_AFTER_RENAME = "commit.after_rename"
+    COMMIT_BEFORE_SYNC = "commit.before_sync"
+    COMMIT_AFTER_SYNC = "commit.after_sync"
+    COMMIT_DURABLE = "commit.durable"
+    COMMIT_STRANGER_REMOVED = "commit.stranger_removed"
+    ACK_BEFORE_TRIM = "ack.before_trim"
+    ACK_AFTER_TRIM = "ack.after_trim"
+    FRONTIER_BEFORE_RENAME = "frontier.before_rename"
+    FRONTIER_AFTER_RENAME = "frontier.after_rename"
+
+
+OWED = {
+    CrashPoint.RECOVER_SWEPT: "Nothing: what was staged belongs to claims, and they are still there.",
+    CrashPoint.RECOVER_FRONTIER_CREATED: "The missing ones are made like those that exist; none is made twice.",
+    CrashPoint.RECOVER_FRONTIER_LOWERED: "The oldest frontier stays, so the same cursor is chosen again.",
+    CrashPoint.RECOVER_EPOCH_NOTED: "The epoch is still owed; it begins under a number above the noted one.",
+    CrashPoint.RECOVER_EPOCH_BEGUN: "Nothing: cursor, epoch, id and counts came in one transaction.",
+    CrashPoint.RECOVER_MADE_SURE: "Nothing: the ingester may go on while the writer is away.",
+    CrashPoint.RECEIVE_RESUMED: "The next ingester reads the same cursor and identities and subscribes anew.",
+    CrashPoint.RECEIVE_PARKED: "The cursor stays; the next ingester sees by itself that there is no room.",
+    CrashPoint.BUFFER_BEFORE_EXEC: "The stored cursor is before these events: they are received again.",
+    CrashPoint.BUFFER_AFTER_EXEC: "Events are buffered, the cursor stands behind them; none is pushed again.",
+    CrashPoint.CLAIM_BEFORE_RENAME: "The buffer is whole; it is claimed again.",
+    CrashPoint.CLAIM_AFTER_RENAME: "The claim is found by SCAN and finished before anything is claimed.",
+    CrashPoint.CLAIM_FOUND: "The claim is found again.",
+    CrashPoint.CLAIM_READ: "The claim is as it was: reading takes nothing away.",
+    CrashPoint.ENCODE_BLOCK: "Nothing was written; the chunk is read again.",
+    CrashPoint.COMMIT_STAGED: "The staged file is swept; the chunk is read again.",
+    CrashPoint.COMMIT_BEFORE_RENAME: "All staged files are swept; the chunk is read again.",
+    CrashPoint.COMMIT_AFTER_RENAME: "Some parts are in place: the same names are overwritten.",
+    CrashPoint.COMMIT_BEFORE_SYNC: "All parts are in place, the directories perhaps not durable: both again.",
+    CrashPoint.COMMIT_AFTER_SYNC: "Some directories are durable: all of them are synced again.",
+    CrashPoint.COMMIT_DURABLE: "The chunk is read again, the same names are overwritten, then it is acked.",
+    CrashPoint.COMMIT_STRANGER_REMOVED: "What else bears the chunk's id is removed at the next attempt.",
+    CrashPoint.ACK_BEFORE_TRIM: "As above: committed, not acked, so committed again under the same names.",
+    CrashPoint.ACK_AFTER_TRIM: "The rest of the claim is found by SCAN; what was acked is gone.",
+    CrashPoint.FRONTIER_BEFORE_RENAME: "The old frontier stands, which is older and therefore safe.",
+    CrashPoint.FRONTIER_AFTER_RENAME: "Either frontier may stand after a power cut; both are true.",
+}
+"""What the next start has to do about a death at each of them."""
+
+_armed: list[Callable[[CrashPoint], None]] = []
+
+
+def reach(point: CrashPoint) -> None:
+    """Say that this moment has come."""
+    for action in _armed:
+        action(point)
+
+
+@contextmanager
+def armed(action: Callable[[CrashPoint], None]) -> Iterator[None]:
+    """Have `action` called at every moment meanwhile; for tests that run a daemon's main() inside."""
+    _armed.append(action)
+    try:
+        yield
+    finally:
+        _armed.remove(action)
