@@ -6,7 +6,7 @@ import argparse
 import sys
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from services.data_writer.dry_run import dry_run
 from services.data_writer.health import WriterHealth
@@ -46,7 +46,10 @@ def main() -> int:
             if asked.dry_run:
                 print(dry_run(settings, stopping))  # noqa: T201 - for the person who asked
                 return 0
+            ProcessCollector(registry=registry)
             metrics = WriterMetrics(registry, settings.streams)
+            interval_seconds = min(settings.writer_interval, settings.writer_max_age)
+            metrics.limits(interval_seconds, settings.archive_root, settings.archive_disk_free_min_mb)
             with (
                 owning(settings.archive_root, settings.streams),
                 serving(settings.writer_port, registry, health) as port,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.shared.event import GapReason
+from services.shared.gauges import Since, show_room
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from services.shared.event import Stream
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -22,10 +28,16 @@ class WriterMetrics:
             ["stream"],
             registry=registry,
         )
-        self.wait = Gauge(
+        wait = Gauge(
             "archive_buffer_wait_seconds",
             "How long the oldest waiting event has been seen to wait; past two intervals the writer stalls.",
             ["stream"],
+            registry=registry,
+        )
+        self.waits = {stream: Since(wait.labels(stream)) for stream in streams}
+        self.interval = Gauge(
+            "archive_claim_interval_seconds",
+            "Every stream is claimed at least this often.",
             registry=registry,
         )
         self.claims = Counter("archive_claim_taken_total", "Buffers taken.", ["stream"], registry=registry)
@@ -33,6 +45,12 @@ class WriterMetrics:
             "archive_claim_recovered_total",
             "Claims found and finished; a rise means that a writer was killed or lost Redis.",
             ["stream"],
+            registry=registry,
+        )
+        self.gaps = Counter(
+            "archive_claim_gaps_total",
+            "Holes that the writer noted when it set the cursor, by reason; each is a row in `gaps`.",
+            ["reason"],
             registry=registry,
         )
         self.encode_seconds = Histogram(
@@ -80,11 +98,38 @@ class WriterMetrics:
             "One more whenever Redis' data was lost or a backup restored.",
             registry=registry,
         )
+        self.unaccounted = Gauge(
+            "archive_unaccounted_events",
+            "Events in Redis and archive beyond those pushed in this epoch: 0 is right, below 0 is loss, "
+            "above 0 doubling; NaN until the footers are counted.",
+            ["stream"],
+            registry=registry,
+        )
         self.disk_free = Gauge(
-            "archive_commit_disk_free_bytes", "Room left on the archive's disk.", registry=registry
+            "archive_commit_disk_free_bytes",
+            "Room left on the archive's disk; a fall to the reserve means that we park.",
+            registry=registry,
+        )
+        self.disk_size = Gauge(
+            "archive_commit_disk_size_bytes", "Size of the archive's disk.", registry=registry
+        )
+        self.disk_reserve = Gauge(
+            "archive_commit_disk_reserve_bytes",
+            "The ingester parks when a disk has less room than this.",
+            registry=registry,
         )
         for stream in streams:
-            for metric in (self.depth, self.wait, self.claims, self.recovered, self.rows, self.parts):
+            for metric in (self.depth, self.claims, self.recovered, self.rows, self.parts):
                 metric.labels(stream)
+            self.newest.labels(stream).set(math.nan)
+            self.unaccounted.labels(stream).set(math.nan)
             self.raw_bytes.labels(stream)
             self.stored_bytes.labels(stream)
+        for reason in (GapReason.BIRTH, GapReason.FRONTIER_LOST):
+            self.gaps.labels(reason)
+
+    def limits(self, interval_seconds: float, root: Path, reserve_mb: int) -> None:
+        """Show the settings that other figures are to be compared with, and the archive's disk."""
+        self.interval.set(interval_seconds)
+        self.disk_reserve.set(reserve_mb * 1e6)
+        show_room(root, self.disk_free, self.disk_size)

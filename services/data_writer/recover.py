@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
     from services.data_writer.settings import WriterSettings
     from services.shared.buffer.claims import Claims, Here
+    from services.shared.event import Gap
 
 MINUTE_US = 60_000_000
 log = structlog.get_logger()
 
 
-def recover(settings: WriterSettings, claims: Claims) -> None:
-    """Make Redis and archive agree on who they are and where to go on.
+def recover(settings: WriterSettings, claims: Claims) -> tuple[Gap, ...]:
+    """Make Redis and archive agree on who they are and where to go on; returns the gaps noted by that.
 
     Raises BrokenInvariant when they do not belong together, Transient when either cannot be asked now.
     """
@@ -44,23 +45,25 @@ def recover(settings: WriterSettings, claims: Claims) -> None:
     if here.archive_id is None:
         claims.register(mine)
     if here.is_sure:
-        return
+        return ()
     begun = _beginning(settings, here)
     if begun is None:
         claims.make_sure(here.epoch)
         reach(CrashPoint.RECOVER_MADE_SURE)
-        return
+        return ()
     for stream in begun.lowered:
         write_frontier(settings.archive_root, stream, begun.cursor.encode())
         reach(CrashPoint.RECOVER_FRONTIER_LOWERED)
     gaps = [gap.element() for gap in begun.gaps]
     note_epoch(settings.archive_root, begun.cursor.epoch)
     reach(CrashPoint.RECOVER_EPOCH_NOTED)
-    if claims.begin_epoch(here.raw, begun.cursor, mine, gaps):
-        reach(CrashPoint.RECOVER_EPOCH_BEGUN)
-        for gap in begun.gaps:
-            log.warning("recover.gap", reason=gap.reason, from_us=gap.from_us, to_us=gap.to_us)
-        log.warning("recover.epoch", epoch=begun.cursor.epoch, time_us=begun.cursor.time_us, why=begun.why)
+    if not claims.begin_epoch(here.raw, begun.cursor, mine, gaps):
+        return ()
+    reach(CrashPoint.RECOVER_EPOCH_BEGUN)
+    for gap in begun.gaps:
+        log.warning("recover.gap", reason=gap.reason, from_us=gap.from_us, to_us=gap.to_us)
+    log.warning("recover.epoch", epoch=begun.cursor.epoch, time_us=begun.cursor.time_us, why=begun.why)
+    return begun.gaps
 
 
 def _beginning(settings: WriterSettings, here: Here) -> Beginning | None:

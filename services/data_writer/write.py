@@ -7,7 +7,6 @@ is waiting. After any doubt the connection is opened anew and the claims are loo
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from services.data_writer.claim import Limits, Schedule
 from services.data_writer.commit import Origin, commit, remove_strangers, sweep
 from services.data_writer.encode import encode
 from services.data_writer.frontier import write_frontier
+from services.data_writer.ledger import Ledger
 from services.data_writer.part_file import Codec, Compression
 from services.data_writer.recover import recover
 from services.shared.buffer.claims import Claim, Claims
@@ -53,6 +53,7 @@ class Writer:
         self._compression = Compression(Codec(settings.writer_compression), _level(settings))
         limits = Limits(settings.writer_interval, settings.writer_max_rows, settings.writer_max_age)
         self._schedule = Schedule(limits, time.monotonic())
+        self._ledger = Ledger(settings.archive_root, settings.streams, stopping)
         self._last_cursor: dict[Stream, str] = {}
 
     def run(self, *, once: bool = False) -> None:
@@ -77,15 +78,16 @@ class Writer:
             self._is_open = True
         with contextlib.suppress(Full):
             # Nothing can be set while Redis is full, but claiming works, and it makes the room.
-            recover(self._settings, self._claims)
+            for gap in recover(self._settings, self._claims):
+                self._metrics.gaps.labels(gap.reason).inc()
         streams = self._settings.streams
         depths = self._claims.depths(streams)
         now = time.monotonic()
         due = list(streams) if once else self._schedule.due(depths, now)
         for stream, depth in depths.items():
             self._metrics.depth.labels(stream).set(depth)
-            self._metrics.wait.labels(stream).set(self._schedule.oldest_wait(stream, now))
-        self._metrics.disk_free.set(shutil.disk_usage(self._settings.archive_root).free)
+            waited = self._schedule.oldest_wait(stream, now)
+            self._metrics.waits[stream].set(time.time() - waited if depth else None)
         self._health.headway("running")
         if due:
             self._round(due)
@@ -97,6 +99,7 @@ class Writer:
         if before.raw is None:
             raise Transient("the cursor was lost during a round")
         self._metrics.epochs.set(before.epoch)
+        self._ledger.open(before.epoch)
         committed = [stream for stream in streams if self._write(stream, before)]
         after = self._claims.here()
         if after.raw is None or after.epoch != before.epoch:
@@ -122,7 +125,19 @@ class Writer:
                 return False
         if self._claims.found(stream):
             raise Transient(f"a claim of {stream} appeared during its round; looking again")
+        self._balance(stream, before.epoch)
         return True
+
+    def _balance(self, stream: Stream, epoch: int) -> None:
+        """Close the ledger of a stream that has no claim just now."""
+        tally = self._claims.tally(stream)
+        if tally.epoch != epoch:
+            return
+        unaccounted = self._ledger.unaccounted(stream, tally.pushed, tally.waiting)
+        if unaccounted is not None:
+            self._metrics.unaccounted.labels(stream).set(unaccounted)
+        if unaccounted:
+            log.error("commit.unaccounted", stream=stream, events=unaccounted, mend="see the runbook")
 
     def _finish(self, claim: Claim, before: Here, *, attempted: bool) -> bool:
         """Encode, commit and ack a claim chunk by chunk; `attempted`: its first may lie in the archive."""
@@ -170,8 +185,11 @@ class Writer:
                 strangers = remove_strangers(
                     root, {stream, Stream.REJECTS}, encoded.chunk.id, committed.paths
                 )
+                self._ledger.removed(strangers)
                 for path in strangers:
                     log.warning("recover.stranger", removed=str(path.relative_to(root)))
+        rows = [part.table.num_rows for part in encoded.parts]
+        self._ledger.committed(stream, dict(zip(committed.paths, rows, strict=True)))
         metrics.rows.labels(stream).inc(encoded.rows)
         metrics.parts.labels(stream).inc(len(committed.paths))
         metrics.raw_bytes.labels(stream).inc(sum(map(len, elements)))

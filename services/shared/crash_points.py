@@ -46,7 +46,7 @@ class CrashPoint(StrEnum):
 
 OWED = {
     CrashPoint.RECOVER_SWEPT: "Nothing: what was staged belongs to claims, and they are still there.",
-    CrashPoint.RECOVER_FRONTIER_CREATED: "The missing ones are made like those that exist; none is made twice.",
+    CrashPoint.RECOVER_FRONTIER_CREATED: "The missing ones are made like those there are; none twice.",
     CrashPoint.RECOVER_FRONTIER_LOWERED: "The oldest frontier stays, so the same cursor is chosen again.",
     CrashPoint.RECOVER_EPOCH_NOTED: "The epoch is still owed; it begins under a number above the noted one.",
     CrashPoint.RECOVER_EPOCH_BEGUN: "Nothing: cursor, epoch, id and counts came in one transaction.",

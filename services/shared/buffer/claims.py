@@ -59,6 +59,14 @@ class Here(NamedTuple):
     """A writer made sure of the cursor in this life of the server."""
 
 
+class Tally(NamedTuple):
+    """One stream's counts at one moment: the epoch, what it was pushed, and what waits in its buffer."""
+
+    epoch: int
+    pushed: int
+    waiting: int
+
+
 class Claims:
     """Speaks for one writer; every method blocks and raises Transient when the connection fails."""
 
@@ -194,6 +202,21 @@ class Claims:
     def length(self, claim: Claim) -> int:
         """Return the events left in a claim."""
         return int(self._connection.one("LLEN", claim.key))
+
+    def tally(self, stream: Stream) -> Tally:
+        """Read a stream's counts, all of the same moment. Ends every WATCH, as any EXEC does."""
+        replies = self._connection.ask(
+            ("MULTI",),
+            ("GET", EPOCH),
+            ("HGET", PUSHED, f"{stream}:pushed"),
+            ("LLEN", buffer_key(stream)),
+            ("EXEC",),
+        )
+        for reply in replies:
+            if isinstance(reply, exceptions.ResponseError):
+                raise reaction(reply)
+        epoch, pushed, waiting = replies[-1]
+        return Tally(decode_epoch(epoch).number, int(pushed or 0), int(waiting))
 
     def sample(self, stream: Stream, most: int) -> list[bytes]:
         """Return the oldest waiting events of a buffer; they stay."""

@@ -1,0 +1,106 @@
+"""The ledger: what this epoch was pushed, against what is in Redis and in the archive. It must come to 0.
+
+Committed is counted from the footers, not remembered: at a start all of them are read once, beside the
+work; from then on each commit is added. Rejects that encoding made count for the stream they came from.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.data_writer.layout import stream_root
+from services.data_writer.part_file import read_footer
+from services.shared.errors import BrokenInvariant
+from services.shared.event import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from services.shared.lifecycle import Stopping
+
+Rows = dict["Path", int]
+"""Parts of one epoch, and the rows of each."""
+log = structlog.get_logger()
+
+
+class Ledger:
+    """The rows committed in the present epoch by one writer, by the stream they came from."""
+
+    def __init__(self, root: Path, streams: Iterable[Stream], stopping: Stopping) -> None:
+        self._root = root
+        self._streams = tuple(streams)
+        self._stopping = stopping
+        self._epoch: int | None = None
+        self._rows: dict[Stream, Rows] = {}
+        self._counts: queue.SimpleQueue[tuple[int, dict[Stream, Rows]]] = queue.SimpleQueue()
+        self._is_counted = False
+        self._removed: set[Path] = set()
+
+    def open(self, epoch: int) -> None:
+        """Turn to an epoch: at the first its parts are counted, at a later one there are none before ours."""
+        if epoch == self._epoch:
+            return
+        self._is_counted = self._epoch is not None
+        self._epoch = epoch
+        self._rows = {stream: {} for stream in self._streams}
+        if not self._is_counted:
+            threading.Thread(target=self._count, args=(epoch,), name="ledger", daemon=True).start()
+
+    def committed(self, stream: Stream, parts: Mapping[Path, int]) -> None:
+        """Enter the parts of a chunk; those that are entered already stay what they are."""
+        self._rows[stream].update(parts)
+
+    def removed(self, paths: Iterable[Path]) -> None:
+        """Strike parts out."""
+        for path in paths:
+            self._removed.add(path)
+            for rows in self._rows.values():
+                rows.pop(path, None)
+
+    def unaccounted(self, stream: Stream, pushed: int, held: int) -> int | None:
+        """Return what is there (`held` in Redis) beyond what was `pushed`; None while still counting.
+
+        Below 0 is loss, above 0 doubling. Only true while no chunk of the stream is committed and not acked.
+        """
+        while not self._counts.empty():
+            self._enter(*self._counts.get())
+        return held + sum(self._rows[stream].values()) - pushed if self._is_counted else None
+
+    def _enter(self, epoch: int, counted: Mapping[Stream, Rows]) -> None:
+        """Add what was counted beside the work; what this writer did meanwhile is newer."""
+        if epoch != self._epoch:
+            return
+        for stream, parts in counted.items():
+            mine = self._rows[stream]
+            for path, rows in parts.items():
+                if path not in self._removed:
+                    mine.setdefault(path, rows)
+        self._is_counted = True
+
+    def _count(self, epoch: int) -> None:
+        found: dict[Stream, Rows] = {stream: {} for stream in self._streams}
+        for path, footer in _footers(self._root, {*self._streams, Stream.REJECTS}):
+            if self._stopping:
+                return
+            stream = footer.get("archive.source_stream")
+            if footer.get("archive.epoch") == str(epoch) and stream in found:
+                found[Stream(stream)][path] = int(footer["archive.rows"])
+        log.info("commit.counted", epoch=epoch, parts=sum(map(len, found.values())))
+        self._counts.put((epoch, found))
+
+
+def _footers(root: Path, streams: Iterable[Stream]) -> Iterator[tuple[Path, dict[str, str]]]:
+    for stream in streams:
+        for path in stream_root(root, stream).rglob("*.parquet"):
+            try:
+                yield path, read_footer(path)
+            except FileNotFoundError:
+                continue
+            except (OSError, BrokenInvariant) as error:
+                # Its rows count as lost, which is what they are; the writer's work does not depend on them.
+                log.error("commit.unreadable", error=str(error))  # noqa: TRY400 - the message is the mend
