@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
 from services.shared.version import VERSION
 
+if TYPE_CHECKING:
+    from structlog.typing import EventDict
+
 
 def start_logs(service: str, level: str) -> None:
-    """Configure structlog for this process and bind the service's name and version."""
+    """Configure structlog for this process ; every line bears the service's name and version."""
     terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            partial(_name, service),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
@@ -30,4 +36,8 @@ def start_logs(service: str, level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service, version=VERSION)
+
+
+def _name(service: str, _: object, __: str, line: EventDict) -> EventDict:
+    """Name service and version on every line, whichever thread it comes from."""
+    return {**line, "service": service, "version": VERSION}
