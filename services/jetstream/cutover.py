@@ -11,6 +11,10 @@ from services.shared.buffer.cursor import Window
 SAMPLE_SECONDS = 2.0
 REPLAY_SLOPE = 1.1
 MARGIN_US = 5_000_000
+UNSTEADY_US = 3_000_000
+"""A live tail that was held up for less, by a busy machine for instance, makes it up again: no replay."""
+PROGRESS_US = 500_000
+"""Catching up by more than this shows that the tail had not been met before."""
 TRIES_PER_HOST = 3
 SETTLED_US = 10_000_000
 """Event time to let pass before the window is read again: it must lie wholly in the host's store."""
@@ -24,6 +28,7 @@ class CutoverWatch:
         self._sampled = now
         self._sampled_us: int | None = None
         self._fast: tuple[int, int] | None = None
+        self._live_lag_us: float | None = None
 
     def see(self, now: float, time_us: int) -> Window | None:
         """Look at the newest event time at `now` (monotonic seconds); gives a window when a replay ends.
@@ -39,14 +44,26 @@ class CutoverWatch:
         if elapsed < SAMPLE_SECONDS:
             return None
         began_us, self._sampled, self._sampled_us = self._sampled_us, now, time_us
-        if time_us - began_us > REPLAY_SLOPE * elapsed * 1e6:
+        lag_us = now * 1e6 - time_us
+        if time_us - began_us > REPLAY_SLOPE * elapsed * 1e6 and not self._is_unsteady(
+            lag_us, lag_us - elapsed * 1e6 + time_us - began_us
+        ):
             self._fast = (began_us, time_us)
             return None
         if self._fast is None:
             return None
         window = Window(self._fast[0] - MARGIN_US, self._fast[1] + MARGIN_US, self._host)
         self._fast = None
+        self._live_lag_us = lag_us
         return window
+
+    def _is_unsteady(self, lag_us: float, lag_before_us: float) -> bool:
+        """Whether a live tail, met before, only makes up for a short stop; lags by any clock's offset."""
+        return (
+            self._live_lag_us is not None
+            and lag_before_us - self._live_lag_us < UNSTEADY_US
+            and self._live_lag_us - lag_us < PROGRESS_US
+        )
 
 
 def due(windows: tuple[Window, ...], newest_us: int, failures: int) -> Window | None:

@@ -69,6 +69,17 @@ def test_a_stall_in_the_replay_does_not_hide_its_end() -> None:
     assert any(covers(window, 242) for window in windows)
 
 
+def test_a_busy_machine_makes_no_window_of_every_short_stop() -> None:
+    stops = [(1.5, 0.0), (0.5, 4.0), (6.0, 1.0)]
+    assert len(watch((10, 20.0), (10, 1.0), *stops * 20)) == 1
+
+
+def test_a_stop_long_enough_to_be_a_replay_is_taken_for_one() -> None:
+    windows = watch((10, 20.0), (10, 1.0), (8, 0.0), (2.5, 4.2), (10, 1.0))
+    assert len(windows) == 2
+    assert covers(windows[1], 200 + 10 + 2.5 * 4.2)
+
+
 @pytest.mark.parametrize("steps", [[(30, 1.4), (20, 6.0)], [(30, 1.4)], [(60, 1.2)]])
 def test_a_slow_replay_does_not_hide_its_end(steps: list[tuple[float, float]]) -> None:
     """At peak hours a host's rate limit, or our own disk, leaves little more than the live speed."""
