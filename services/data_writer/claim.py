@@ -34,10 +34,9 @@ class Schedule:
     def due(self, depths: Mapping[Stream, int], now: float) -> list[Stream]:
         """Return the streams to be claimed now; every interval all of them, the empty ones too."""
         for stream, depth in depths.items():
+            # A list that is empty now may stand in a claim whose round failed: that wait goes on.
             if depth:
                 self._waiting.setdefault(stream, now)
-            else:
-                self._waiting.pop(stream, None)
         if now - self.round_at >= self.limits.interval:
             return list(depths)
         return [

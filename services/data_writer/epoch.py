@@ -46,19 +46,20 @@ def beginning(
 ) -> Beginning | None:
     """Return the beginning of a new epoch, or None when the stored cursor is to be believed.
 
-    `used` is the highest epoch ever begun: a new one is above it.
+    `used` is the highest epoch ever begun: a new one is above it. It begins at the oldest frontier, also where
+    a cursor is stored: an older age does not make a cursor of another history lie further back, and a frontier
+    set to it might say that events are committed that only the restored buffers hold.
     """
     newest = max(frontiers.values(), key=Cursor.age)
-    epoch = max(used, newest.epoch) + 1
-    if stored is not None:
-        # An epoch that was noted and not begun (Redis was full then, or we died) is still owed.
-        if stored.age() >= newest.age() and stored.epoch >= used:
-            return None
-        cursor = msgspec.structs.replace(stored, epoch=epoch, push=max(stored, newest, key=Cursor.age).push)
-        why = "Redis holds an older cursor than the archive: a backup was restored"
-        return Beginning(cursor, (), why, _beyond(frontiers, stored))
     oldest = min(frontiers.values(), key=Cursor.age)
-    cursor = msgspec.structs.replace(oldest, epoch=epoch, push=newest.push)
+    # An epoch that was noted and not begun (Redis was full then, or we died) is still owed.
+    if stored is not None and stored.age() >= newest.age() and stored.epoch >= used:
+        return None
+    push = max(stored or newest, newest, key=Cursor.age).push
+    cursor = msgspec.structs.replace(oldest, epoch=max(used, newest.epoch) + 1, push=push)
+    if stored is not None:
+        why = "Redis holds an older cursor than the archive: a backup was restored"
+        return Beginning(cursor, (), why, _beyond(frontiers, oldest))
     if oldest.epoch == BEFORE_BIRTH:
         gap = Gap(0, oldest.time_us, GapReason.BIRTH, "", now_us)
         return Beginning(cursor, (gap,), "a new archive begins")

@@ -36,6 +36,21 @@ def read_frontiers(root: Path) -> dict[Stream, Cursor]:
     return found
 
 
+def sweep_frontiers(root: Path, streams: Iterable[Stream]) -> int:
+    """Remove what killed writers left staged beside these streams' frontiers; return how many files.
+
+    For the streams' owner only. The epoch's may be another writer's, which then tries again.
+    """
+    try:
+        beside = [path for stream in streams for path in (root / ".frontier").glob(f"{stream}.*.tmp")]
+        staged = [*beside, *root.glob(".epoch.*.tmp")]
+        for path in staged:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise Transient(f"cannot sweep the frontiers of {root}: {error}") from error
+    return len(staged)
+
+
 def write_frontier(root: Path, stream: Stream, cursor: bytes) -> None:
     """Move a stream's frontier, durably."""
     path = frontier_path(root, stream)

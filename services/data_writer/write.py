@@ -15,7 +15,7 @@ import structlog
 from services.data_writer.claim import Limits, Schedule
 from services.data_writer.commit import Origin, commit, remove_strangers, sweep
 from services.data_writer.encode import encode
-from services.data_writer.frontier import write_frontier
+from services.data_writer.frontier import sweep_frontiers, write_frontier
 from services.data_writer.ledger import Ledger
 from services.data_writer.part_file import Codec, Compression
 from services.data_writer.recover import recover
@@ -59,7 +59,7 @@ class Writer:
     def run(self, *, once: bool = False) -> None:
         """Write until stopped, or one round of all streams; raises BrokenInvariant for a person to mend."""
         swept = until_done(
-            lambda: sweep(self._settings.archive_root, {*self._settings.streams, Stream.REJECTS}),
+            self._sweep,
             self._stopping,
             self._failed,
         )
@@ -70,6 +70,10 @@ class Writer:
             if once or self._stopping.pause(LOOK_SECONDS):
                 break
         self._claims.close()
+
+    def _sweep(self) -> int:
+        root, streams = self._settings.archive_root, self._settings.streams
+        return sweep(root, {*streams, Stream.REJECTS}) + sweep_frontiers(root, streams)
 
     def _turn(self, *, once: bool) -> None:
         """Look at the buffers and claim what is due."""
@@ -87,7 +91,7 @@ class Writer:
         for stream, depth in depths.items():
             self._metrics.depth.labels(stream).set(depth)
             waited = self._schedule.oldest_wait(stream, now)
-            self._metrics.waits[stream].set(time.time() - waited if depth else None)
+            self._metrics.waits[stream].set(time.time() - waited if waited else None)
         self._health.headway("running")
         if due:
             self._round(due)

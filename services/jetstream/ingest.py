@@ -147,7 +147,7 @@ class Ingest:
             return
         changed = self._parking.decide(await self._in_thread(self._pusher.memory))
         self._health.parked = self._parking.why
-        self._metrics.cursor_age.set(time.time() - self._cursor.time_us / 1e6)
+        self._metrics.cursor_age.set(self._cursor.time_us / 1e6)
         if changed and self._parking.parked:
             follower.park()
             reach(CrashPoint.RECEIVE_PARKED)
@@ -212,7 +212,7 @@ class Ingest:
             return
         now_us = time.time_ns() // 1000
         host = self._cursor.host
-        self._metrics.lag.set((now_us - newest_us) / 1e6)
+        self._metrics.lag.set(newest_us / 1e6)
         for ended in self._watch.see(draft.collections, newest_us):
             if newest_us <= ended.last_us:
                 continue
@@ -226,7 +226,9 @@ class Ingest:
         )
         if silence.tried < len(self._settings.ingest_hosts):
             self._watch.left(silence)
-            follower.current.end(Reconnect.COLLECTION_SILENT, since_us=silence.last_us)
+            # The next host's clock may be behind this one's.
+            back_us = int(self._settings.ingest_host_rewind_seconds * 1e6)
+            follower.current.end(Reconnect.COLLECTION_SILENT, since_us=silence.last_us - back_us)
             return
         until_us = self._watch.give_up(silence)
         self._owed_gaps.append(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from services.jetstream.dictionary import Decompressor, load_dictionary
 from services.jetstream.health import IngesterHealth
@@ -36,7 +36,11 @@ def main() -> int:
     start_logs("jetstream", settings.archive_log_level)
     log = structlog.get_logger()
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     metrics = IngesterMetrics(registry)
+    look_back_seconds = settings.archive_look_back_hours * 3600
+    metrics.limits(look_back_seconds, settings.idle_seconds, settings.archive_disk_free_min_mb)
+    metrics.places(settings.ingest_hosts, settings.ingest_watch_disks)
     health = IngesterHealth(settings.idle_seconds)
     try:
         with stopping_on_signals() as stopping, serving(settings.ingest_port, registry, health) as port:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from enum import StrEnum
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.shared.event import GapReason, Reason, Stream
+from services.shared.gauges import Since, show_room
 
 
 class Reconnect(StrEnum):
@@ -53,19 +56,50 @@ class IngesterMetrics:
             ["reason"],
             registry=registry,
         )
-        self.lag = Gauge(
-            "archive_receive_lag_seconds",
-            "Clock minus time of the newest event received; falls while catching up.",
-            registry=registry,
+        self.lag = Since(
+            Gauge(
+                "archive_receive_lag_seconds",
+                "Clock minus time of the newest event received; falls while catching up.",
+                registry=registry,
+            )
         )
-        self.cursor_age = Gauge(
-            "archive_receive_cursor_age_seconds",
-            "Clock minus the stored cursor; beyond the look-back events are lost for good.",
-            registry=registry,
+        self.cursor_age = Since(
+            Gauge(
+                "archive_receive_cursor_age_seconds",
+                "Clock minus the stored cursor; beyond the look-back events are lost for good.",
+                registry=registry,
+            )
+        )
+        self.quiet = Since(
+            Gauge(
+                "archive_receive_quiet_seconds",
+                "Clock minus the last frame, or the start; a rise means that every host is silent.",
+                registry=registry,
+            ),
+            time.time(),
         )
         self.parked = Gauge(
             "archive_receive_parked",
             "1 while we do not receive on purpose: the buffer or a disk is nearly full.",
+            registry=registry,
+        )
+        self.look_back = Gauge(
+            "archive_receive_look_back_seconds",
+            "How long the hosts keep events: the cursor's age must stay below.",
+            registry=registry,
+        )
+        self.quiet_limit = Gauge(
+            "archive_receive_quiet_limit_seconds", "A host silent for longer is left.", registry=registry
+        )
+        self.disk_free = Gauge(
+            "archive_receive_disk_free_bytes",
+            "Room left on a watched disk; below the reserve we park.",
+            ["disk"],
+            registry=registry,
+        )
+        self.disk_reserve = Gauge(
+            "archive_receive_disk_reserve_bytes",
+            "Park when a watched disk has less room than this.",
             registry=registry,
         )
         self.gaps = Counter(
@@ -135,3 +169,16 @@ class IngesterMetrics:
         for stream in Stream:
             self.pushed.labels(stream)
             self.events.labels(stream)
+
+    def limits(self, look_back_seconds: float, quiet_seconds: float, reserve_mb: int) -> None:
+        """Show the settings that other figures are to be compared with."""
+        self.look_back.set(look_back_seconds)
+        self.quiet_limit.set(quiet_seconds)
+        self.disk_reserve.set(reserve_mb * 1e6)
+
+    def places(self, hosts: tuple[str, ...], disks: tuple[str, ...]) -> None:
+        """Show every host and watched disk there is to be, before the first connection."""
+        for host in hosts:
+            self.host.labels(host)
+        for disk in disks:
+            show_room(Path(disk), self.disk_free.labels(disk))

@@ -98,6 +98,7 @@ class Receiver:
             self._metrics.connected.set(1)
             self._metrics.host.labels(source.plan.host).set(1)
         inbox, frames, size = self._inbox, self._metrics.frames, self._metrics.bytes
+        quiet = self._metrics.quiet
         try:
             while True:
                 frame = await socket.recv(decode=False)
@@ -105,6 +106,7 @@ class Receiver:
                 inbox.put(Arrival(source, frame, source.last_at))
                 frames.inc()
                 size.inc(len(frame))
+                quiet.set(time.time())
                 if inbox.is_full:
                     await inbox.room(source)
                     if source.ending is not None:

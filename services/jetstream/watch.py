@@ -30,6 +30,8 @@ class _Seen:
     weight: float
     first_us: int
     last_us: int
+    sure_us: int
+    """Of the newest event before the batch it was last seen in: it may be missing from there on."""
     tried: int = 0
     """Hosts left because of this silence."""
 
@@ -43,7 +45,7 @@ class _Seen:
 
 
 class Silence(NamedTuple):
-    """A collection that fell silent, when it was last seen, and how many hosts were left for it before."""
+    """A collection that fell silent, up to when it is whole, and how many hosts were left for it before."""
 
     collection: str
     last_us: int
@@ -60,13 +62,13 @@ class CollectionWatch:
 
     def see(self, counts: Mapping[str, int], newest_us: int) -> list[Silence]:
         """Count a batch; returns the silences that ended with it and had been given up on."""
-        self._newest_us = newest_us
+        before_us, self._newest_us = min(self._newest_us or newest_us, newest_us), newest_us
         ended = []
         for collection, count in counts.items():
             seen = self._seen.get(collection)
             if seen is None:
                 if len(self._seen) < MOST_COLLECTIONS:
-                    self._seen[collection] = _Seen(count, newest_us, newest_us)
+                    self._seen[collection] = _Seen(count, newest_us, newest_us, before_us)
                 continue
             elapsed = max(0, newest_us - seen.last_us)
             seen.weight = seen.weight * math.exp(-elapsed / MEMORY_US) + count
@@ -74,6 +76,7 @@ class CollectionWatch:
                 ended.append(Silence(collection, self._mute.pop(collection), seen.tried))
                 seen.first_us, seen.weight = newest_us, count
             seen.last_us = max(seen.last_us, newest_us)
+            seen.sure_us = before_us
             seen.tried = 0
         return ended
 
@@ -83,7 +86,7 @@ class CollectionWatch:
             if collection in self._mute or not seen.watched():
                 continue
             if self._newest_us - seen.last_us > seen.patience_us():
-                return Silence(collection, seen.last_us, seen.tried)
+                return Silence(collection, seen.sure_us, seen.tried)
         return None
 
     def left(self, silence: Silence) -> None:

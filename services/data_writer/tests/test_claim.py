@@ -28,13 +28,16 @@ def test_events_that_were_seen_waiting_for_too_long_are_claimed() -> None:
     assert schedule.oldest_wait(POSTS, 130.0) == 120.0
 
 
-def test_a_wait_ends_with_the_claim_and_with_an_empty_list() -> None:
+def test_a_wait_ends_with_the_round_and_not_with_an_empty_list() -> None:
     schedule = Schedule(LIMITS, round_at=0.0)
     schedule.due({POSTS: 1, LIKES: 1}, 10.0)
     schedule.claimed([POSTS], 11.0, whole=False)
     schedule.due({POSTS: 1, LIKES: 0}, 12.0)
     assert schedule.oldest_wait(POSTS, 20.0) == 8.0
-    assert schedule.oldest_wait(LIKES, 20.0) == 0.0
+    assert schedule.oldest_wait(LIKES, 20.0) == 10.0
+    assert LIKES in schedule.due({POSTS: 0, LIKES: 0}, 130.0)
+    schedule.claimed([POSTS, LIKES], 130.0, whole=False)
+    assert schedule.oldest_wait(LIKES, 140.0) == 0.0
 
 
 def test_a_partial_round_does_not_put_off_the_next_whole_one() -> None:

@@ -36,14 +36,24 @@ def test_a_cursor_that_is_not_older_than_the_frontiers_is_believed(stored: Curso
 def test_an_epoch_that_was_noted_and_not_begun_is_still_owed() -> None:
     """A backup was restored into a full Redis: nothing could be set, and draining it moved the frontiers."""
     found = begun(cursor(10, 3, 900), used=4)
-    assert (found.cursor.epoch, found.cursor.time_us) == (5, 10)
+    assert (found.cursor.epoch, found.cursor.time_us) == (5, 50)
 
 
 @pytest.mark.parametrize("stored", [cursor(99, 3, 899), cursor(99, 2, 5000)])
-def test_an_older_cursor_is_a_backup_and_is_gone_on_from_in_a_new_epoch(stored: Cursor) -> None:
+def test_an_older_cursor_is_a_backup_and_a_new_epoch_begins_at_the_oldest_frontier(stored: Cursor) -> None:
     found = begun(stored)
-    assert (found.cursor.epoch, found.cursor.push, found.cursor.time_us) == (4, 900, 99)
+    assert (found.cursor.epoch, found.cursor.push, found.cursor.time_us) == (4, 900, 50)
+    assert found.lowered == (Stream.LIKES, Stream.GAPS)
     assert found.gaps == ()
+
+
+def test_a_backup_of_an_older_epoch_moves_no_frontier_forward() -> None:
+    """Its age is older, but it lies further on: what is before it may only be in the restored buffers."""
+    frontiers = dict.fromkeys(FRONTIERS, cursor(10, 4, 0))
+    found = beginning(cursor(99, 3, 7), frontiers, 4, NOW_US)
+    assert found is not None
+    assert found.cursor == cursor(10, 5, 0)
+    assert found.lowered == ()
 
 
 def test_without_a_cursor_the_oldest_frontier_counts_by_push_and_not_by_time() -> None:

@@ -10,6 +10,7 @@ from services.data_writer.frontier import (
     create_frontiers,
     note_epoch,
     read_frontiers,
+    sweep_frontiers,
     used_epoch,
     write_frontier,
 )
@@ -46,6 +47,20 @@ def test_an_epoch_is_remembered(tmp_path: Path) -> None:
     note_epoch(tmp_path, 4)
     note_epoch(tmp_path, 5)
     assert used_epoch(tmp_path) == 5
+
+
+def test_what_a_killed_writer_left_staged_is_swept_by_the_owner(tmp_path: Path) -> None:
+    create_frontiers(tmp_path, [Stream.POSTS, Stream.LIKES], OLD.encode())
+    note_epoch(tmp_path, 1)
+    staged = [
+        tmp_path / name for name in (".frontier/posts.77.tmp", ".frontier/likes.78.tmp", ".epoch.77.tmp")
+    ]
+    for path in staged:
+        path.write_bytes(b"{")
+    assert sweep_frontiers(tmp_path, [Stream.POSTS]) == 2
+    assert [path.exists() for path in staged] == [False, True, False]
+    assert set(read_frontiers(tmp_path)) == {Stream.POSTS, Stream.LIKES}
+    assert used_epoch(tmp_path) == 1
 
 
 def test_a_damaged_frontier_stops_loudly_and_names_the_file(tmp_path: Path) -> None:

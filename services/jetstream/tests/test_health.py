@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -10,6 +11,9 @@ from prometheus_client import CollectorRegistry
 from services.jetstream.health import GRACE_SECONDS, IngesterHealth
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.shared.event import GapReason, Reason, Stream
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,19 @@ def test_every_labelled_metric_is_there_before_its_first_event() -> None:
         ("archive_validate_events_total", "stream", Stream),
     ]:
         assert [registry.get_sample_value(name, {label: value}) for value in values] == [0.0] * len(values)
+
+
+def test_hosts_disks_and_limits_are_shown_before_the_first_connection(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    metrics = IngesterMetrics(registry)
+    metrics.limits(86_400.0, 30.0, 1024)
+    metrics.places(("near", "far"), (str(tmp_path),))
+    shown = registry.get_sample_value
+    assert [shown("archive_receive_host", {"host": host}) for host in ("near", "far")] == [0, 0]
+    assert (shown("archive_receive_disk_free_bytes", {"disk": str(tmp_path)}) or 0) > 0
+    assert shown("archive_receive_disk_reserve_bytes") == 1.024e9
+    assert shown("archive_receive_look_back_seconds") == 86_400
+    assert shown("archive_receive_quiet_limit_seconds") == 30
 
 
 def test_every_metric_has_a_name_of_the_house_and_a_help() -> None:

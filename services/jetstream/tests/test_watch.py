@@ -38,6 +38,15 @@ def test_silence_is_noticed_after_twenty_mean_intervals(rate: float, patience: i
     assert silence.tried == 0
 
 
+def test_a_collection_is_whole_only_up_to_the_batch_before_the_one_it_was_last_seen_in() -> None:
+    watch = CollectionWatch()
+    run(watch, range(600), posts=5.0, likes=5.0)
+    # The host went blind in the midst of this batch.
+    watch.see({"posts": 1, "likes": 50}, T + 610 * US)
+    (_, silence), *_ = run(watch, range(611, 700), likes=5.0)
+    assert silence.last_us == T + 599 * US
+
+
 def test_chance_alone_raises_no_alarm() -> None:
     watch, dice = CollectionWatch(), random.Random(1)
     for second in range(20_000):

@@ -142,7 +142,10 @@ class Claims:
                 if budget <= 0:
                     return chunk
             if len(elements) < wanted:
-                return chunk
+                break
+        if not chunk:
+            # Watched on, it would void the ack of the next claim: RENAMENX makes this very key.
+            self._connection.one("UNWATCH")
         return chunk
 
     def ack(self, claim: Claim, count: int) -> None:

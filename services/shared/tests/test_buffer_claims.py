@@ -129,6 +129,17 @@ def test_chunks_are_cut_by_bytes_too(
     assert found == lengths
 
 
+def test_a_claim_that_is_at_its_end_does_not_void_the_ack_of_the_next(claims: Claims, tools: Redis) -> None:
+    for first in (0, 5):
+        elements = fill(tools, 5, first=first)
+        claim = claims.take(Stream.POSTS, 100)
+        assert claim is not None
+        assert claims.read(claim) == elements
+        claims.ack(claim, 5)
+        assert claims.read(claim) == []
+    assert claims.found(Stream.POSTS) == []
+
+
 @pytest.mark.parametrize("touch", ["rpush", "ltrim", "same"])
 def test_an_ack_removes_nothing_once_somebody_touched_the_claim(
     touch: str, claims: Claims, tools: Redis

@@ -1,0 +1,48 @@
+"""Every metric of the writer stands from the start, also before there is anything to show."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from services.data_writer.metrics import WriterMetrics
+from services.shared.event import Stream
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_every_stream_is_shown_before_its_first_event(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    metrics = WriterMetrics(registry, tuple(Stream))
+    metrics.limits(300.0, tmp_path, 1024)
+    shown = registry.get_sample_value
+    for stream in Stream:
+        by: dict[str, str] = {"stream": stream}
+        for name in ("claim_taken_total", "claim_recovered_total", "commit_rows_total", "commit_parts_total"):
+            assert shown(f"archive_{name}", by) == 0
+        assert math.isnan(shown("archive_commit_newest_event_timestamp_seconds", by) or 0)
+        assert math.isnan(shown("archive_unaccounted_events", by) or 0)
+    assert shown("archive_claim_gaps_total", {"reason": "frontier_lost"}) == 0
+    assert shown("archive_claim_interval_seconds") == 300
+    assert shown("archive_commit_disk_reserve_bytes") == 1.024e9
+    assert shown("archive_commit_disk_size_bytes") == shutil.disk_usage(tmp_path).total
+    assert shown("archive_commit_disk_free_bytes")
+
+
+def test_every_metric_has_a_name_of_the_house_and_a_help() -> None:
+    registry = CollectorRegistry()
+    WriterMetrics(registry, tuple(Stream))
+    words = (
+        "archive_buffer_",
+        "archive_claim_",
+        "archive_encode_",
+        "archive_commit_",
+        "archive_unaccounted_",
+    )
+    for family in registry.collect():
+        assert family.name.startswith(words)
+        assert family.documentation.endswith(".")
