@@ -34,6 +34,10 @@ class Daemon:
     process: subprocess.Popen[bytes] | None = None
     tree: Path = REPOSITORY
     """The checkout whose code runs: another one for mutants."""
+    under: tuple[str, ...] = ()
+    """Words before the command, of a program that becomes the daemon: a tracer, for example."""
+    starter: tuple[str, ...] = ()
+    """Words of a module that runs `module`, named behind them: one that arms crash points, for example."""
 
     def start(self, *arguments: str) -> None:
         """Start the process; returns at once."""
@@ -42,7 +46,7 @@ class Daemon:
         env |= self.settings | {port_name: str(self.port)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module, *arguments],
+                [*self.under, sys.executable, "-m", *self.starter, self.module, *arguments],
                 cwd=self.tree,
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -81,7 +85,8 @@ class Daemon:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            with error:
+                return error.code, json.load(error)
         except OSError:
             return 0, {}
 

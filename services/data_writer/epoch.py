@@ -46,9 +46,9 @@ def beginning(
 ) -> Beginning | None:
     """Return the beginning of a new epoch, or None when the stored cursor is to be believed.
 
-    `used` is the highest epoch ever begun: a new one is above it. It begins at the oldest frontier, also where
-    a cursor is stored: an older age does not make a cursor of another history lie further back, and a frontier
-    set to it might say that events are committed that only the restored buffers hold.
+    `used` is the highest epoch ever begun: a new one is above it. It begins at the oldest frontier, also
+    where a cursor is stored: an older age does not make a cursor of another history lie further back, and a
+    frontier set to it might say that events are committed that only the restored buffers hold.
     """
     newest = max(frontiers.values(), key=Cursor.age)
     oldest = min(frontiers.values(), key=Cursor.age)
@@ -62,7 +62,8 @@ def beginning(
         return Beginning(cursor, (), why, _beyond(frontiers, oldest))
     if oldest.epoch == BEFORE_BIRTH:
         gap = Gap(0, oldest.time_us, GapReason.BIRTH, "", now_us)
-        return Beginning(cursor, (gap,), "a new archive begins")
+        # Also where Redis was lost in its first round: some streams' frontiers have moved already then.
+        return Beginning(cursor, (gap,), "a new archive begins", _beyond(frontiers, oldest))
     return Beginning(cursor, (), "Redis is empty: its volume was lost", _beyond(frontiers, oldest))
 
 

@@ -67,6 +67,9 @@ def archive_id(root: Path, known_to_redis: str | None) -> str:
         )
     if mine is None:
         raise Transient(f"{path} was made and is gone")
+    if known_to_redis is None:
+        # Redis will know it for good: a power cut must not take it back, whoever made it.
+        _sync(path)
     return mine
 
 
@@ -83,12 +86,17 @@ def _create(path: Path) -> None:
     try:
         with contextlib.suppress(FileExistsError), path.open("x", encoding="ascii") as file:
             file.write(secrets.token_hex(8))
-            file.flush()
-            os.fsync(file.fileno())
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
     except OSError as error:
         raise Transient(f"cannot write {path}: {error}") from error
+
+
+def _sync(path: Path) -> None:
+    try:
+        for one in (path, path.parent):
+            descriptor = os.open(one, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        raise Transient(f"cannot sync {path}: {error}") from error

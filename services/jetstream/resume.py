@@ -89,9 +89,7 @@ class Overlap:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._exact = plan.exact
-        self.verdict = Verdict.OPEN if plan.since.identity else Verdict.PROVEN
-        if plan.wish.note is not None:
-            self.verdict = Verdict.OPEN
+        self.verdict = Verdict.OPEN
 
     def see(self, event: Event, *, known: bool) -> Verdict:
         """Look at the next event; GAP is said once, then the connection counts as proven."""
@@ -108,19 +106,23 @@ class Overlap:
                 self.verdict = Verdict.PROVEN
             return Verdict.PROVEN
         early = event.seq is None and event.time_us < plan.position - SAME_HOST_SLACK_US
-        if early and plan.wish.since_us is None:
+        if early and since.identity and plan.wish.since_us is None:
             self.verdict = Verdict.STEPPED_BACK
             return self.verdict
         slack = SAME_HOST_SLACK_US if plan.host == since.host else OTHER_HOST_SLACK_US
         if plan.wish.note is not None or event.time_us > since.time_us + slack:
             self.verdict = Verdict.PROVEN
             return Verdict.GAP
-        return Verdict.OPEN
+        if not since.identity:
+            # Nothing was ever received: only the times tell whether the host still had what came first.
+            self.verdict = Verdict.PROVEN
+        return self.verdict
 
     def gap(self, event: Event, now_us: int) -> Gap:
         """Make the row for a hole that `event` ends."""
         plan, since = self._plan, self._plan.since
         reason = plan.wish.note
         if reason is None:
-            reason = GapReason.CURSOR_TOO_OLD if plan.host == since.host else GapReason.HOST_CHANGED
+            is_known = plan.host == since.host or not since.host
+            reason = GapReason.CURSOR_TOO_OLD if is_known else GapReason.HOST_CHANGED
         return Gap(since.time_us, max(since.time_us, event.time_us), reason, plan.host, now_us)

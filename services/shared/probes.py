@@ -87,7 +87,8 @@ def check(url: str) -> int:
             print(answer.read().decode())  # noqa: T201 - Docker keeps what a health check prints
             return 0
     except urllib.error.HTTPError as error:
-        print(error.read().decode())  # noqa: T201 - as above
+        with error:
+            print(error.read().decode())  # noqa: T201 - as above
     except OSError as error:
         print(error)  # noqa: T201 - as above
     return 1

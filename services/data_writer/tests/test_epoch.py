@@ -64,6 +64,14 @@ def test_no_epoch_is_used_twice() -> None:
     assert begun(None, used=7).cursor.epoch == 8
 
 
+def test_a_volume_lost_in_the_first_round_sets_back_the_frontiers_that_had_moved() -> None:
+    frontiers = dict.fromkeys(Stream, birth_cursor(1000)) | {Stream.POSTS: cursor(70, 1, 40)}
+    found = beginning(None, frontiers, 1, NOW_US)
+    assert found is not None
+    assert (found.cursor.epoch, found.cursor.push, found.cursor.time_us) == (2, 40, 1000)
+    assert found.lowered == (Stream.POSTS,)
+
+
 def test_the_birth_notes_what_came_before_it() -> None:
     frontiers = dict.fromkeys(Stream, birth_cursor(1000))
     found = beginning(None, frontiers, 0, NOW_US)

@@ -64,11 +64,13 @@ def test_volume_lost_resumes_from_the_frontier(pipeline: Pipelines) -> None:
 
 
 def _held(running: Pipeline) -> int:
-    rows = duckdb.execute(
-        "SELECT count(DISTINCT time_us) FROM read_parquet(?, union_by_name = true)",
-        [[str(path) for path in running.root.glob("[!gr]*/year=*/**/*.parquet")]
-         + [str(path) for path in running.root.glob("re[pc]o*/year=*/**/*.parquet")]],
-    ).fetchone()  # fmt: skip
+    parts = [
+        str(path)
+        for pattern in ("[!gr]*", "re[pc]o*")
+        for path in running.root.glob(f"{pattern}/year=*/**/*.parquet")
+    ]
+    asked = "SELECT count(DISTINCT time_us) FROM read_parquet(?, union_by_name = true)"
+    rows = duckdb.execute(asked, [parts]).fetchone() if parts else None
     return int(rows[0]) if rows else 0
 
 

@@ -109,10 +109,6 @@ def test_any_event_we_know_proves_the_host() -> None:
     assert one.see(event(T + 60 * US, 6), known=False) is Verdict.PROVEN
 
 
-def test_at_birth_there_is_nothing_to_prove() -> None:
-    assert overlap(BORN).see(event(T + 3600 * US), known=False) is Verdict.PROVEN
-
-
 @pytest.mark.parametrize(
     ("host", "slack", "reason"),
     [("a", SAME_HOST_SLACK_US, GapReason.CURSOR_TOO_OLD), ("b", OTHER_HOST_SLACK_US, GapReason.HOST_CHANGED)],
@@ -180,3 +176,16 @@ def test_a_silent_hole_is_impossible(steps: list[tuple[int, bool]], host: str) -
         first_late = next((i for i, (s, _) in enumerate(steps) if s * US > slack), None)
         first_known = next((i for i, (_, known) in enumerate(steps) if known), len(steps))
         assert first_late is None or first_known <= first_late
+
+
+@pytest.mark.parametrize(
+    ("late_us", "verdict"), [(0, Verdict.PROVEN), (OTHER_HOST_SLACK_US + 1, Verdict.GAP)]
+)
+def test_a_host_that_no_longer_has_what_came_after_the_birth_leaves_a_gap(
+    late_us: int, verdict: Verdict
+) -> None:
+    overlap = Overlap(plan(BORN, "a", REWIND, Wish()))
+    event = Event(Stream.POSTS, T + late_us, None, bytes(16), b"", "app.bsky.feed.post")
+    assert overlap.see(event, known=False) is verdict
+    assert overlap.gap(event, T).reason is GapReason.CURSOR_TOO_OLD
+    assert overlap.see(event, known=False) is Verdict.PROVEN

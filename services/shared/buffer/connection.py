@@ -38,6 +38,7 @@ SETTLING = (
     "READONLY",
     "MISCONF",
     "MASTERDOWN",
+    "NOREPLICAS",
     "BUSY",
     "OOM",
     "UNKILLABLE",

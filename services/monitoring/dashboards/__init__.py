@@ -1,0 +1,1 @@
+"""What Grafana shows, as data; `python -m services.monitoring.dashboards` writes its files from it."""

@@ -1,0 +1,53 @@
+"""Prometheus' and Alertmanager's own programs, run out of the images that Compose names."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from testing.daemons import REPOSITORY
+from testing.images.references import references
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+MONITORING = REPOSITORY / "monitoring"
+RUN_SECONDS = 120
+
+
+def run_in(
+    variable: str,
+    program: str,
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    secrets: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the image that a variable of Compose stands for; folder and secrets as in Compose."""
+    name = variable.removesuffix("_IMAGE").lower()
+    image = next(str(reference) for reference in references() if reference.variable == variable)
+    mounts = [f"--volume={MONITORING / name}:/etc/{name}:ro"]
+    # One by one, as Compose does: the folder is its owner's alone.
+    mounts += [
+        f"--volume={path}:/run/secrets/{path.name}:ro" for path in (secrets.iterdir() if secrets else ())
+    ]
+    settings = [f"--env={key}={value}" for key, value in (env or {}).items()]
+    return subprocess.run(
+        [
+            "docker",
+            "run",
+            "--rm",
+            "--label=bluesky-archive=test",
+            "--network=none",
+            *mounts,
+            *settings,
+            f"--entrypoint={program}",
+            image,
+            *words,
+        ],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=RUN_SECONDS,
+    )

@@ -1,0 +1,212 @@
+"""What the dashboards promise, on a running stack and on a store of thirty days."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from services.monitoring.coverage.asked import of_dashboards, of_rules, places, recorded, through_rules
+from services.monitoring.coverage.check import unknown, unseen
+from services.monitoring.coverage.exported import OURS, ours, stored
+from services.monitoring.coverage.promql import names, plain, without_default
+from services.monitoring.dashboards.grafana import REFRESH
+from services.monitoring.dashboards.pages import PAGES
+from services.monitoring.tests import counted_run
+from services.monitoring.tests.alerting_runs import A_MINUTE, Run
+from services.monitoring.tests.test_rules import WITHIN_A_MINUTE
+from testing.backfill import A_DAY, DAYS, SCRAPE_SECONDS, Past, backfill
+from testing.containers import PROJECT
+from testing.doubling import doubled
+from testing.prometheus import Labels, Prometheus, of_stack
+from testing.stack import METRICS, PIPELINE, Stack
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from services.monitoring.dashboards.page import Page, Panel, Query
+    from testing.pipeline import Pipeline
+
+    MakeStack = Callable[..., Stack]
+    Pipelines = Callable[..., Pipeline]
+
+RATE = 200
+WINDOW_SECONDS = 75
+"""A window of a minute lies wholly inside it, as scrapes are 15 s apart."""
+FRESH_SECONDS = 30
+ANSWER_SECONDS = 5
+MOST_SAMPLES = 20_000_000
+STEP_SECONDS = 120
+"""As Grafana asks for a day in a graph a quarter of a wide screen; on a laptop it asks for fewer points."""
+FRAMES = "archive_receive_frames_total"
+
+
+@pytest.fixture(scope="module")
+def live(images: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001
+    """Give one running stack with everything in it but Grafana, and no end to its traffic."""
+    folder = tmp_path_factory.mktemp("live")
+    name = f"{PROJECT}-{secrets.token_hex(4)}"
+    one = Stack(name, folder, {"DEMO_RATE": str(RATE)}, profiles=("demo",))
+    try:
+        one.up(*PIPELINE, *METRICS)
+        yield one
+    finally:
+        one.end()
+
+
+class History(NamedTuple):
+    """A stack whose Prometheus holds thirty days of the page that reads most series."""
+
+    stack: Stack
+    prometheus: Prometheus
+    page: Page
+    series: list[Labels]
+    past: Past
+    samples: int
+
+
+@pytest.fixture(scope="module")
+def history(live: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    """Fill the store of a Prometheus of its own with the series that the running stack has."""
+    asked = of_stack(live)
+    wait_for(lambda: asked.values("sum(up)") == asked.values("count(up)"), 60, "every target scraped")
+    everything = [query.expr for page in PAGES for query in _queries(page)]
+    wait_for(lambda: all(asked.instant(plain(expr)) for expr in everything), 120, "every panel has figures")
+    every = {page: [name for query in _queries(page) for name in names(query.expr)] for page in PAGES}
+    found = asked.series({name for of_page in every.values() for name in of_page})
+    many = Counter(labels["__name__"] for labels in found)
+    page = max(PAGES, key=lambda page: sum(many[name] for name in every[page]))
+    series = [labels for labels in found if labels["__name__"] in every[page]]
+    folder = tmp_path_factory.mktemp("history")
+    one = Stack(f"{PROJECT}-{secrets.token_hex(4)}", folder)
+    try:
+        past = Past(int(time.time()))
+        samples = backfill(one, series, past)
+        one.up("prometheus")
+        yield History(one, of_stack(one), page, series, past, samples)
+    finally:
+        one.end()
+
+
+def test_metrics_accuracy(pipeline: Pipelines) -> None:
+    host = counted_run.source()
+    with pipeline(host) as running:
+        counted_run.play(running, host)
+        ingester, writer = counted_run.expected(host, running.root)
+        assert not counted_run.wrong(running.ingester, ingester)
+        accounts = "the accounts closed by a later round"
+        wait_for(lambda: not counted_run.wrong(running.writer, writer), 30, accounts)
+        print(f"{len(ingester) + len(writer)} figures as counted")
+
+
+@pytest.mark.timeout(900)
+def test_alerting(stack: MakeStack, tmp_path: Path) -> None:
+    run = Run(stack, tmp_path)
+    faults = run.faults()
+    print("fault, alert, seconds until it was told, seconds from the mend to the all-clear")
+    print(run.trial.table(*faults))
+    assert {fault.alert for fault in faults} >= WITHIN_A_MINUTE
+    late = {alert: run.trial.seconds[alert, "firing"] for alert in WITHIN_A_MINUTE}
+    assert all(seconds <= A_MINUTE for seconds in late.values()), late
+    assert run.explained()
+
+
+def test_dashboard_load(live: Stack) -> None:
+    prometheus = of_stack(live)
+    _wait_window(prometheus, "the first window of traffic")
+    panels = [(page, panel) for page in PAGES for panel in page.panels]
+    empty = [
+        f"{page.title}: {panel.title}: {query.expr}"
+        for page, panel in panels
+        for query in panel.queries
+        if not prometheus.values(without_default(query.expr))
+    ]
+    assert not empty, "\n".join(empty)
+    assert int(REFRESH.removesuffix("s")) <= FRESH_SECONDS
+    stale = {
+        f"{page.title}: {panel.title}: {name}": age
+        for page, panel in panels
+        for name in {name for query in panel.queries for name in names(query.expr)}
+        if (age := prometheus.age(name)) > FRESH_SECONDS
+    }
+    assert not stale
+    asked = places([*of_dashboards(), *of_rules()])
+    exported = stored(prometheus.url) | recorded()
+    assert not unknown(asked, exported)
+    assert not unseen(through_rules(set(places(of_dashboards()))), ours() | exported)
+
+    flowing = [(page, panel) for page, panel in panels if panel.flows]
+    assert len(flowing) >= 6
+    before = {panel.title: _height(prometheus, panel) for _, panel in flowing}
+    with doubled(live):
+        _wait_window(prometheus, "a window of twice the traffic")
+        after = {panel.title: _height(prometheus, panel) for _, panel in flowing}
+    ratios = {title: after[title] / before[title] for title in before}
+    print("\n".join(f"{title}: x {ratio:.2f}" for title, ratio in ratios.items()))
+    assert all(1.5 < ratio < 2.5 for ratio in ratios.values()), ratios
+
+
+def test_historical_data(history: History) -> None:
+    prometheus = history.prometheus
+    assert history.samples <= MOST_SAMPLES
+    flags = prometheus.ask("status/flags")
+    assert flags["storage.tsdb.retention.time"] == f"{DAYS}d"
+    assert flags["storage.tsdb.retention.size"] not in ("", "0B")
+    bounds = prometheus.ask("status/runtimeinfo")["storageRetention"]
+    assert bounds.startswith(f"{DAYS}d or "), bounds
+
+    history.stack.compose("restart", "prometheus")
+    history.stack.wait_healthy("prometheus")
+    # Nothing of ours runs beside this Prometheus, so what it holds of ours is what was filled in.
+    (one, *_) = of_ours = [labels for labels in history.series if labels["__name__"].startswith(OURS)]
+    of_name = {labels["__name__"] for labels in of_ours}
+    held = sum(sum(prometheus.values(f"sum(count_over_time({name}[{DAYS + 1}d]))")) for name in of_name)
+    assert held == len(of_ours) * len(history.past.times())
+    labels = ",".join(f"{key}={json.dumps(value)}" for key, value in one.items() if key != "__name__")
+    picked = f"{one['__name__']}{{{labels}}}"
+    (oldest,) = prometheus.values(f"min_over_time(timestamp({picked})[{DAYS}d:1h])")
+    assert time.time() - oldest > (DAYS - 1) * A_DAY
+    (in_an_hour,) = prometheus.values(f"count_over_time({picked}[1h] offset 2h)")
+    assert in_an_hour == 3600 / SCRAPE_SECONDS
+    days = prometheus.over(f"changes({picked}[1d])", history.past.start + A_DAY, history.past.end, A_DAY)
+    assert [len(points) for _, points in days] == [DAYS - 1]
+
+
+def test_performance(history: History) -> None:
+    took = {query.expr: _draw(history, query) for query in _queries(history.page)}
+    spent = sum(took.values())
+    print(f"{spent:.2f} s: 24 h of {history.page.title} out of {history.samples:,} samples; the slowest:")
+    print("\n".join(f"{took[expr]:.2f} s  {expr}" for expr in sorted(took, key=lambda expr: -took[expr])[:5]))
+    assert spent <= ANSWER_SECONDS
+
+
+def _queries(page: Page) -> list[Query]:
+    return [query for panel in page.panels for query in panel.queries]
+
+
+def _draw(history: History, query: Query) -> float:
+    """Ask as the panel does that shows the last day; returns the seconds until the answer."""
+    expr, end = plain(query.expr), history.past.end
+    began = time.monotonic()
+    if query.instant:
+        found = len(history.prometheus.instant(expr))
+    else:
+        found = len(history.prometheus.over(expr, end - A_DAY, end, STEP_SECONDS))
+    assert found, f"nothing for {query.expr}"
+    return time.monotonic() - began
+
+
+def _wait_window(prometheus: Prometheus, what: str) -> None:
+    end = time.time() + WINDOW_SECONDS
+    wait_for(lambda: prometheus.newest(FRAMES) > end, WINDOW_SECONDS + 30, what)
+
+
+def _height(prometheus: Prometheus, panel: Panel) -> float:
+    """Return what the panel shows, all its lines together."""
+    return sum(value for query in panel.queries for value in prometheus.values(plain(query.expr)))

@@ -1,0 +1,142 @@
+"""Every rule is valid, tested, explained, and about figures that exist; the critical ones are quick."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from services.monitoring.coverage.asked import of_rules, recorded
+from services.monitoring.coverage.exported import OURS, ours
+from services.monitoring.coverage.promql import names
+from services.monitoring.tests.programs import MONITORING, run_in
+
+PROMETHEUS = MONITORING / "prometheus"
+RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
+TESTS = sorted((PROMETHEUS / "rules_test").glob("*.yml"))
+STAGES = {"receive", "validate", "buffer", "claim", "encode", "commit", "host", "monitoring"}
+WITHIN_A_MINUTE = {"RedisDown", "WriterDown", "IngesterDown", "IngesterDisconnected", "DiskLow"}
+A_MINUTE = 60
+FIRES_BY_ITSELF = {"Watchdog"}
+
+
+class Alert(NamedTuple):
+    """An alert as it is written."""
+
+    name: str
+    stage: str
+    rule: dict[str, Any]
+
+
+def _groups() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (group["name"], rule)
+        for path in RULES
+        for group in yaml.safe_load(path.read_text("utf-8"))["groups"]
+        for rule in group["rules"]
+    ]
+
+
+ALERTS = [Alert(rule["alert"], stage, rule) for stage, rule in _groups() if "alert" in rule]
+every_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+
+
+def _seconds(text: str) -> int:
+    return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
+
+
+def test_every_expression_asks_for_figures_that_exist() -> None:
+    known = ours() | recorded()
+    asked = {question.place: names(question.expr) for question in of_rules()}
+    assert len(asked) == len(_groups())
+    unknown = {
+        place: name
+        for place, wanted in asked.items()
+        for name in wanted
+        if name.startswith((OURS, "archive:")) and name not in known
+    }
+    assert not unknown
+
+
+@every_alert
+def test_an_alert_says_what_it_is_and_where_to_read_on(alert: Alert) -> None:
+    assert re.fullmatch(r"([A-Z][a-z]+)+", alert.name)
+    labels, annotations = alert.rule["labels"], alert.rule["annotations"]
+    assert labels["severity"] in {"critical", "warning", "none"}
+    assert labels["stage"] == alert.stage
+    assert alert.stage in STAGES
+    assert annotations["summary"]
+    assert annotations["description"].endswith(".")
+    assert annotations["runbook_url"] == "{{ $externalLabels.runbook }}#" + alert.name.lower()
+
+
+@every_alert
+def test_an_alert_has_its_chapter_in_the_runbook(alert: Alert) -> None:
+    text = (MONITORING / "runbook.md").read_text("utf-8")
+    chapters = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
+    assert alert.name in chapters
+    for part in ("**Means**", "**Look**", "**Mend**"):
+        assert part in chapters[alert.name], part
+    assert set(chapters) == {one.name for one in ALERTS}
+
+
+@every_alert
+def test_an_alert_has_a_case_that_fires_and_one_that_stays_silent(alert: Alert) -> None:
+    asked = [
+        (question["expr"], bool(question["exp_samples"]))
+        for path in TESTS
+        for case in yaml.safe_load(path.read_text("utf-8"))["tests"]
+        for question in case["promql_expr_test"]
+    ]
+    about = {fires for expr, fires in asked if f'alertname="{alert.name}", alertstate="firing"' in expr}
+    assert about == ({True} if alert.name in FIRES_BY_ITSELF else {True, False})
+
+
+@every_alert
+def test_an_alert_is_told_within_a_minute_or_says_how_long_it_takes(alert: Alert) -> None:
+    config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text("utf-8"))["global"]
+    scrape, patience, evaluation = (
+        _seconds(config[name]) for name in ("scrape_interval", "scrape_timeout", "evaluation_interval")
+    )
+    route = yaml.safe_load((MONITORING / "alertmanager" / "alertmanager.yml").read_text("utf-8"))["route"]
+    (critical,) = (one for one in route["routes"] if one["matchers"] == ['severity="critical"'])
+    pending = _seconds(alert.rule.get("for", "0s"))
+    rounded = -(-pending // evaluation) * evaluation
+    takes = scrape + patience + evaluation + rounded + _seconds(critical["group_wait"])
+    if alert.name in WITHIN_A_MINUTE:
+        assert alert.rule["labels"]["severity"] == "critical"
+        assert takes < A_MINUTE
+    elif takes >= A_MINUTE:
+        said = alert.rule["annotations"]["description"]
+        assert re.search(r"\b[Tt]old (after|at|when)\b", said), f"{alert.name} takes {takes} s or more"
+
+
+def test_each_of_the_quick_ones_exists() -> None:
+    assert {alert.name for alert in ALERTS} >= WITHIN_A_MINUTE
+    assert len({alert.name for alert in ALERTS}) == len(ALERTS)
+
+
+def test_prometheus_takes_the_configuration_and_the_rules(engine: None) -> None:  # noqa: ARG001
+    said = run_in(
+        "PROMETHEUS_IMAGE",
+        "promtool",
+        "check",
+        "config",
+        "--lint=all",
+        "--lint-fatal",
+        "/etc/prometheus/prometheus.yml",
+        env={"RUNBOOK_URL": "http://127.0.0.1/runbook.md"},
+    )
+    assert said.returncode == 0, said.stdout
+    for path in RULES:
+        assert f"Checking /etc/prometheus/rules/{path.name}" in said.stdout
+
+
+def test_the_cases_of_the_rules_hold(engine: None) -> None:  # noqa: ARG001
+    assert {path.name for path in TESTS} == {path.name for path in RULES}
+    words = [f"/etc/prometheus/rules_test/{path.name}" for path in TESTS]
+    said = run_in("PROMETHEUS_IMAGE", "promtool", "test", "rules", *words)
+    assert said.returncode == 0, said.stdout
+    assert said.stdout.count("SUCCESS") == len(TESTS)
