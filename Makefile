@@ -6,7 +6,7 @@ PINS := services/requirements/testing.txt
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check kills mutants bench format clean engine images secrets
+.PHONY: help demo run test check chaos mutants model bench format clean engine images secrets dashboards panels load soak
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,18 +33,33 @@ check: $(READY) ## Format, lint, types and import rules.
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-kills: $(READY) ## Kill writer, ingester and Redis again and again, then audit (ARGS="--seed 2 --kind v2").
-	@$(RUN) -m testing.chaos.kills $(ARGS)
+chaos: $(READY) ## Kills, cuts, lies and lost data from a seed, then audits: ten minutes (SEED, RUNS, JOBS, REPORT).
+	@$(RUN) -m testing.chaos $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 mutants: $(READY) ## Take each rule out and show what is lost or doubled without it (about five minutes).
 	@$(RUN) -m testing.mutants $(ARGS)
 
+model: $(READY) ## Try every order of steps and faults in a small model, then without each rule (about five minutes).
+	@$(RUN) -m testing.model $(ARGS)
+
 bench: $(READY) ## Ingester and writer, beside a bare websocket loop and DuckDB, on this machine.
 	@$(RUN) -m testing.bench $(ARGS)
+
+load: $(READY) ## Will it hold? SHAPE=planned|steady|replay|spike|ramp|soak TARGET=processes|compose (SECONDS, RATE, WEB=1, WORKERS=2).
+	@$(RUN) -m testing.load $(or $(SHAPE),spike) $(if $(TARGET),--target $(TARGET)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(WORKERS),--processes $(WORKERS)) $(if $(WEB),--web) $(ARGS)
+
+soak: $(READY) ## Two days of event time in 40 minutes; REALTIME=1: in two days; SOURCE=live: on the public hosts.
+	@$(RUN) -m testing.load.soak $(if $(REALTIME),--realtime) $(if $(filter live,$(SOURCE)),--live) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 format: $(READY) ## Format the code and mend what can be mended by itself.
 	@$(VENV)/bin/ruff check --fix-only .
 	@$(VENV)/bin/ruff format .
+
+dashboards: $(READY) ## Write Grafana's dashboards anew from services/monitoring/dashboards.
+	@$(RUN) -m services.monitoring.dashboards
+
+panels: $(READY) ## A running stack's Pipeline dashboard as panels.png, and panel, query, value (ARGS="--page host").
+	@$(RUN) -m testing.panels $(ARGS)
 
 secrets: ## Make the passwords of the Compose stack, once; what exists stays.
 	@$(PYTHON) -m deployment.make_secrets

@@ -78,6 +78,8 @@ class RedisServer:
     process: subprocess.Popen[bytes] | None = None
     settings: dict[str, str] = field(default_factory=dict)
     """Lines of redis.conf to add or change."""
+    under: tuple[str, ...] = ()
+    """Words before the command, of a program that becomes the server: a tracer, for example."""
 
     def url(self, user: str) -> str:
         """Return the address with the credentials of a role."""
@@ -91,7 +93,7 @@ class RedisServer:
         log = (self.folder / "redis.log").open("ab")
         with log:
             self.process = subprocess.Popen(
-                [find_server(), str(config)],
+                [*self.under, find_server(), str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from deployment.make_secrets import EXPORTER_MAP, PASSWORDS, main, make_secrets
+from deployment.make_secrets import ADDRESSES, EXPORTER_MAP, PASSWORDS, main, make_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_each_is_made_once_and_random(tmp_path: Path) -> None:
-    assert set(make_secrets(tmp_path / "a")) == {*PASSWORDS, EXPORTER_MAP}
+    assert set(make_secrets(tmp_path / "a")) == {*PASSWORDS, *ADDRESSES, EXPORTER_MAP}
     make_secrets(tmp_path / "b")
     made = {name: (tmp_path / "a" / name).read_text() for name in PASSWORDS}
     assert len(set(made.values())) == len(PASSWORDS)
@@ -32,7 +32,17 @@ def test_others_are_kept_out(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     make_secrets(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert {modes.pop(name) for name in ADDRESSES} == {0o644}
+    assert set(modes.values()) == {0o444}
+
+
+def test_addresses_are_empty_until_somebody_fills_them_and_stay_then(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    assert {(tmp_path / name).read_text().strip() for name in ADDRESSES} == {""}
+    (tmp_path / "alert_webhook").write_text("https://hook.example.org/x\n")
+    make_secrets(tmp_path)
+    assert (tmp_path / "alert_webhook").read_text() == "https://hook.example.org/x\n"
 
 
 def test_compose_is_told_and_other_settings_stay(tmp_path: Path) -> None:

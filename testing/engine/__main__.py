@@ -9,10 +9,21 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from testing.engine.debian import NotDebianError, Suite, mirror
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PACKAGES = ("docker.io", "iptables", "ca-certificates")
+TOOLS: dict[str, Callable[[], bool]] = {
+    "strace": lambda: shutil.which("strace") is not None,
+    "libfaketime": lambda: any(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")),
+    "chromium": lambda: shutil.which("chromium") is not None,
+    "e2fsprogs": lambda: shutil.which("mkfs.ext4") is not None,
+}
+"""What tests of ours need that an engine does not, by package, and whether it is there."""
 PLUGINS = {"docker-compose": "compose", "docker-buildx": "buildx"}
 """Debian 12 packages only Compose v1; Debian 13's plugins need nothing but a libc that 12 has."""
 PLUGIN_SUITE = Suite("trixie")
@@ -50,7 +61,7 @@ def _refuse_unfit() -> None:
 
 def _install_engine() -> None:
     engine = () if shutil.which("dockerd") else PACKAGES
-    tools = () if shutil.which("strace") else ("strace",)
+    tools = tuple(package for package, is_there in TOOLS.items() if not is_there())
     wanted = (*engine, *tools)
     if not wanted:
         return

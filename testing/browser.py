@@ -1,0 +1,49 @@
+"""A real browser, without a window: Chromium of the machine, or the one that Playwright has brought."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Error, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+LAPTOP_WIDE = 1440
+
+
+class NoBrowserError(Exception):
+    """No browser can be had on this machine; the message names the mend."""
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Browser]:
+    """Give a browser; raises NoBrowserError."""
+    found = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    with sync_playwright() as driver:
+        try:
+            started = driver.chromium.launch(executable_path=found, args=list(QUIET))
+        except Error as error:
+            raise NoBrowserError(
+                f"no browser starts here ({error.message.splitlines()[0]}); install chromium, or run: "
+                "python -m playwright install chromium"
+            ) from error
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+@contextlib.contextmanager
+def sheet(one: Browser, height: int) -> Iterator[Page]:
+    """Give a page as wide as a laptop and so high that nothing has to be scrolled to."""
+    page = one.new_page(viewport={"width": LAPTOP_WIDE, "height": height})
+    try:
+        yield page
+    finally:
+        page.close()

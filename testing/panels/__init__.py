@@ -1,0 +1,1 @@
+"""The dashboards as a picture and as a list, from a running Prometheus: `make panels`."""
