@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from websockets.sync.client import connect
 
 from testing.daemons import REPOSITORY
 from testing.redis_server import free_port
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 START_SECONDS = 20.0
+
+
+class RefusedError(Exception):
+    """A host did not take a command."""
 
 
 @dataclass
@@ -51,11 +59,22 @@ class Host:
 
     def tell(self, command: str, **arguments: Any) -> dict[str, Any]:
         """Give a command; returns the host's status after it."""
+        with self.commanded() as tell:
+            return tell(command, **arguments)
+
+    @contextlib.contextmanager
+    def commanded(self) -> Iterator[Callable[..., dict[str, Any]]]:
+        """Give `tell` over one connection, which works also while the host is down."""
         with connect(f"ws://127.0.0.1:{self.port}/control", max_size=None) as control:
-            control.send(json.dumps({"do": command, **arguments}))
-            said: dict[str, Any] = json.loads(control.recv())
-        assert said["ok"], said
-        return said
+
+            def tell(command: str, **arguments: Any) -> dict[str, Any]:
+                control.send(json.dumps({"do": command, **arguments}))
+                said: dict[str, Any] = json.loads(control.recv())
+                if not said["ok"]:
+                    raise RefusedError(said["error"])
+                return said
+
+            yield tell
 
     def status(self) -> dict[str, Any]:
         """Return what has happened so far."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testing.events import HostView, Traffic
+from testing.events import HostView, Rhythm, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,11 @@ def truth_of(*hosts: Host) -> Iterator[tuple[str, bytes]]:
                 int(options.get("batch", "3")),
             )
             traffic = Traffic(
-                int(options.get("seed", "1")), host.first_us, float(options["rate"]), int(options["events"])
+                int(options.get("seed", "1")),
+                host.first_us,
+                float(options["rate"]),
+                int(options["events"]),
+                Rhythm.parse(options.get("rhythm", "flat")),
             )
             frames = list(traffic.truth(view))
         for frame in frames:

@@ -5,6 +5,7 @@ Stands before the spine: the fake Jetstream sends these frames, tests recompute 
 
 from __future__ import annotations
 
+from testing.events.rhythm import Rhythm
 from testing.events.traffic import HostView, Traffic
 
-__all__ = ["HostView", "Traffic"]
+__all__ = ["HostView", "Rhythm", "Traffic"]

@@ -73,10 +73,13 @@ def _numbers(dice: Dice, now: int) -> Record:
 
 def _origin(dice: Dice, now: int) -> Record:
     actor = did(rank(dice.random()))
+    server = f"did:web:{name(dice)}.{name(dice)}.example"
+    where = f'"broadcaster":"did:web:{name(dice)}.example","server":"{server}","streamer":"{actor}"'
+    address = f"wss://{server[8:]}/xrpc/place.stream.live.subscribeSegments?streamer={actor}"
     return Record(
         "place.stream.broadcast.origin",
-        f'{{"$type":"place.stream.broadcast.origin","createdAt":"{iso(now)}","server":"did:web:{name(dice)}.example"}}',
-        f"{actor}::did:web:{name(dice)}.example",
+        f'{{"$type":"place.stream.broadcast.origin",{where},"updatedAt":"{iso(now)}","websocketURL":"{address}"}}',
+        f"{actor}::{server}",
         "update",
     )
 

@@ -18,7 +18,7 @@ _LABELS = ("sexual", "nudity", "porn", "graphic-media", "!no-unauthenticated")
 def post_record(dice: Dice, created_us: int) -> str:
     """Return the JSON of an app.bsky.feed.post written at created_us, keys in Go's (alphabetical) order."""
     language = dice.pick(SPOKEN)
-    embed = _embed(dice, created_us) if dice.chance(0.36) else ""
+    embed = _embed(dice, created_us) if dice.chance(0.32) else ""
     silent = embed and dice.chance(0.12)
     text = "" if silent else sentences(dice, language, _characters(dice, language))
     facets = ""

@@ -40,7 +40,8 @@ def name(dice: Dice) -> str:
 
 def handle(dice: Dice) -> str:
     """Return a handle, most of them under bsky.social."""
-    return f"{name(dice)}{'.bsky.social' if dice.chance(0.8) else '.com'}"
+    who = name(dice) + (name(dice) if dice.chance(0.6) else "")
+    return f"{who}{'.bsky.social' if dice.chance(0.8) else '.com'}"
 
 
 def link(dice: Dice) -> str:

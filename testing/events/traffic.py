@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from testing.events.records import body, burst_leader
+from testing.events.records import body, burst_leader, moment
+from testing.events.rhythm import Pace, Rhythm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from testing.events.records import Moment
 
 _MASK = 2**64 - 1
 _MILLI_US = 1_000_000_000
@@ -40,9 +43,19 @@ class Traffic:
     first_us: int
     """Unix microseconds of the canonical clock at which events begin."""
     rate: float
-    """Events per second of event time, exact to a thousandth; at most a million."""
+    """Events per second of event time, exact to a thousandth; at most a million where it is highest."""
     total: int | None = None
     """How many events there are; None for no end."""
+    rhythm: Rhythm | None = None
+    """How the rate rises and falls; None for never."""
+    _per_1000_s: int = field(init=False, repr=False, compare=False)
+    _pace: Pace | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Lay out the day of the rhythm."""
+        object.__setattr__(self, "_per_1000_s", round(self.rate * 1000))
+        if self.rhythm is not None:
+            object.__setattr__(self, "_pace", Pace(self.rhythm, self.first_us))
 
     def time_us(self, i: int) -> int:
         """Return the canonical Unix microseconds of event i; strictly increasing in i, jitter included."""
@@ -53,7 +66,8 @@ class Traffic:
         """Return the smallest i with time_us(i) >= time_us; `total` where there is none."""
         # Jitter stays inside the event's own interval, so only the neighbour before can be late enough.
         past = time_us - self.first_us
-        i = max(0, -(-past * self._per_million() // _MILLI_US))
+        even, unit = (past, 1) if self._pace is None else (self._pace.even(past), 1_000)
+        i = max(0, -(-even * self._per_1000_s // (_MILLI_US * unit)))
         if i and self.time_us(i - 1) >= time_us:
             i -= 1
         return i if self.total is None else min(i, self.total)
@@ -70,17 +84,21 @@ class Traffic:
 
     def frame(self, i: int, view: HostView) -> bytes:
         """Return the v1 JSON of event i as this host sends it; IndexError beyond the last."""
-        return self.frame_at(i, view, self.seen_us(i, view))
+        moment = self.moment(i)
+        led = view.leader(i)
+        return self._told(moment, view, (moment.time_us if led == i else self.time_us(led)) + view.offset_us)
 
     def frame_at(self, i: int, view: HostView, time_us: int) -> bytes:
         """Return frame(i, view) under another time_us, for a host whose clock was wrong at the time."""
+        return self._told(self.moment(i), view, time_us)
+
+    def moment(self, i: int) -> Moment:
+        """Return who acts at event i and when, before it is written out; IndexError beyond the last."""
         if i < 0 or (self.total is not None and i >= self.total):
             raise IndexError(f"there is no event {i}")
         now = self.time_us(i)
         leader = burst_leader(i)
-        actor, rest = body(self.seed, i, now, now if leader == i else self.time_us(leader))
-        seq = f'"cursor":{view.first_seq + i},' if view.kind == "v2" else ""
-        return f'{{"did":"{actor}","time_us":{time_us},{seq}{rest}}}'.encode()
+        return moment(self.seed, i, now, now if leader == i else self.time_us(leader))
 
     def truth(self, view: HostView) -> Iterator[bytes]:
         """Yield every frame this host would send, from event 0 on."""
@@ -89,11 +107,15 @@ class Traffic:
             yield self.frame(i, view)
             i += 1
 
-    def _per_million(self) -> int:
-        return round(self.rate * 1000)
+    def _told(self, moment: Moment, view: HostView, time_us: int) -> bytes:
+        actor, rest = body(moment)
+        seq = f'"cursor":{view.first_seq + moment.i},' if view.kind == "v2" else ""
+        return f'{{"did":"{actor}","time_us":{time_us},{seq}{rest}}}'.encode()
 
     def _since_first(self, i: int) -> int:
-        return i * _MILLI_US // self._per_million()
+        if self._pace is None:
+            return i * _MILLI_US // self._per_1000_s
+        return self._pace.since_us(i * _MILLI_US * 1_000 // self._per_1000_s)
 
 
 def _jitter(x: int) -> int:

@@ -1,5 +1,5 @@
-"""Words of six languages, the frequent first, so that posts compress as real text does; nobody's post."""
-# ruff: noqa: RUF001 - fullwidth punctuation is what Japanese is written with
+"""Words of nine languages, the frequent first, so that posts compress as real text does; nobody's post."""
+# ruff: noqa: RUF001 - fullwidth punctuation is what Japanese is written with, Cyrillic what Russian is
 
 from __future__ import annotations
 
@@ -88,6 +88,37 @@ JAPANESE = _words(
     """
 )
 
+FRENCH = _words(
+    """
+    de la le et les des à est en que un pour pas une je dans qui ne ce du sur au plus c'est il avec
+    on vous mais se par j'ai tout sont ça bien elle nous fait comme même si aussi être cette ou leur
+    très encore quand rien faut avoir peu sans merci jour vie temps monde soir matin année France
+    gouvernement loi président travail école train grève pluie soleil chat chien livre film musique
+    photo match café pain fromage ville rue week-end demain hier aujourd'hui toujours jamais vraiment
+    peut-être parce voilà bonne bonjour alors donc déjà enfin beaucoup trop personne quelqu'un
+    """
+)
+
+TURKISH = _words(
+    """
+    bir ve bu da ne için de çok ben gibi daha o ama var mı kadar her şey sen sonra en iyi ki değil
+    olan güzel yok biz bile hiç nasıl diye böyle bugün zaman gün insan olarak artık kendi oldu zaten
+    önce şimdi yine aynı bana beni sabah gece akşam hayat dünya ülke para okul iş ev çay kahve deniz
+    yağmur kedi köpek film müzik maç gol takım seçim hükümet mahkeme haber fotoğraf arkadaş günaydın
+    teşekkürler lütfen belki gerçekten sadece bence herkes kimse neden olsun olmaz geldi gitti yarın
+    """
+)
+
+RUSSIAN = _words(
+    """
+    и в не на я что с это как а у по но из то же все так за меня мне вот он уже бы если есть было
+    только ещё нет очень когда для мы от его или можно надо просто тоже там сегодня вчера завтра
+    потом сейчас день время люди жизнь работа дом город кофе чай кот собака книга фильм музыка игра
+    дождь снег весна утро вечер ночь спасибо привет хорошо вообще почему кто где теперь больше может
+    человек страна война мир деньги школа друг фото рисунок думаю хочу знаю люблю никогда всегда
+    """
+)
+
 EMOJI = _words(
     """
     😂 ❤️ 😭 🥰 ✨ 🙏 🔥 💙 👀 😊 🎉 💀 🤣 🌸 🐈 🐶 ☕ 🎶 📷 🦋 👏 😅 💜 🥺 🌈 ⚽
@@ -110,8 +141,12 @@ LANGUAGES: dict[str, tuple[str, list[str]]] = {
     "de": (" ", GERMAN),
     "es": (" ", SPANISH),
     "ko": (" ", KOREAN),
+    "fr": (" ", FRENCH),
+    "tr": (" ", TURKISH),
+    "ru": (" ", RUSSIAN),
 }
 """Language tag: what stands between words, and the words."""
 
-SPOKEN = ["en"] * 11 + ["ja"] * 4 + ["pt"] * 3 + ["de"] * 2 + ["es"] * 2 + ["ko"]
-"""Language tags as often as they are spoken."""
+_OFTEN = {"en": 26, "ja": 8, "pt": 4, "de": 3, "es": 3, "fr": 2, "tr": 2, "ko": 1, "ru": 1}
+SPOKEN = [language for language, often in _OFTEN.items() for _ in range(often)]
+"""Language tags as often as they are spoken: half is English, as of the 17 posts captured in July 2026."""

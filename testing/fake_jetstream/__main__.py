@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from testing.events import HostView, Traffic
+from testing.events.rhythm import Rhythm
 from testing.fake_jetstream.clock import Clock
 from testing.fake_jetstream.recording import Recording
 from testing.fake_jetstream.server import FakeJetstream
@@ -27,6 +28,9 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the traffic and of the lies that choose")
     parser.add_argument("--rate", type=float, default=500.0, help="events per second of event time")
     parser.add_argument("--events", type=int, help="silence after so many")
+    parser.add_argument(
+        "--rhythm", default="flat", help="how the rate rises and falls, as Rhythm.parse reads it"
+    )
     parser.add_argument("--backlog", type=float, default=0.0, help="seconds of event time already past")
     parser.add_argument("--first-us", type=int, help="time of the first event; default: now less the backlog")
     parser.add_argument("--speed", type=float, default=1.0, help="event seconds in a wall second")
@@ -47,7 +51,9 @@ def options(asked: argparse.Namespace) -> Options:
     """Return the host that the command line describes."""
     started = time.time() if asked.started is None else asked.started
     first_us = int((started - asked.backlog) * 1_000_000) if asked.first_us is None else asked.first_us
-    source: Traffic | Recording = Traffic(asked.seed, first_us, asked.rate, asked.events)
+    source: Traffic | Recording = Traffic(
+        asked.seed, first_us, asked.rate, asked.events, Rhythm.parse(asked.rhythm)
+    )
     if asked.file is not None:
         source = Recording(asked.file, first_us, asked.rate)
     return Options(

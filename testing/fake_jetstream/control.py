@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from websockets.exceptions import ConnectionClosed
 
 from testing.fake_jetstream.hostile import planted, planted_raw
+from testing.fake_jetstream.recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,8 @@ def commands(fake: FakeJetstream) -> dict[str, Callable[..., Any]]:
         "rewind": lies.rewind,
         "plant": plant,
         "refuse": lies.refuse,
+        "end": fake.store.end,
+        "pace": fake.store.pace,
         "change_namespace": fake.change_namespace,
         "down": fake.down,
         "up": fake.up,
@@ -82,8 +85,19 @@ def status(fake: FakeJetstream) -> dict[str, Any]:
     return {
         "fired": dict(fake.lies.fired),
         "tip": store.tip(),
+        "source": _source(fake),
         "now_us": store.now_us(),
         "rewinds": [[epoch.begin, epoch.back_us] for epoch in store.epochs[1:]],
         "plants": {at: len(plants) for at, plants in store.plants.items()},
         "connections": [{**asdict(record), "cursor": record.cursor} for record in fake.connections],
     }
+
+
+def _source(fake: FakeJetstream) -> dict[str, Any] | None:
+    """Return the traffic, turns of its rate included, as keywords of `Paced`; None for a recording."""
+    source = fake.store.source
+    if isinstance(source, Recording):
+        return None
+    names = ("seed", "first_us", "rate", "total", "turns")
+    rhythm = None if source.rhythm is None else asdict(source.rhythm)
+    return {**{name: getattr(source, name, ()) for name in names}, "rhythm": rhythm}

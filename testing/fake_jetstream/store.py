@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import merge
 from typing import TYPE_CHECKING, NamedTuple
 
+from testing.fake_jetstream.pace import paced
 from testing.fake_jetstream.recording import Recording
 
 if TYPE_CHECKING:
@@ -111,6 +112,26 @@ class Store:
         at = self.tip() if before is None else before
         self.plants.setdefault(at, []).append(planted)
         return at
+
+    def end(self, total: int) -> None:
+        """Let there be so many events in all, then silence; raises ValueError if there are more already."""
+        if isinstance(self.source, Recording):
+            raise TypeError("a recording ends with its file")
+        if total < self.tip():
+            raise ValueError(f"there are {self.tip()} events already")
+        self.source = replace(self.source, total=total)
+
+    def pace(self, add: float) -> float:
+        """Let there be so many more (or fewer) events a wall second, from the event after next on.
+
+        Returns the events a wall second from then on. Many commanders may each add a share.
+        """
+        if isinstance(self.source, Recording):
+            raise TypeError("a recording has the pace it was started with")
+        speed = self.options.clock.speed
+        before = paced(self.source)
+        self.source = before.turned(self.tip(), before.rate_now() + add / speed)
+        return self.source.rate_now() * speed
 
     def rewind(self, seconds: float) -> int:
         """Step the host's clock back from the next event on; return that event's index."""

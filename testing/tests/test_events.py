@@ -1,13 +1,11 @@
-"""The traffic is a pure function, unique in identity, and weighs what the real network's events weigh."""
+"""The traffic is a pure function, unique in identity and written as the wire writes it."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from collections import Counter, defaultdict
 from itertools import islice, pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,21 +20,8 @@ from testing.events.text import escaped
 FIRST_US = 1_783_175_888_000_000
 TRAFFIC = Traffic(seed=7, first_us=FIRST_US, rate=500.0)
 V1, V2 = HostView(), HostView("v2", offset_us=1_234, first_seq=9_000)
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
 
-NSID = {
-    "likes": "app.bsky.feed.like",
-    "posts": "app.bsky.feed.post",
-    "reposts": "app.bsky.feed.repost",
-    "follows": "app.bsky.graph.follow",
-}
-# Stream, sample size, raw and gzipped bytes an event: creates among the first events of JSONBench (2024).
-REFERENCE = [
-    ("likes", 502, 503, 143),
-    ("reposts", 60, 507, 148),
-    ("follows", 300, 395, 95),
-    ("posts", 100, 782, 234),
-]
+LIKE = "app.bsky.feed.like"
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +32,6 @@ def frames() -> list[bytes]:
 @pytest.fixture(scope="module")
 def events(frames: list[bytes]) -> list[dict[str, Any]]:
     return [json.loads(frame) for frame in frames]
-
-
-def creates(frames: list[bytes], stream: str) -> list[bytes]:
-    wanted = f'"operation":"create","collection":"{NSID[stream]}"'.encode()
-    return [frame for frame in frames if wanted in frame]
-
-
-def weight(frames: list[bytes], size: int) -> tuple[float, float]:
-    """Return raw and gzipped bytes an event, over as many samples of this size as there are."""
-    samples = [frames[at : at + size] for at in range(0, len(frames) - size + 1, size)]
-    count = len(samples) * size
-    raw = sum(len(frame) for sample in samples for frame in sample)
-    return raw / count, sum(len(gzip.compress(b"\n".join(sample), 6)) for sample in samples) / count
 
 
 def identity(event: dict[str, Any]) -> tuple[Any, ...]:
@@ -145,34 +117,11 @@ def test_one_commit_may_hold_several_events(events: list[dict[str, Any]]) -> Non
     assert max(commits.values()) == 4
 
 
-def test_the_mix_is_the_networks(events: list[dict[str, Any]]) -> None:
-    kinds = Counter(e["commit"]["collection"] if e["kind"] == "commit" else e["kind"] for e in events)
-    deletes = sum(e["kind"] == "commit" and e["commit"]["operation"] == "delete" for e in events)
-    share = {kind: count / len(events) for kind, count in kinds.items()}
-    assert share[NSID["likes"]] == pytest.approx(0.68, abs=0.02)
-    assert share[NSID["posts"]] == pytest.approx(0.115, abs=0.01)
-    assert share[NSID["reposts"]] == pytest.approx(0.10, abs=0.01)
-    assert share[NSID["follows"]] == pytest.approx(0.068, abs=0.01)
-    assert share["identity"] + share["account"] == pytest.approx(0.006, abs=0.003)
-    assert deletes / len(events) == pytest.approx(0.03, abs=0.005)
-    assert {"app.bsky.actor.profile", "app.bsky.graph.block", "fm.teal.alpha.actor.status"} <= kinds.keys()
-
-
-def test_likes_of_a_second_are_as_distinct_as_real_ones(events: list[dict[str, Any]]) -> None:
-    likes = [e for e in events if e["kind"] == "commit" and e["commit"]["collection"] == NSID["likes"]]
-    likes = [e for e in likes if e["commit"]["operation"] == "create"]
-    seconds = [likes[at : at + 502] for at in range(0, len(likes) - 502, 502)]
-    actors = [len({e["did"] for e in second}) for second in seconds]
-    subjects = [len({e["commit"]["record"]["subject"]["uri"] for e in second}) for second in seconds]
-    assert sum(actors) / len(actors) == pytest.approx(493, abs=4)
-    assert sum(subjects) / len(subjects) == pytest.approx(492, abs=4)
-
-
 def test_a_popular_subject_repeats_whole(events: list[dict[str, Any]]) -> None:
     subjects: dict[str, set[str]] = defaultdict(set)
     likes = 0
     for event in events:
-        if event["kind"] == "commit" and event["commit"]["collection"] == NSID["likes"]:
+        if event["kind"] == "commit" and event["commit"]["collection"] == LIKE:
             subject = event["commit"].get("record", {}).get("subject")
             if subject:
                 likes += 1
@@ -214,24 +163,3 @@ def test_revisions_rise_within_a_repository_but_for_bridges(events: list[dict[st
 def test_every_oddity_is_json(which: int) -> None:
     record = ODDITIES[which](Dice(which), FIRST_US)
     json.loads(record.json)
-
-
-@pytest.mark.parametrize(("stream", "size", "raw", "gzipped"), REFERENCE)
-def test_weighs_what_real_events_weighed(
-    frames: list[bytes], stream: str, size: int, raw: float, gzipped: float
-) -> None:
-    assert weight(creates(frames, stream), size) == pytest.approx((raw, gzipped), rel=0.1)
-
-
-@pytest.mark.parametrize("file", ["jetstream_v1_20240921_upgraded_envelope", "jetstream_v1_20260704"])
-def test_weighs_what_captured_events_weigh(frames: list[bytes], file: str) -> None:
-    path = REAL / f"{file}.jsonl"
-    if not path.exists():
-        pytest.skip(f"no captured events at {path}")
-    captured = path.read_bytes().splitlines()
-    for stream in NSID:
-        real = creates(captured, stream)
-        if len(real) >= 15:
-            assert weight(creates(frames, stream), len(real)) == pytest.approx(
-                weight(real, len(real)), rel=0.1
-            ), stream

@@ -186,3 +186,15 @@ def test_down_and_up_on_the_same_port() -> None:
         assert await everything(fake) == list(fake.truth())
 
     play(scenario, options())
+
+
+def test_a_day_that_ends_is_followed_by_silence() -> None:
+    async def scenario(fake: FakeJetstream) -> None:
+        total = fake.store.tip() + 10
+        fake.store.end(total)
+        fake.options.clock.advance(60.0)
+        assert len(await everything(fake)) == total
+        with pytest.raises(ValueError, match="already"):
+            fake.store.end(total - 1)
+
+    play(scenario, options())

@@ -1,0 +1,107 @@
+"""The traffic beside the real network: each figure, and each stream's gzipped weight, as near as stated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testing.events import HostView, Traffic
+from testing.events.__main__ import FIRST_US, RATE, main
+from testing.events.census import census, crowds, rhythm
+from testing.events.figures import (
+    BYTES,
+    CROWDS,
+    GZIP_WITHIN,
+    MIX,
+    OPERATIONS,
+    POSTS,
+    RHYTHM,
+    WEIGHTS,
+    Figure,
+    Weight,
+)
+from testing.events.report import CAPTURES, Row, captured_weights, compared, gatherings, markdown
+from testing.events.weighing import by_kind, slices, weight
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testing.events.weighing import Kind
+
+EVENTS = 100_000
+STREAMS = {"posts", "likes", "reposts", "follows", "records", "identities", "accounts"}
+FIGURES = (*MIX, *OPERATIONS, *BYTES, *POSTS, *CROWDS, *RHYTHM)
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[bytes]:
+    traffic = Traffic(7, FIRST_US, RATE)
+    return [traffic.frame(i, HostView()) for i in range(EVENTS)]
+
+
+@pytest.fixture(scope="module")
+def kinds(frames: list[bytes]) -> dict[Kind, list[bytes]]:
+    return by_kind(frames)
+
+
+@pytest.fixture(scope="module")
+def counted(frames: list[bytes]) -> dict[str, float]:
+    return {**census(frames), **crowds(FIRST_US), **rhythm(FIRST_US)}
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+def test_stands_as_near_to_the_network_as_stated(counted: dict[str, float], figure: Figure) -> None:
+    assert figure.within < figure.real, "a tolerance as great as the figure could not fail"
+    assert counted[figure.name] == pytest.approx(figure.real, abs=figure.within)
+
+
+@pytest.mark.parametrize("reference", WEIGHTS, ids=lambda reference: reference.collection)
+def test_creates_weigh_what_the_first_of_a_billion_weighed(
+    kinds: dict[Kind, list[bytes]], reference: Weight
+) -> None:
+    (creates,) = (told for kind, told in kinds.items() if kind[1:] == (reference.collection, "create"))
+    found = weight(slices(creates, reference.events))
+    assert found == pytest.approx((reference.raw, reference.gzipped), rel=GZIP_WITHIN)
+
+
+def test_every_stream_gzips_as_captured_events_do(kinds: dict[Kind, list[bytes]], real_events: Path) -> None:
+    rows = captured_weights(kinds, real_events)
+    for when in CAPTURES:
+        held = {row.name.split(",")[0] for row in rows if row.source == when and row.within is not None}
+        # The posts of 2024 are eleven of a kind; the report shows them and says why they are not held.
+        assert held == STREAMS - ({"posts"} if "2024" in when else set())
+    assert [row for row in rows if not row.holds] == []
+
+
+def test_distinct_people_and_subjects_grow_with_time() -> None:
+    """No real figure is known; a crowd must neither repeat itself nor be made of strangers."""
+    second, second_of, minute, minute_of = (row.ours for row in gatherings(Traffic(7, FIRST_US, RATE), 60))
+    assert 330 < second <= 350
+    assert 250 < second_of <= 350
+    assert 30 * second < minute < 60 * second
+    assert 30 * second_of < minute_of < 60 * second_of
+
+
+def test_other_seeds_stand_as_near() -> None:
+    other = Traffic(99, FIRST_US + 86_400_000_000, 1_000.0)
+    found = census([other.frame(i, HostView()) for i in range(40_000)])
+    frequent = [figure for figure in (*MIX, *BYTES) if figure.real > 0.5]
+    assert [row for row in compared(found, frequent) if not row.holds] == []
+
+
+def test_traffic_unlike_the_network_is_told(frames: list[bytes]) -> None:
+    every_other_post = [
+        frame for i, frame in enumerate(frames[:30_000]) if i % 2 or b'"app.bsky.feed.post"' not in frame
+    ]
+    told = compared(census(every_other_post), MIX)
+    assert "app.bsky.feed.post" in {row.name for row in told if not row.holds}
+    assert "**app.bsky.feed.post: too far**" in markdown({"What happens": told})
+    assert "| people | 7 | - | - | nobody |" in markdown({"Who": [Row("people", 7, None, None, "nobody")]})
+
+
+def test_the_report_is_printed_whole_and_says_whether_all_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--events", "60000", "--longest", "60", "--captured", "nowhere"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"| {figure.name} |" in said for figure in FIGURES)
+    assert all(f"subjects, 1 {span} of 350 events/s" in said for span in ("second", "minute"))
