@@ -36,7 +36,7 @@ def count_rows(root: Path, stream: str) -> int:
     """Return how many rows a stream has."""
     if not any((root / stream).glob("**/*.parquet")):
         return 0
-    with duckdb.connect() as connection:
+    with _quiet() as connection:
         found = connection.execute(
             "SELECT count(*) FROM read_parquet(?)", [_pattern(root, stream)]
         ).fetchone()
@@ -120,7 +120,7 @@ def _rendered(instant_us: int | None) -> str | None:
 def _rows(root: Path, stream: str) -> Iterator[Row]:
     if not any((root / stream).glob("**/*.parquet")):
         return
-    with duckdb.connect() as connection:
+    with _quiet() as connection:
         parts = connection.read_parquet(_pattern(root, stream), hive_partitioning=False, union_by_name=True)
         columns = [
             f'epoch_us("{name}") AS "{name}"' if str(kind).startswith("TIMESTAMP") else f'"{name}"'
@@ -129,6 +129,13 @@ def _rows(root: Path, stream: str) -> Iterator[Row]:
         ]
         for batch in parts.project(", ".join(columns)).to_arrow_reader(_ROWS_AT_ONCE):
             yield from batch.to_pylist()
+
+
+def _quiet() -> duckdb.DuckDBPyConnection:
+    """Open a database in memory that draws no progress bars on a slow machine."""
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def _pattern(root: Path, stream: str) -> str:

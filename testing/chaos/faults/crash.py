@@ -1,0 +1,92 @@
+"""Kill -9 at a named moment: the daemon is started under arms and dies there by itself.
+
+Some moments come only after something else has happened; that is done first.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+from services.shared.crash_points import CrashPoint
+from testing.chaos.faults.redis_data import lose_volume
+from testing.chaos.kinds import BIRTH, Kind, victim
+from testing.chaos.world import PROVE_SECONDS, NotFiredError, World
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from testing.chaos.plan import Fault
+
+HOUR_DIRECTORY = "hour="
+FULLNESS = 0.9
+"""Share of maxmemory in use at which an ingester parks before it pushes anything."""
+MOST_UNLIKE = 8
+"""One less than there are streams: their frontiers differ if a round dies after so many."""
+
+
+def crash(world: World, fault: Fault) -> None:
+    """Prepare, let the daemon die at the point, heal, and start it again."""
+    assert fault.point is not None
+    part = victim(fault.point)
+    if fault.point not in BIRTH:
+        if fault.point is CrashPoint.RECOVER_MADE_SURE:
+            wait_for(world.is_sure, PROVE_SECONDS, "a writer to make sure of the cursor")
+        world.daemon(part).kill()
+        _prepare(world, fault)
+    try:
+        die(world, fault.point, fault.nth)
+    finally:
+        if fault.point is CrashPoint.RECEIVE_PARKED:
+            with world.tools() as tools:
+                tools.config_set("maxmemory", world.pipeline.redis.maxmemory)
+    world.restart(part, fault.seconds)
+
+
+def die(world: World, point: CrashPoint, nth: int) -> None:
+    """Start the daemon, which must be dead, armed with a point; returns when it died there."""
+    daemon = world.daemon(victim(point))
+    daemon.starter = ("testing.chaos.armed", point.value, str(nth))
+    daemon.start()
+    try:
+        code = daemon.wait(PROVE_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise NotFiredError(f"{point} ({nth}) was not reached; see {daemon.log}") from error
+    if code != -signal.SIGKILL:
+        raise NotFiredError(f"{point} ({nth}): ended with exit code {code} instead; see {daemon.log}")
+    world.crashed[point] += 1
+
+
+def _prepare(world: World, fault: Fault) -> None:
+    """Bring about what the point needs; the daemon is dead."""
+    match fault.point:
+        case CrashPoint.RECOVER_MADE_SURE:
+            world.restart_redis()
+        case CrashPoint.RECOVER_FRONTIER_LOWERED:
+            nth = 1 + int(fault.share * MOST_UNLIKE)
+            die(world, CrashPoint.FRONTIER_AFTER_RENAME, nth)
+            lose_volume(world, Kind.VOLUME_LOST)
+        case CrashPoint.CLAIM_FOUND:
+            die(world, CrashPoint.CLAIM_READ, 1)
+        case CrashPoint.COMMIT_STRANGER_REMOVED:
+            die(world, CrashPoint.ACK_BEFORE_TRIM, 1 + int(fault.share * 5))
+            _misplace(world)
+        case CrashPoint.RECEIVE_PARKED:
+            with world.tools() as tools:
+                used = int(tools.info("memory")["used_memory"])
+                tools.config_set("maxmemory", int(used / FULLNESS))
+        case _:
+            pass
+
+
+def _misplace(world: World) -> None:
+    """Put the part of the chunk that was not acked into another hour, as other code might have."""
+    parts = world.pipeline.root.glob("*/year=*/**/*.parquet")
+    part = max(parts, key=lambda path: path.stat().st_mtime_ns)
+    day, hour = part.parent.parent, int(part.parent.name.removeprefix(HOUR_DIRECTORY))
+    elsewhere = day / f"{HOUR_DIRECTORY}{(hour + 12) % 24:02d}"
+    elsewhere.mkdir(exist_ok=True)
+    part.rename(elsewhere / part.name)
+
+
+INJECT = {Kind.CRASH_POINT: crash}
