@@ -79,7 +79,7 @@ def test_what_a_v1_host_drops_at_its_cutover_is_read_once_more(pipeline: Pipelin
         finish(running, 5600)
         assert source.status()["fired"]["cutover_late"] > 0
         with running.tools() as tools:
-            cursor = json.loads(tools.get("archive:cursor"))  # type: ignore[arg-type]
+            cursor = json.loads(tools.get("archive:cursor"))
         assert "windows" not in cursor, "read through, so struck off"
     assert archived(running) == everything(source)
     assert gaps(running) == []
