@@ -39,11 +39,11 @@ def read_frontiers(root: Path) -> dict[Stream, Cursor]:
 def sweep_frontiers(root: Path, streams: Iterable[Stream]) -> int:
     """Remove what killed writers left staged beside these streams' frontiers; return how many files.
 
-    For the streams' owner only. The epoch's may be another writer's, which then tries again.
+    For the streams' owner only. The epoch's and the id's may be another writer's, which then tries again.
     """
     try:
         beside = [path for stream in streams for path in (root / ".frontier").glob(f"{stream}.*.tmp")]
-        staged = [*beside, *root.glob(".epoch.*.tmp")]
+        staged = [*beside, *root.glob(".epoch.*.tmp"), *root.glob(".archive-id.*.tmp")]
         for path in staged:
             path.unlink(missing_ok=True)
     except OSError as error:

@@ -9,6 +9,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from services.data_writer.layout import archive_id_path, lock_path
+from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
 
 if TYPE_CHECKING:
@@ -83,9 +84,15 @@ def _read(path: Path) -> str | None:
 
 
 def _create(path: Path) -> None:
+    staged = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with contextlib.suppress(FileExistsError), path.open("x", encoding="ascii") as file:
-            file.write(secrets.token_hex(8))
+        staged.write_text(secrets.token_hex(8), encoding="ascii")
+        _sync(staged)
+        reach(CrashPoint.RECOVER_ID_STAGED)
+        with contextlib.suppress(FileExistsError):
+            # Unlike a rename a link never replaces: of two writers the first one wins.
+            os.link(staged, path)
+        staged.unlink()
     except OSError as error:
         raise Transient(f"cannot write {path}: {error}") from error
 

@@ -17,6 +17,7 @@ class CrashPoint(StrEnum):
     """Every moment, in the order in which an event passes them."""
 
     RECOVER_SWEPT = "recover.swept"
+    RECOVER_ID_STAGED = "recover.id_staged"
     RECOVER_FRONTIER_CREATED = "recover.frontier_created"
     RECOVER_FRONTIER_LOWERED = "recover.frontier_lowered"
     RECOVER_EPOCH_NOTED = "recover.epoch_noted"
@@ -46,6 +47,7 @@ class CrashPoint(StrEnum):
 
 OWED = {
     CrashPoint.RECOVER_SWEPT: "Nothing: what was staged belongs to claims, and they are still there.",
+    CrashPoint.RECOVER_ID_STAGED: "The staged file is swept; another id is made, nobody knew the first.",
     CrashPoint.RECOVER_FRONTIER_CREATED: "The missing ones are made like those there are; none twice.",
     CrashPoint.RECOVER_FRONTIER_LOWERED: "The oldest frontier stays, so the same cursor is chosen again.",
     CrashPoint.RECOVER_EPOCH_NOTED: "The epoch is still owed; it begins under a number above the noted one.",

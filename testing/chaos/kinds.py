@@ -152,6 +152,7 @@ _OF_INGESTER = frozenset(
 )
 BIRTH = frozenset(
     {
+        CrashPoint.RECOVER_ID_STAGED,
         CrashPoint.RECOVER_FRONTIER_CREATED,
         CrashPoint.RECOVER_EPOCH_NOTED,
         CrashPoint.RECOVER_EPOCH_BEGUN,

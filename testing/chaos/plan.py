@@ -31,6 +31,7 @@ SPREAD_SECONDS = 2.5
 OFTEN = {
     # What comes to its death within a run only in small numbers; all others die at the 1st to 12th time.
     CrashPoint.RECOVER_SWEPT: 1,
+    CrashPoint.RECOVER_ID_STAGED: 1,
     CrashPoint.RECOVER_FRONTIER_CREATED: 9,
     CrashPoint.RECOVER_FRONTIER_LOWERED: 1,
     CrashPoint.RECOVER_EPOCH_NOTED: 1,

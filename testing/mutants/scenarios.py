@@ -6,11 +6,10 @@ Every moment is a fact waited for (an EXEC, a cursor, a frontier), never a span 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from typing import TYPE_CHECKING
 
 from testing.mutants.proxy import Act, Trap
-from testing.mutants.world import END_SECONDS, EVENTS, World, world
+from testing.mutants.world import END_SECONDS, World, world
 from testing.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 PUSH = b"archive:buffer:"
 ACK = b"archive:claim:likes:"
 OTHER_CHUNK = "150"
-MOVES = 3
 
 
 def push_carried_out_ingester_killed(tree: Path, folder: Path) -> Audit:
@@ -78,6 +76,20 @@ def old_ack_lands_late(tree: Path, folder: Path) -> Audit:
         return here.finish()
 
 
+def old_push_lands_late(tree: Path, folder: Path) -> Audit:
+    """Kill the ingester, hold its push, and let Redis have it when the next ingester is about to push."""
+    with world(tree, folder) as here:
+        here.prepare()
+        here.make_sure()
+        held = here.ingesters.arm(Trap(PUSH, 3, Act.HOLD, here.ingester.kill))
+        here.ingester.start()
+        wait_for(held.sprung.is_set, END_SECONDS, "the third push")
+        here.ingesters.arm(Trap(PUSH, 1, Act.PASS, here.ingesters.release))
+        here.ingester.start()
+        here.writer.start()
+        return here.finish()
+
+
 def cursor_touched(tree: Path, folder: Path) -> Audit:
     """Let somebody else store the cursor (as it is) between an ingester's WATCH and its EXEC."""
     with world(tree, folder) as here:
@@ -91,77 +103,6 @@ def cursor_touched(tree: Path, folder: Path) -> Audit:
         touched = here.ingesters.arm(Trap(PUSH, 3, Act.PASS, touch))
         here.ingester.start()
         wait_for(touched.sprung.is_set, END_SECONDS, "the third push")
-        here.writer.start()
-        return here.finish()
-
-
-def redis_lost_its_last_pushes(tree: Path, folder: Path) -> Audit:
-    """Put back Redis' data as they were some pushes ago; the ingester lives, nothing was committed yet."""
-    with world(tree, folder, seconds=3.0, backlog=0.0) as here:
-        here.prepare()
-        here.make_sure()
-        here.ingester.start()
-        server = here.pipeline.redis
-        here.wait_pushed(EVENTS // 4)
-        server.kill()
-        shutil.copytree(server.folder / "data", folder / "copy")
-        server.start()
-        here.make_sure()
-        here.wait_pushed(EVENTS // 2)
-        server.kill()
-        server.lose_volume()
-        shutil.copytree(folder / "copy", server.folder / "data")
-        server.start()
-        here.make_sure()
-        here.wait_read()
-        here.writer.start()
-        return here.finish()
-
-
-def volume_lost_after_a_round(tree: Path, folder: Path) -> Audit:
-    """Lose Redis' volume as soon as a frontier has moved a few times."""
-    with world(tree, folder, seconds=8.0, backlog=0.0) as here:
-        here.prepare()
-        here.writer.start()
-        here.ingester.start()
-        frontier = here.pipeline.root / ".frontier" / "posts.json"
-        seen: set[bytes] = set()
-
-        def has_moved() -> bool:
-            if frontier.exists():
-                seen.add(frontier.read_bytes())
-            return len(seen) > MOVES
-
-        wait_for(has_moved, END_SECONDS, "a frontier that moves")
-        _lose_volume(here)
-        return here.finish()
-
-
-def volume_lost_while_a_stream_lags(tree: Path, folder: Path) -> Audit:
-    """Lose Redis' volume when every stream but the posts is committed."""
-    with world(tree, folder) as here:
-        others = "likes,reposts,follows,records,identities,accounts,rejects,gaps"
-        here.prepare()
-        here.push_all()
-        settings = dict(here.writer.settings)
-        here.writer.settings["WRITER_STREAMS"] = others
-        here.writer.start("--once")
-        here.expect("the writer of the other streams", here.writer.wait())
-        here.writer.settings = settings
-        _lose_volume(here)
-        here.writer.start()
-        return here.finish()
-
-
-def volume_lost_before_the_first_round(tree: Path, folder: Path) -> Audit:
-    """Start an ingester with no writer, lose Redis' volume, then start the writer."""
-    with world(tree, folder, seconds=6.0, backlog=-3.0) as here:
-        here.prepare()
-        here.ingester.start()
-        wait_for(
-            lambda: here.pipeline.hosts[0].status()["tip"] > EVENTS // 4, END_SECONDS, "events that exist"
-        )
-        _lose_volume(here)
         here.writer.start()
         return here.finish()
 
@@ -195,9 +136,3 @@ def _spring(here: World, trap: Trap) -> None:
     here.writers.arm(trap)
     here.writer.start()
     wait_for(trap.sprung.is_set, END_SECONDS, "the writer's second ack of likes")
-
-
-def _lose_volume(here: World) -> None:
-    here.pipeline.redis.kill()
-    here.pipeline.redis.lose_volume()
-    here.pipeline.redis.start()

@@ -41,6 +41,7 @@ def mutated_tree(folder: Path, edits: Sequence[Edit]) -> Path:
         if found != 1:
             raise StaleEditError(f"{edit.file} has this {found} times, not once:\n{edit.old}")
         changed = text.replace(edit.old, edit.new)
-        ast.parse(changed, edit.file)
+        if path.suffix == ".py":
+            ast.parse(changed, edit.file)
         path.write_text(changed, encoding="utf-8")
     return folder

@@ -72,10 +72,14 @@ class World:
 
     def make_sure(self) -> None:
         """Let a writer set the first cursor, or make sure of the one there is; it commits no events."""
+        self.write_once("gaps")
+
+    def write_once(self, streams: str) -> None:
+        """Let a writer of these streams go one round."""
         settings = dict(self.writer.settings)
-        self.writer.settings["WRITER_STREAMS"] = "gaps"
+        self.writer.settings["WRITER_STREAMS"] = streams
         self.writer.start("--once")
-        self.expect("the writer that makes sure", self.writer.wait())
+        self.expect(f"the writer of {streams}", self.writer.wait())
         self.writer.settings = settings
 
     def wait_pushed(self, events: int) -> None:

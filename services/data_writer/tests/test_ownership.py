@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.data_writer.frontier import sweep_frontiers
 from services.data_writer.ownership import archive_id, owning
+from services.shared.crash_points import CrashPoint, armed
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
 from testing.daemons import REPOSITORY
@@ -57,6 +59,18 @@ def test_an_id_is_made_once_and_kept(tmp_path: Path) -> None:
     made = archive_id(tmp_path, None)
     assert archive_id(tmp_path, None) == made
     assert archive_id(tmp_path, made) == made
+
+
+def test_a_writer_that_dies_while_it_makes_the_id_leaves_none(tmp_path: Path) -> None:
+    def die(point: CrashPoint) -> None:
+        raise RuntimeError(point)
+
+    with armed(die), pytest.raises(RuntimeError, match=r"recover\.id_staged"):
+        archive_id(tmp_path, None)
+    assert sweep_frontiers(tmp_path, Stream) == 1
+    made = archive_id(tmp_path, None)
+    assert made
+    assert [path.name for path in tmp_path.iterdir()] == [".archive-id"]
 
 
 def test_an_unmounted_volume_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""The rules of claiming and committing: claims, names, acks, and what a power cut may take."""
+
+from __future__ import annotations
+
+from testing.mutants import power_scenarios as power
+from testing.mutants import scenarios as when
+from testing.mutants.mutant import Mutant
+from testing.mutants.places import CLAIMS, COMMIT, KEYS, LAYOUT, NO_FENCE, REDIS_CONF, SERVER, WRITE
+from testing.mutants.tree import Edit
+
+ACK = '        replies = self._connection.ask(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))\n'
+NO_WATCH_ON_CLAIM = Edit(CLAIMS, '        self._connection.one("WATCH", claim.key)\n', "")
+
+
+MUTANTS = (
+    Mutant(
+        "ack_resent",
+        "conditional ack",
+        (
+            Edit(
+                CLAIMS,
+                ACK,
+                "        try:\n"
+                f"    {ACK}"
+                "        except Transient:\n"
+                "            self._connection.open()\n"
+                f"    {ACK}",
+            ),
+        ),
+        when.reply_to_ack_lost,
+        "lost",
+    ),
+    Mutant(
+        "ack_first",
+        "ack last",
+        (
+            Edit(
+                WRITE,
+                "            size += self._commit(claim, elements, before, attempted=attempted)\n"
+                "            reach(CrashPoint.ACK_BEFORE_TRIM)\n"
+                "            self._claims.ack(claim, len(elements))\n",
+                "            self._claims.ack(claim, len(elements))\n"
+                "            size += self._commit(claim, elements, before, attempted=attempted)\n",
+            ),
+        ),
+        when.ack_carried_out_writer_killed,
+        "lost",
+    ),
+    Mutant(
+        "chunk_not_in_key",
+        "C in the key",
+        (
+            Edit(KEYS, 'f"archive:claim:{stream}:{chunk}"', 'f"archive:claim:{stream}:1"'),
+            Edit(
+                CLAIMS, "    return int(size)\n", '    return int(__import__("os").environ["WRITER_CHUNK"])\n'
+            ),
+        ),
+        when.ack_not_carried_out_chunk_changed,
+        "doubled",
+    ),
+    Mutant(
+        "name_from_clock",
+        "name from input",
+        (
+            Edit(
+                LAYOUT,
+                'f"{self.first_us:016d}-{self.last_us:016d}-{self.count}-{self.id}.parquet"',
+                'f"{__import__("time").time_ns()}.parquet"'.replace('"time"', "'time'"),
+            ),
+        ),
+        when.ack_not_carried_out_writer_killed,
+        "doubled",
+    ),
+    Mutant("no_fence", "fence (alone: the WATCH covers)", (NO_FENCE,), when.old_ack_lands_late, "none"),
+    Mutant(
+        "watch_ended",
+        "one WATCH…EXEC at a time: its WATCH ended (alone: the fence covers)",
+        (NO_WATCH_ON_CLAIM,),
+        when.old_ack_lands_late,
+        "none",
+    ),
+    Mutant(
+        "no_fence_watch_ended",
+        "fence, and one WATCH…EXEC at a time (both)",
+        (NO_FENCE, NO_WATCH_ON_CLAIM),
+        when.old_ack_lands_late,
+        "lost",
+    ),
+    Mutant(
+        "everysec",
+        "`always` (everysec)",
+        (
+            Edit(REDIS_CONF, "\nappendfsync always\n", "\nappendfsync everysec\n"),
+            Edit(
+                SERVER,
+                '    "appendfsync": ("always", "anything less loses acknowledged events on power loss"),\n',
+                "",
+            ),
+        ),
+        power.power_cut_after_commits,
+        "doubled",
+    ),
+    Mutant(
+        "no_parent_fsync",
+        "parent fsync",
+        (
+            Edit(
+                COMMIT,
+                "        for directory in _directories(root, paths):\n",
+                "        for directory in {path.parent for path in paths}:\n",
+            ),
+        ),
+        power.power_cut_after_commits,
+        "lost",
+    ),
+)

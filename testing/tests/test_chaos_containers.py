@@ -1,0 +1,72 @@
+"""Faults of the stack's containers, at random from a seed: every event is there once in the end."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from testing.audit import audit
+from testing.buffering import client, pushed, waiting
+from testing.container_faults import cut_off, killed, paused, stopped
+from testing.demo_truth import truth_of_demo
+from testing.stack import PIPELINE, Stack
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    MakeStack = Callable[..., Stack]
+
+EVENTS = 30_000
+SETTINGS = {
+    "DEMO_RATE": "1000",
+    "DEMO_EVENTS": str(EVENTS),
+    "WRITER_INTERVAL": "1",
+    "WRITER_MAX_AGE": "1",
+    "WRITER_CHUNK": "300",
+    "INGEST_PUSH_EVENTS": "250",
+}
+FAULTS = (
+    (killed, "jetstream"),
+    (killed, "data_writer"),
+    (killed, "redis"),
+    (stopped, "data_writer"),
+    (stopped, "redis"),
+    (paused, "jetstream"),
+    (paused, "data_writer"),
+    (paused, "redis"),
+    (cut_off, "jetstream"),
+    (cut_off, "data_writer"),
+)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_faults_of_containers(stack: MakeStack, seed: int) -> None:
+    dice = random.Random(seed)
+    one = stack(SETTINGS, profiles=("demo",))
+    one.up(*PIPELINE)
+    for fault, service in dice.sample(FAULTS, len(FAULTS)):
+        fault(one, service, dice)
+        threading.Event().wait(dice.uniform(0.0, 1.5))
+    wait_for(lambda: _committed(one), 120, f"{EVENTS} events are committed")
+    for service in ("redis", "jetstream", "data_writer"):
+        one.wait_healthy(service)
+    staged = one.compose("exec", "-T", "data_writer", "find", "/archive/.staging", "-type", "f")
+    assert staged.strip() == ""
+    archive = one.archive()
+    verdict = audit(archive, truth_of_demo(archive))
+    assert verdict.passed, str(verdict)
+    assert sum(found.truth for found in verdict.streams.values()) == EVENTS
+    assert verdict.uncompared["gaps"] == 1, "only the archive's birth"
+
+
+def _committed(stack: Stack) -> bool:
+    try:
+        with client(stack) as server:
+            return pushed(server) == EVENTS and waiting(server) == 0
+    except redis.RedisError:
+        return False

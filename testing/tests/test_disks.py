@@ -1,0 +1,182 @@
+"""Disks that are full, fail or turn read-only under a running pipeline: nothing is lost, and it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testing.audit import audit
+from testing.disks import FailingDisk, NoDiskError, SmallDisk, read_only
+from testing.fixtures import missing
+from testing.host import Host
+from testing.power.calls import injecting
+from testing.power.cut import NoTracerError, find_tracer
+from testing.truth import truth_of
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from testing.daemons import Daemon
+    from testing.pipeline import Pipeline
+
+    Pipelines = Callable[..., Pipeline]
+
+EVENTS = 6_000
+SECONDS = 60.0
+SMALL = {"WRITER_INTERVAL": "0.5", "WRITER_MAX_AGE": "0.5", "WRITER_CHUNK": "200"}
+
+
+def test_no_room_for_another_file_or_folder_in_the_archive(pipeline: Pipelines) -> None:
+    """Every hour needs its folders: it is the dataset that has no room, not only staging."""
+    running = _made(pipeline, rate="0.1")
+    room = 90
+    with _small(running.root, 64, room) as disk:
+        running.start()
+        wait_for(lambda: _retries(running.writer, ".staging/"), SECONDS, "staging that is full")
+        while not _retries(running.writer, "/hour="):
+            seen = len(running.writer.logged("retry"))
+            room += 1
+            disk.resize(64, room)
+            wait_for(lambda: len(running.writer.logged("retry")) > seen, SECONDS, "a retry")  # noqa: B023
+        assert running.writer.health()[0] == 503
+        assert running.waiting() > 0
+        assert _staged(running) == []
+        disk.resize(64)
+        _ends_well(running)
+
+
+def test_no_room_in_the_append_only_file(pipeline: Pipelines) -> None:
+    """Redis ends rather than acknowledge what it cannot keep, half a write on its disk."""
+    running = _made(pipeline, rate="1500")
+    data = running.folder / "redis" / "data"
+    with _small(data, 1) as disk:
+        running.start()
+        server = running.redis.process
+        assert server is not None
+        wait_for(lambda: server.poll() is not None, SECONDS, "the end of a Redis whose disk is full")
+        assert "AOF write error" in (running.folder / "redis" / "redis.log").read_text()
+        assert shutil.disk_usage(data).free < 64 << 10
+        wait_for(lambda: running.writer.logged("retry"), SECONDS, "a writer without Redis")
+        disk.resize(64)
+        running.redis.start()
+        _ends_well(running)
+
+
+def test_an_archive_that_turns_read_only_and_back(pipeline: Pipelines) -> None:
+    running = _made(pipeline, rate="1500")
+    running.start()
+    wait_for(lambda: running.writer.logged("commit.done"), SECONDS, "a first commit")
+    parts = _parts(running)
+    try:
+        with read_only(running.root):
+            wait_for(lambda: _retries(running.writer, "Read-only file system"), SECONDS, "a refused write")
+            assert running.writer.health()[0] == 503
+            held = running.waiting()
+            assert held > 0
+    except NoDiskError as error:
+        missing(str(error))
+    wait_for(lambda: _parts(running) > parts, SECONDS, "new parts")
+    _ends_well(running)
+
+
+def test_a_dying_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
+    """A real ext4 on a device that stops taking writes: EIO at the sync, then read-only, then the mend."""
+    running = _made(pipeline, rate="1500")
+    try:
+        disk = FailingDisk(running.root, tmp_path / "device", 1)
+    except NoDiskError as error:
+        missing(str(error))
+    try:
+        running.start()
+        wait_for(lambda: _retries(running.writer, "Read-only file system"), SECONDS, "a disk given up")
+        assert running.waiting() > 0
+        assert running.writer.stop() == 0
+        disk.mend()
+        running.writer.start()
+        _ends_well(running)
+    finally:
+        running.end()
+        disk.unmount()
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename", "unlink"])
+def test_a_writer_whose_calls_fail_for_a_while(pipeline: Pipelines, call: str) -> None:
+    """EIO five times in a row, in the middle of the work."""
+    running = _made(pipeline, rate="1500")
+    try:
+        tracer = find_tracer()
+    except NoTracerError as error:
+        missing(str(error))
+    running.writer.under = injecting(tracer, running.folder / "trace", call, "error=EIO:when=30..34")
+    running.start()
+    wait_for(lambda: _retries(running.writer, "Input/output error"), SECONDS, "a call that fails")
+    _ends_well(running)
+
+
+def test_a_redis_whose_sync_fails_once(pipeline: Pipelines) -> None:
+    """The kernel may have dropped what it could not write: Redis ends and reads its file again."""
+    running = _made(pipeline, rate="1500")
+    try:
+        tracer = find_tracer()
+    except NoTracerError as error:
+        missing(str(error))
+    running.redis.under = injecting(tracer, running.folder / "trace", "fdatasync", "error=EIO:when=40")
+    running.start()
+    server = running.redis.process
+    assert server is not None
+    wait_for(lambda: server.poll() is not None, SECONDS, "the end of a Redis that could not sync")
+    assert "Input/output error" in (running.folder / "redis" / "redis.log").read_text()
+    running.redis.under = ()
+    running.redis.start()
+    _ends_well(running)
+
+
+def _made(pipeline: Pipelines, rate: str) -> Pipeline:
+    host = Host({"rate": rate, "events": str(EVENTS), "kind": "v2"})
+    if float(rate) < 1:
+        host.options["backlog"] = str(EVENTS / float(rate) + 1)
+    return pipeline(host, ingest={"INGEST_PUSH_EVENTS": "250"}, write=SMALL)
+
+
+@contextlib.contextmanager
+def _small(folder: Path, megabytes: int, inodes: int = 0) -> Iterator[SmallDisk]:
+    try:
+        disk = SmallDisk(folder, megabytes, inodes)
+    except NoDiskError as error:
+        missing(str(error))
+    try:
+        yield disk
+    finally:
+        # Even with files open there it is gone for everybody who looks.
+        disk.unmount()
+
+
+def _ends_well(running: Pipeline) -> None:
+    """Wait for the end of the traffic; everything is there once, and nothing is left over."""
+    running.wait_pushed(EVENTS, SECONDS)
+    running.wait_committed(SECONDS)
+    running.writer.wait_healthy()
+    for daemon in (running.ingester, running.writer):
+        assert daemon.stop() == 0, f"see {daemon.log}"
+    verdict = audit(running.root, truth_of(*running.hosts))
+    assert verdict.passed, str(verdict)
+    assert sum(one.truth for one in verdict.streams.values()) == EVENTS
+    assert verdict.uncompared["gaps"] == 1, "only the archive's birth"
+    assert _staged(running) == []
+
+
+def _retries(daemon: Daemon, why: str) -> list[str]:
+    return [line["error"] for line in daemon.logged("retry") if why in line["error"]]
+
+
+def _parts(running: Pipeline) -> int:
+    return len(list(running.root.glob("*/year=*/**/*.parquet")))
+
+
+def _staged(running: Pipeline) -> list[Path]:
+    return [path for path in (running.root / ".staging").rglob("*") if path.is_file()]

@@ -1,0 +1,108 @@
+"""Two writers at once, and processes that stand still for longer than anything waits: all is there once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testing.audit import audit
+from testing.daemons import Daemon
+from testing.host import Host
+from testing.truth import truth_of
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from testing.pipeline import Pipeline
+
+    Pipelines = Callable[..., Pipeline]
+
+EVENTS = 9_000
+SECONDS = 90.0
+FROZEN_SECONDS = 18.0
+"""Longer than a wait for Redis (15 s), and than INGEST_IDLE_SECONDS here."""
+SMALL = {"WRITER_INTERVAL": "0.5", "WRITER_MAX_AGE": "0.5", "WRITER_CHUNK": "200"}
+
+
+def test_a_second_writer_refuses_and_does_no_harm(pipeline: Pipelines, tmp_path: Path) -> None:
+    running = _made(pipeline, rate=1500)
+    running.start()
+    wait_for(lambda: running.writer.logged("commit.done"), SECONDS, "a writer at work")
+    second = Daemon("services.data_writer.main", dict(running.writer.settings), tmp_path / "second.log")
+    for _ in range(2):
+        second.start()
+        assert second.wait() == 1
+    assert len(second.logged("stop.broken")) == 2
+    assert "another writer owns the stream posts" in second.logged("stop.broken")[0]["error"]
+    assert second.logged("commit.done") == []
+    assert running.writer.is_alive
+    _ends_well(running)
+
+
+def test_writers_that_share_the_streams(pipeline: Pipelines, tmp_path: Path) -> None:
+    """The split that the refusal advises: neither hinders the other, nothing is written twice."""
+    running = _made(pipeline, rate=1500)
+    running.write["WRITER_STREAMS"] = "posts,reposts,follows,records,rejects"
+    running.start()
+    rest = {"WRITER_STREAMS": "likes,identities,accounts,gaps"}
+    second = Daemon("services.data_writer.main", running.writer.settings | rest, tmp_path / "second.log")
+    second.start()
+    try:
+        wait_for(lambda: second.logged("commit.done"), SECONDS, "commits of the second")
+        running.wait_pushed(EVENTS, SECONDS)
+        running.wait_committed(SECONDS)
+        assert second.stop() == 0
+    finally:
+        if second.is_alive:
+            second.kill()
+    _ends_well(running)
+
+
+@pytest.mark.parametrize("who", ["ingester", "writer", "redis"])
+def test_a_process_that_stands_still_for_long(pipeline: Pipelines, who: str) -> None:
+    """SIGSTOP is a machine that hangs: the others wait, come back by themselves, and so does it."""
+    running = _made(pipeline, rate=600)
+    running.ingest["INGEST_IDLE_SECONDS"] = "5"
+    running.start()
+    wait_for(lambda: running.writer.logged("commit.done"), SECONDS, "a pipeline at work")
+    processes = {
+        "ingester": running.ingester.process,
+        "writer": running.writer.process,
+        "redis": running.redis.process,
+    }
+    victim = processes[who]
+    assert victim is not None
+    victim.send_signal(signal.SIGSTOP)
+    threading.Event().wait(FROZEN_SECONDS)
+    if who == "redis":
+        assert running.writer.logged("retry"), "the writer gave up waiting for a reply"
+        assert running.writer.health()[0] == 503
+    else:
+        frozen = running.ingester if who == "ingester" else running.writer
+        assert frozen.health()[0] == 0, "it answers nobody"
+    victim.send_signal(signal.SIGCONT)
+    _ends_well(running)
+
+
+def _made(pipeline: Pipelines, rate: int) -> Pipeline:
+    host = Host({"rate": str(rate), "events": str(EVENTS), "kind": "v2"})
+    return pipeline(host, ingest={"INGEST_PUSH_EVENTS": "250"}, write=dict(SMALL))
+
+
+def _ends_well(running: Pipeline) -> None:
+    """Wait for the end of the traffic; everything is there once, and nothing is left over."""
+    running.wait_pushed(EVENTS, SECONDS)
+    running.wait_committed(SECONDS)
+    running.writer.wait_healthy()
+    for daemon in (running.ingester, running.writer):
+        assert daemon.stop() == 0, f"see {daemon.log}"
+    verdict = audit(running.root, truth_of(*running.hosts))
+    assert verdict.passed, str(verdict)
+    assert sum(one.truth for one in verdict.streams.values()) == EVENTS
+    assert verdict.uncompared["gaps"] == 1, "only the archive's birth"
+    assert [path for path in (running.root / ".staging").rglob("*") if path.is_file()] == []
