@@ -69,7 +69,9 @@ class Draft:
         elif self._believed(source, event, known=known, now_us=now_us):
             self._take(source, event, known=known)
             self._last = (source, event)
-            self.collections[event.collection] += 1
+            if not known:
+                # A repeat does not show that the host has the collection now.
+                self.collections[event.collection] += 1
             found = source.cutover.see(arrival.at, event.time_us) if event.seq is None else None
             if found is not None:
                 self._found.append(found)

@@ -42,9 +42,15 @@ class Next:
     _stuck: int = 0
 
     def begin(self, cursor: Cursor) -> None:
-        """Start with the host the cursor speaks of, if it is still among ours."""
+        """Start with the host the cursor speaks of, if it is still among ours.
+
+        How far to go back stays. What was learnt of a host's numbers and frames is learnt anew: the push that
+        answered it may have been the last one, and a second gap row would tell of a hole that is none.
+        """
         if cursor.host in self.hosts:
             self.at = self.hosts.index(cursor.host)
+        self.wish = Wish(since_us=self.wish.since_us, not_before_us=self.wish.not_before_us)
+        self._stuck_at, self._stuck = None, 0
 
     @property
     def host(self) -> str:

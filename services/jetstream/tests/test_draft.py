@@ -218,12 +218,25 @@ def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_
         re.sub(rb'"time_us":\d+', b'"time_us":%d' % time_us, frame, count=1)
         for frame, time_us in zip(V1[:6], times, strict=True)
     ]
-    forgotten = []
+    forgotten, host = [], source(BORN)
     for second, frame in enumerate(told):
         one = draft(memory)
-        add(one, source(BORN), [frame])
+        add(one, host, [frame])
         push = one.push(BORN, "n", Counter(), T + second * 30 * US)
         memory.pushed(push.remembered, push.forgotten)
         forgotten.append(push.forgotten)
     assert forgotten[1] == 0, "the rewind's repeats are still known"
     assert len(memory) <= 4, "and what is older than a minute by now is not"
+
+
+def test_repeats_do_not_show_that_a_host_has_a_collection_now() -> None:
+    """Else two hosts without a rare collection are left for each other for ever."""
+    memory = IdentityMemory(60, 10_000)
+    first = draft(memory)
+    add(first, source(BORN), V1)
+    assert first.collections.total() == len(V1)
+    push = first.push(BORN, "nonce", Counter(), NOW_US)
+    memory.pushed(push.remembered, push.forgotten)
+    again = draft(memory)
+    add(again, source(push.cursor), V1)
+    assert again.collections.total() == 0

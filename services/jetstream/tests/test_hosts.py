@@ -105,6 +105,19 @@ def test_a_lesson_holds_until_something_new_came_by() -> None:
     assert state.wish == Wish()
 
 
+def test_a_new_beginning_knows_how_far_to_go_back_and_owes_no_second_gap_row() -> None:
+    state = after(Reconnect.ANOTHER_SERVER)
+    state.begin(HERE)
+    assert state.wish == Wish()
+    state = after(Reconnect.COLLECTION_SILENT)
+    state.begin(HERE)
+    assert state.wish == Wish(since_us=5)
+    state = after(Reconnect.OVERSIZE_FRAME, Reconnect.OVERSIZE_FRAME)
+    state.begin(HERE)
+    state.ended(Reconnect.OVERSIZE_FRAME, HERE, progress=False)
+    assert state.wish == Wish(), "the frame may be behind us by now"
+
+
 def test_a_frame_that_can_never_be_received_is_stepped_over_further_and_further() -> None:
     state = Next(("a",))
     wishes = []

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from testing.chaos.kinds import Kind
 from testing.chaos.world import Allowance, NotFiredError, World, pause
+from testing.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from testing.chaos.plan import Fault
 
+GROWTH_SECONDS = 60.0
+"""How long until something is written: another fault may keep the ingester away."""
 REWIND_US = 5_000_000
 """How far an ingester goes back on a v1 host; what it meets there is known, unless memory is lost too."""
 TORN = (
@@ -48,10 +51,9 @@ def cut(world: World, fault: Fault) -> None:
     tail = _tail(server.folder)
     earlier = tail.stat().st_size
     pause(fault.seconds)
+    wait_for(lambda: tail.stat().st_size - earlier >= len(TORN), GROWTH_SECONDS, f"{tail} to grow")
     server.kill()
     size = tail.stat().st_size
-    if size - earlier < len(TORN):
-        raise NotFiredError("nothing was written to the append-only file meanwhile")
     _allow(world, fault.kind, since_us)
     with tail.open("r+b") as file:
         file.truncate(earlier + int(fault.share * (size - earlier - 1)))

@@ -1,0 +1,101 @@
+"""Locust as it is started: its workers share one firehose, its pages are of this machine only."""
+
+from __future__ import annotations
+
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testing.fixtures import missing
+from testing.host import Host
+from testing.load.place import Place
+from testing.load.plan import SHAPES, Shape, Stage
+from testing.load.run import run
+from testing.load.swarm import WEB_PORT, Swarm
+from testing.load.target import Processes
+from testing.load.verdict import judge, limits_of
+from testing.redis_server import NoServerError, RedisServer, find_server
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PEAKS = {"planned": 94, "steady": 100_000 / 60, "replay": 5_000, "spike": 5_000, "soak": 500, "ramp": 20_000}
+
+
+def test_two_workers_drive_one_host(tmp_path: Path) -> None:
+    try:
+        find_server()
+    except NoServerError as error:
+        missing(str(error))
+    shape = SHAPES["steady"].scaled(15.0, 400.0)
+    result = run(Processes(tmp_path), shape, lambda _: None, print, processes=2)
+    assert result.audit.passed, str(result.audit)
+    # Shares of both workers add up to the rate, and none is counted twice.
+    assert 0.6 * shape.events < result.truth < 1.2 * shape.events
+    followed = {row.name: row for row in result.rows if row.kind == "FIREHOSE"}
+    assert set(followed) == {"websocket to Redis", "websocket to Parquet"}
+    assert followed["websocket to Redis"].requests > 50
+    assert followed["websocket to Parquet"].requests > 0
+    said = (tmp_path / "locust.log").read_text(encoding="utf-8")
+    assert said.count("reported as ready") == 2
+    (failures,) = (one for one in judge(result, limits_of("steady")) if one.limit == "failures")
+    assert failures.found == 0
+
+
+def test_its_pages_can_be_watched(redis_server: RedisServer, tmp_path: Path) -> None:
+    host = Host({"rate": "1"})
+    host.start()
+    place = Place(
+        f"{host.address}/control",
+        redis_server.url("tools"),
+        None,
+        Shape("pages", (Stage(8.0, 0),), 0.0),
+        str(tmp_path / "locust"),
+        5.0,
+        is_driven=False,
+    )
+    swarm = Swarm(tmp_path, place, web=True)
+    swarm.start()
+    try:
+        page = wait_for(_page, 30, "its pages")
+        assert "Locust" in page
+        wait_for(lambda: not swarm.runs(), 60, "its end, by itself")
+    finally:
+        swarm.end()
+        host.stop()
+    assert [row.kind for row in swarm.rows()] == ["BUFFER"], swarm.said()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_are_what_they_are_called(name: str) -> None:
+    shape = SHAPES[name]
+    assert shape.peak == pytest.approx(PEAKS[name])
+    assert shape.users_at(shape.seconds) is None
+    rates = [shape.rate_at(second) for second in range(int(shape.seconds))]
+    assert sum(rates) == pytest.approx(shape.events)
+    if shape.spike is not None:
+        calm, spike = shape.stages[0], shape.stages[shape.spike]
+        assert (spike.users, spike.seconds) == (10 * calm.users, 60.0)
+        assert shape.stages[-1].users == calm.users
+    short = shape.scaled(10.0, 100.0)
+    assert [short.seconds, short.peak] == pytest.approx([10.0, 100.0])
+
+
+def test_a_place_is_read_as_it_was_written(tmp_path: Path) -> None:
+    place = Place(
+        "ws://127.0.0.1:1/control", "redis://tools:secret@127.0.0.1:1/0", None, SHAPES["spike"], "table", 1.0
+    )
+    path = tmp_path / "place.json"
+    place.write(path)
+    assert Place.read(path) == place
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def _page() -> str:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{WEB_PORT}/", timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
