@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from testing.chaos.kinds import Kind, Part
@@ -20,6 +21,7 @@ CODES = (1006, 1000, 1001, 1011)
 NO_EVENTS = ("not_json", "array", "no_did", "time_as_text", "time_too_big")
 MISSED = "app.bsky.feed.repost"
 LEARNT_EVENTS = 3000
+TOLD_SECONDS = 3.0
 READ_AGAIN_SECONDS = 21.0
 """Until the window of a cutover lies wholly in the host's store, and has been read once more."""
 NEW_FIRST_SEQ = 7
@@ -68,9 +70,16 @@ def down(world: World, fault: Fault) -> None:
 
 def repeat(world: World, fault: Fault) -> None:
     """Send the last frames again."""
+
+    def told() -> bool:
+        # It is one connection's order: one that another fault just ends takes it to its grave.
+        world.host.tell("repeat", frames=100 + int(fault.share * 2000))
+        with contextlib.suppress(TimeoutError):
+            return wait_for(lambda: _fired(world, "repeat") > 0, TOLD_SECONDS, "frames sent again")
+        return False
+
     _followed(world)
-    world.host.tell("repeat", frames=100 + int(fault.share * 2000))
-    _fires(world, "repeat", 0)
+    _proves(told, "the lie repeat to be told")
 
 
 def plant(world: World, fault: Fault) -> None:
