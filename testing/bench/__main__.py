@@ -17,7 +17,7 @@ from rich.table import Table
 
 from testing.bench.figures import Figures, row
 from testing.bench.measure import bare_loop, duckdb_copy, ingester_and_writer
-from testing.ending import unwind_on_sigterm
+from testing.ending import unwind_on_signals
 from testing.events import HostView, Traffic
 from testing.redis_server import NoServerError, find_server
 
@@ -98,5 +98,5 @@ def _cpu_model() -> str:
 
 
 if __name__ == "__main__":
-    unwind_on_sigterm()
+    unwind_on_signals()
     sys.exit(main(sys.argv[1:]))

@@ -12,7 +12,7 @@ from pathlib import Path
 from testing.chaos.jobs import outcomes
 from testing.chaos.report import line, markdown
 from testing.chaos.run import RECOVERY_SECONDS, Outcome
-from testing.ending import unwind_on_sigterm
+from testing.ending import unwind_on_signals
 
 TEN_MINUTES_OF_RUNS = 55
 INTERRUPTED = 130
@@ -63,5 +63,5 @@ def _tell(outcome: Outcome, folder: Path, place: str) -> None:
 
 
 if __name__ == "__main__":
-    unwind_on_sigterm()
+    unwind_on_signals()
     sys.exit(main(sys.argv[1:]))

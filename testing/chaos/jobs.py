@@ -8,7 +8,7 @@ import queue
 from typing import TYPE_CHECKING
 
 from testing.chaos.run import Outcome, run_seed
-from testing.ending import unwind_on_sigterm
+from testing.ending import unwind_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -62,7 +62,7 @@ def _work(
     folder: Path,
     patience: float,
 ) -> None:
-    unwind_on_sigterm()
+    unwind_on_signals()
     # Its end is asked for when nobody is interested in what it does any more.
     with contextlib.suppress(KeyboardInterrupt):
         while (seed := to_do.get()) is not None:

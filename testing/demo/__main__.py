@@ -18,7 +18,7 @@ from testing.demo.folder import make_folder, remove_older
 from testing.demo.proof import table
 from testing.demo.source import Generated, Recorded, Source
 from testing.demo.stage import DemoError
-from testing.ending import unwind_on_sigterm
+from testing.ending import unwind_on_signals
 from testing.redis_server import NoServerError, find_server
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def main(words: list[str]) -> int:
     """Run what is asked for; return 0 only when the proof holds, 130 after Ctrl-C, 2 if it cannot begin."""
     asked = arguments(words)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    unwind_on_sigterm()
+    unwind_on_signals()
     try:
         find_server()
     except NoServerError as error:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from services.data_writer.schema import SCHEMA_VERSION
-from testing.ending import unwind_on_sigterm
+from testing.ending import unwind_on_signals
 from testing.golden.sample import NO_EVENT, dumped, pack, sample_path
 from testing.host import Host
 from testing.mutants.proxy import Act, Proxy, Trap
@@ -69,5 +69,5 @@ def _write_once(pipeline: Pipeline) -> None:
 
 
 if __name__ == "__main__":
-    unwind_on_sigterm()
+    unwind_on_signals()
     sys.exit(main())

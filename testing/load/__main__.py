@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from testing.daemons import REPOSITORY
-from testing.ending import unwind_on_sigterm
+from testing.ending import unwind_on_signals
 from testing.load.containers import Containers
 from testing.load.plan import SHAPES
 from testing.load.report import write_report
@@ -50,7 +50,7 @@ def main(words: list[str]) -> int:
     """Run; 0 if every limit holds, 1 if not, 2 if it cannot begin, 130 after Ctrl-C."""
     asked = arguments(words)
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-    unwind_on_sigterm()
+    unwind_on_signals()
     shape = SHAPES[asked.shape].scaled(asked.seconds, asked.rate)
     folder = asked.folder or RUNS / f"{shape.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     folder.mkdir(parents=True)

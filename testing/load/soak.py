@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from testing.ending import unwind_on_sigterm
+from testing.ending import unwind_on_signals
 from testing.load.__main__ import INTERRUPTED, RUNS, UNUSABLE
 from testing.load.endure import Soak, endure
 from testing.load.report import write_report
@@ -45,7 +45,7 @@ def main(words: list[str]) -> int:
     """Run; 0 if every limit holds, 1 if not, 2 if it cannot begin, 130 after Ctrl-C."""
     asked = arguments(words)
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-    unwind_on_sigterm()
+    unwind_on_signals()
     is_real = asked.realtime or asked.live
     speed = asked.hours * HOUR / (asked.seconds or (asked.hours * HOUR if is_real else COMPRESSED_SECONDS))
     rate = asked.rate or (REAL_RATE if is_real else COMPRESSED_RATE)

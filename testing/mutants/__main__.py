@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from testing.ending import unwind_on_sigterm
+from testing.ending import unwind_on_signals
 from testing.mutants.catalogue import MUTANTS, NOT_SHOWN
 from testing.mutants.run import Found, Shown, run_intact, run_without
 
@@ -68,5 +68,5 @@ def _verdict(one: Shown) -> str:
 
 
 if __name__ == "__main__":
-    unwind_on_sigterm()
+    unwind_on_signals()
     sys.exit(main(sys.argv[1:]))

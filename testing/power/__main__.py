@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from testing.ending import unwind_on_sigterm
+from testing.ending import unwind_on_signals
 from testing.power.run import run
 
 
@@ -32,5 +32,5 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    unwind_on_sigterm()
+    unwind_on_signals()
     sys.exit(main(sys.argv[1:]))
