@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from testing.chaos.plan import Fault
 
 GROWTH_SECONDS = 60.0
-"""How long until something is written: another fault may keep the ingester away."""
+"""How long until something is pushed or written: another fault may keep the ingester away."""
 REWIND_US = 5_000_000
 """How far an ingester goes back on a v1 host; what it meets there is known, unless memory is lost too."""
 TORN = (
@@ -68,8 +68,7 @@ def restore(world: World, fault: Fault) -> None:
     before = world.cursor()
     shutil.copytree(data, copy)
     pause(fault.seconds)
-    if before == world.cursor():
-        raise NotFiredError("nothing was pushed since the backup")
+    wait_for(lambda: world.cursor() not in ({}, before), GROWTH_SECONDS, "a push since the backup")
     server.kill()
     _allow(world, fault.kind, since_us)
     server.lose_volume()
