@@ -36,8 +36,6 @@ FAST_US = 600_000_000
 BLIND_SPEED = 5.0
 """Event seconds in a second where a collection must be missed for half a minute of event time."""
 LOOK_BACK_SECONDS = 3.0
-BEFORE_FIRST_SECONDS = 6.0
-"""Where so little is kept, the first event must find the ingester connected."""
 UNENDING = 10_000_000
 SECOND_VIEW = {"offset-us": "250000", "first-seq": "9000001"}
 PROVE_SECONDS = 60.0
@@ -207,8 +205,6 @@ def _hosts(plan: Plan, first_us: int) -> tuple[list[Host], list[HostView]]:
         "started": str(time.time()),
         "kind": plan.kind,
     }
-    if Kind.LOOK_BACK in plan.kinds:
-        options |= {"look-back": str(LOOK_BACK_SECONDS), "backlog": f"-{BEFORE_FIRST_SECONDS}"}
     if Kind.BLIND in plan.kinds:
         options["speed"] = str(BLIND_SPEED)
     hosts, views = [Host(options)], [HostView(plan.kind)]

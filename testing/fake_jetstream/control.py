@@ -71,6 +71,7 @@ def commands(fake: FakeJetstream) -> dict[str, Callable[..., Any]]:
         "refuse": lies.refuse,
         "end": fake.store.end,
         "pace": fake.store.pace,
+        "keep": fake.store.keep,
         "change_namespace": fake.change_namespace,
         "down": fake.down,
         "up": fake.up,

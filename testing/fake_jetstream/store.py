@@ -61,6 +61,7 @@ class Store:
         self.view: HostView = options.view
         self.plants: dict[int, list[Planted]] = {}
         self.epochs = [_Epoch(0, 0)]
+        self._look_back_s = options.look_back_s
 
     def tip(self) -> int:
         """Return how many events exist now."""
@@ -133,6 +134,10 @@ class Store:
         self.source = before.turned(self.tip(), before.rate_now() + add / speed)
         return self.source.rate_now() * speed
 
+    def keep(self, seconds: float) -> None:
+        """Keep events only for so long from now on, as a host whose disk is short does."""
+        self._look_back_s = seconds
+
     def rewind(self, seconds: float) -> int:
         """Step the host's clock back from the next event on; return that event's index."""
         if isinstance(self.source, Recording):
@@ -147,7 +152,7 @@ class Store:
         live = Start(tip, tip)
         if cursor is None:
             return live
-        floor_us = self.now_us() - int(self.options.look_back_s * 1_000_000)
+        floor_us = self.now_us() - int(self._look_back_s * 1_000_000)
         if self.view.kind == "v2" and cursor < _LEAST_TIME_CURSOR:
             index = max(cursor, 1) - self.view.first_seq
             return live if index >= tip else Start(max(index, self._first_at(floor_us), 0), tip)

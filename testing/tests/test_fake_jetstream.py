@@ -95,14 +95,17 @@ def test_v2_time_cursor_may_start_much_earlier() -> None:
     play(scenario, options(view=HostView("v2", batch=1), time_cursor_rewind_s=3.0))
 
 
+@pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize(("view", "cursor"), [(HostView(), FIRST), (HostView("v2", batch=1), 1), (V2, FIRST)])
-def test_an_old_cursor_is_clamped_without_a_word(view: HostView, cursor: int) -> None:
+def test_an_old_cursor_is_clamped_without_a_word(view: HostView, cursor: int, *, at_once: bool) -> None:
     async def scenario(fake: FakeJetstream) -> None:
+        if not at_once:
+            fake.store.keep(4.0)
         floor = TRAFFIC.seen_index_at(FIRST + 6_000_000, view)
         assert floor > 500
         await expect(fake, f"?cursor={cursor}", floor)
 
-    play(scenario, options(view=view, look_back_s=4.0))
+    play(scenario, options(view=view, **({"look_back_s": 4.0} if at_once else {})))
 
 
 @pytest.mark.parametrize("repeats_all", [False, True])

@@ -179,7 +179,8 @@ def test_a_silent_hole_is_impossible(steps: list[tuple[int, bool]], host: str) -
 
 
 @pytest.mark.parametrize(
-    ("late_us", "verdict"), [(0, Verdict.PROVEN), (OTHER_HOST_SLACK_US + 1, Verdict.GAP)]
+    ("late_us", "verdict"),
+    [(0, Verdict.PROVEN), (OTHER_HOST_SLACK_US, Verdict.PROVEN), (OTHER_HOST_SLACK_US + 1, Verdict.GAP)],
 )
 def test_a_host_that_no_longer_has_what_came_after_the_birth_leaves_a_gap(
     late_us: int, verdict: Verdict

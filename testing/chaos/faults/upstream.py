@@ -150,6 +150,7 @@ def blind(world: World, _fault: Fault) -> None:
 def look_back(world: World, fault: Fault) -> None:
     """Keep the ingester away for longer than the host keeps events: a hole, and a row that says so."""
     ingester = world.pipeline.ingester
+    world.host.tell("keep", seconds=LOOK_BACK_SECONDS)
     ingester.kill()
     pause(max(fault.seconds, LOOK_BACK_SECONDS + 2.0))
     world.restart(Part.INGESTER)
