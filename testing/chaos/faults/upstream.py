@@ -30,10 +30,14 @@ NEW_OFFSET_US = 300_000
 
 def hang_up(world: World, fault: Fault) -> None:
     """End every connection, with a close frame or without."""
-    _followed(world)
     before = _fired(world, "hang_up")
-    world.host.tell("hang_up", code=CODES[int(fault.share * len(CODES))])
-    _fires(world, "hang_up", before)
+
+    def ended() -> bool:
+        # Where another fault has just ended the connection, there is none to end.
+        world.host.tell("hang_up", code=CODES[int(fault.share * len(CODES))])
+        return _fired(world, "hang_up") > before
+
+    _proves(ended, "the lie hang_up to be told")
 
 
 def silence(world: World, fault: Fault) -> None:
