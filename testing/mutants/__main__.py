@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from testing.ending import unwind_on_signals
-from testing.mutants.catalogue import MUTANTS, NOT_SHOWN
+from testing.mutants.catalogue import MUTANTS
 from testing.mutants.run import Found, Shown, run_intact, run_without
 
 
@@ -55,9 +55,6 @@ def _table(shown: list[Shown]) -> Table:
         scenario = one.mutant.scenario.__name__.replace("_", " ")
         allowed = f" ({one.mutant.allowed} until compacted)" if one.mutant.allowed else ""
         table.add_row(one.mutant.rule, scenario, f"{one.intact}{allowed}", str(one.without), _verdict(one))
-    table.add_section()
-    for rule, why in NOT_SHOWN.items():
-        table.add_row(rule, why, "-", "-", "not shown", style="dim")
     return table
 
 

@@ -5,8 +5,3 @@ from __future__ import annotations
 from testing.mutants import buffering, committing, resuming
 
 MUTANTS = (*buffering.MUTANTS, *committing.MUTANTS, *resuming.MUTANTS)
-
-NOT_SHOWN = {
-    "no compaction while a claim exists": "there is no compaction yet",
-}
-"""Rules that no kill of a process shows here, and why."""

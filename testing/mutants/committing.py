@@ -10,7 +10,7 @@ from testing.mutants.tree import Edit
 
 ACK = '        replies = self._connection.ask(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))\n'
 NO_WATCH_ON_CLAIM = Edit(CLAIMS, '        self._connection.one("WATCH", claim.key)\n', "")
-
+CLAIMS_OF_STREAM = "        for claim in self._claims.found(stream):\n"
 
 MUTANTS = (
     Mutant(
@@ -71,6 +71,18 @@ MUTANTS = (
         when.ack_not_carried_out_writer_killed,
         "doubled",
     ),
+    Mutant(
+        "swap_while_claimed",
+        "no compaction while a claim exists",
+        (
+            Edit(WRITE, "        self._swap(stream)\n        self._balance(", "        self._balance("),
+            Edit(WRITE, CLAIMS_OF_STREAM, f"        self._swap(stream)\n{CLAIMS_OF_STREAM}"),
+            # Nor does it wait for the ledger, whose reading of all footers hides the harm of a first round.
+            Edit(WRITE, " or not self._ledger.is_counted:\n", ":\n"),
+        ),
+        when.ack_not_carried_out_hour_prepared,
+        "doubled",
+    ),
     Mutant("no_fence", "fence (alone: the WATCH covers)", (NO_FENCE,), when.old_ack_lands_late, "none"),
     Mutant(
         "watch_ended",
@@ -106,7 +118,7 @@ MUTANTS = (
         (
             Edit(
                 COMMIT,
-                "        for directory in _directories(root, paths):\n",
+                "        for directory in up_to(root, paths):\n",
                 "        for directory in {path.parent for path in paths}:\n",
             ),
         ),

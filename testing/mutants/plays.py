@@ -17,6 +17,7 @@ PLAYS: dict[Scenario, tuple[str, ...]] = {
     scenarios.ack_carried_out_writer_killed: ("writer killed after ack",),
     scenarios.ack_not_carried_out_writer_killed: ("writer killed after commit",),
     scenarios.ack_not_carried_out_chunk_changed: ("writer killed, chunk size changed after commit",),
+    scenarios.ack_not_carried_out_hour_prepared: ("writer killed after commit", "compaction"),
     scenarios.old_ack_lands_late: ("ack delayed",),
     scenarios.old_push_lands_late: ("push delayed",),
     scenarios.cursor_touched: ("cursor touched",),

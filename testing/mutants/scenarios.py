@@ -65,6 +65,17 @@ def ack_not_carried_out_chunk_changed(tree: Path, folder: Path) -> Audit:
     return _ack_trapped(tree, folder, Act.LOSE_EXEC, WRITER_CHUNK=OTHER_CHUNK)
 
 
+def ack_not_carried_out_hour_prepared(tree: Path, folder: Path) -> Audit:
+    """Kill the writer between its commit and the ack, and prepare the part's hour before the next."""
+    with world(tree, folder) as here:
+        here.prepare()
+        here.push_all()
+        _spring(here, Trap(ACK, 2, Act.LOSE_EXEC, here.writer.kill))
+        here.prepare_hours()
+        here.writer.start()
+        return here.finish()
+
+
 def old_ack_lands_late(tree: Path, folder: Path) -> Audit:
     """Kill the writer, hold its ack, and let Redis have it when the next writer is about to ack."""
     with world(tree, folder) as here:

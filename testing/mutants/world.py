@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import redis
 
+from services.data_writer.layout import PREPARED
+from services.shared.event import Stream
 from testing.audit import Audit, audit
 from testing.audit.__main__ import stream_of
+from testing.daemons import Daemon
 from testing.events import HostView, Traffic
 from testing.host import Host
 from testing.mutants.proxy import Proxy
@@ -20,8 +23,6 @@ from testing.waiting import wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from testing.daemons import Daemon
 
 EVENTS = 3_000
 CHUNK = 100
@@ -81,6 +82,17 @@ class World:
         self.writer.start("--once")
         self.expect(f"the writer of {streams}", self.writer.wait())
         self.writer.settings = settings
+
+    def prepare_hours(self) -> None:
+        """Let the compactor prepare every hour; where Redis has a claim, the swap is left to the writer."""
+        settings = {name: self.writer.settings[name] for name in ("ARCHIVE_ROOT", "ARCHIVE_DISK_FREE_MIN_MB")}
+        settings["REDIS_URL"] = self.pipeline.redis.url("tools")
+        log = self.pipeline.folder / "compactor.log"
+        compactor = Daemon("services.compactor.main", settings, log, tree=self.pipeline.tree)
+        compactor.start("--once", "--close-all")
+        compactor.wait()
+        if not any((self.pipeline.root / PREPARED / Stream.LIKES).glob("*.json")):
+            raise BrokenRunError(f"no hour of the likes was prepared; see {log}")
 
     def wait_pushed(self, events: int) -> None:
         """Wait until the cursor stands behind so many events."""

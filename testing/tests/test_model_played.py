@@ -28,7 +28,6 @@ NOT_PLAYED = {
     "host changed": "services/jetstream/tests/test_follow.py and test_lying_hosts.py lead from host to host",
     "power cut in a round": "needs a filesystem that forgets: testing/tests/test_power.py",
     "claim delayed": "the proxy holds back an EXEC, and RENAMENX goes without one",
-    "compaction": "there is no compaction yet",
 }
 """Moments that no scenario has, and why."""
 HARMFUL = [row for row in ROWS if row.harm is not Harm.NONE]
