@@ -71,11 +71,16 @@ def chunk_id(stream: Stream, elements: Sequence[bytes]) -> str:
 
 def part_path(root: Path, stream: Stream, hour: int, chunk: Chunk) -> Path:
     """Return where the chunk's share of this stream and hour (counted from 1970) belongs."""
+    return hour_path(root, stream, hour) / chunk.name
+
+
+def hour_path(root: Path, stream: Stream, hour: int) -> Path:
+    """Return the directory of this stream and hour (counted from 1970)."""
     start = _EPOCH + timedelta(hours=hour)
     # strftime does not pad years below 1000 on every platform.
     year = f"year={start.year:04d}"
     directory = f"{year}/month={start.month:02d}/day={start.day:02d}/hour={start.hour:02d}"
-    return stream_root(root, stream) / directory / chunk.name
+    return stream_root(root, stream) / directory
 
 
 def staging_path(root: Path, stream: Stream, hour: int, chunk: Chunk) -> Path:

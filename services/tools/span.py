@@ -1,0 +1,69 @@
+"""Pure: intervals of event time, and what of them is still to be done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Span(NamedTuple):
+    """Half open, in Unix microseconds."""
+
+    from_us: int
+    to_us: int
+
+    def seconds(self) -> float:
+        """Return its length."""
+        return (self.to_us - self.from_us) / 1e6
+
+    def __str__(self) -> str:
+        return f"{render(self.from_us)} to {render(self.to_us)}"
+
+
+def minus(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
+    """Return what is left of `spans` without `taken`."""
+    left = [span for span in spans if span.to_us > span.from_us]
+    for cut in taken:
+        left = [
+            Span(from_us, to_us)
+            for span in left
+            for from_us, to_us in (
+                (span.from_us, min(span.to_us, cut.from_us)),
+                (max(span.from_us, cut.to_us), span.to_us),
+            )
+            if to_us > from_us
+        ]
+    return left
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return the same time in order, without overlaps."""
+    found: list[Span] = []
+    for span in sorted(spans):
+        if found and span.from_us <= found[-1].to_us:
+            found[-1] = Span(found[-1].from_us, max(found[-1].to_us, span.to_us))
+        else:
+            found.append(span)
+    return found
+
+
+def pieces(span: Span, longest_us: int) -> list[Span]:
+    """Cut a span into pieces that end on multiples of `longest_us`, so that another run cuts the same."""
+    edges = range((span.from_us // longest_us + 1) * longest_us, span.to_us, longest_us)
+    starts = [span.from_us, *edges]
+    return [Span(start, end) for start, end in zip(starts, [*edges, span.to_us], strict=True)]
+
+
+def read_time(text: str) -> int:
+    """Return Unix microseconds for a time in ISO 8601; without a zone it is UTC. Raises ValueError."""
+    told = datetime.fromisoformat(text)
+    zoned = told if told.tzinfo is not None else told.replace(tzinfo=UTC)
+    return round(zoned.timestamp() * 1_000_000)
+
+
+def render(time_us: int) -> str:
+    """Return a time as people read it, in UTC, to the second."""
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
