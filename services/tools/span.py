@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
+
+from services.tools.console import instant_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,7 @@ class Span(NamedTuple):
         return (self.to_us - self.from_us) / 1e6
 
     def __str__(self) -> str:
-        return f"{render(self.from_us)} to {render(self.to_us)}"
+        return f"{instant_us(self.from_us)} to {instant_us(self.to_us)}"
 
 
 def minus(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
@@ -55,15 +56,3 @@ def pieces(span: Span, longest_us: int) -> list[Span]:
     edges = range((span.from_us // longest_us + 1) * longest_us, span.to_us, longest_us)
     starts = [span.from_us, *edges]
     return [Span(start, end) for start, end in zip(starts, [*edges, span.to_us], strict=True)]
-
-
-def read_time(text: str) -> int:
-    """Return Unix microseconds for a time in ISO 8601; without a zone it is UTC. Raises ValueError."""
-    told = datetime.fromisoformat(text)
-    zoned = told if told.tzinfo is not None else told.replace(tzinfo=UTC)
-    return round(zoned.timestamp() * 1_000_000)
-
-
-def render(time_us: int) -> str:
-    """Return a time as people read it, in UTC, to the second."""
-    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,16 +11,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.jetstream.dictionary import Decompressor, load_dictionary
 from services.jetstream.settings import IngesterSettings
-from services.shared.errors import ArchiveError
 from services.shared.lifecycle import stopping_on_signals
 from services.shared.logs import start_logs
 from services.shared.retry import until_done
-from services.shared.settings import SettingsError, load
+from services.shared.settings import load
 from services.tools.buffers import Buffers
+from services.tools.console import FINE, FOUND
+from services.tools.part_names import read_time
 from services.tools.repair.reread import Reread
 from services.tools.repair.rows import gap_rows, holes, hosts_in_doubt, repaired
 from services.tools.repair.run import Repair
-from services.tools.span import Span, minus, read_time
+from services.tools.span import Span, minus
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 SETTLED_US = 60_000_000
 """How far behind the cursor a repair ends: what is nearer, the ingester still reads again by itself."""
 QUIETLY = "warning"
-MISCONFIGURED = 2
 STOPPED = 130
 
 
@@ -47,24 +47,15 @@ def repair(
     again: Annotated[bool, typer.Option(help="Also what a repair has already been through.")] = False,
 ) -> None:
     """Read an interval again from hosts that still keep it, and push what the archive lacks."""
-    console = Console(stderr=True)
     if gaps == bool(from_ and to):
         raise typer.BadParameter("give either --gaps, or both --from and --to")
-    try:
-        span = None if gaps else Span(read_time(from_), read_time(to))
-        settings = load(IngesterSettings, "INGEST_")
-    except (ValueError, SettingsError) as error:
-        console.print(str(error), style="red", markup=False)
-        raise typer.Exit(MISCONFIGURED) from error
+    span = None if gaps else Span(read_time(from_), read_time(to))
     if span is not None and span.to_us <= span.from_us:
         raise typer.BadParameter("--to must be later than --from")
+    settings = load(IngesterSettings, "INGEST_")
     start_logs("repair", QUIETLY)
-    try:
-        with stopping_on_signals() as stopping:
-            code = _repair(settings, Asked(span, tuple(host or ()), again), stopping, console)
-    except ArchiveError as error:
-        console.print(str(error), style="red", markup=False)
-        raise typer.Exit(1) from error
+    with stopping_on_signals() as stopping:
+        code = _repair(settings, Asked(span, tuple(host or ()), again), stopping, Console(stderr=True))
     raise typer.Exit(code)
 
 
@@ -93,7 +84,7 @@ def _repair(settings: IngesterSettings, asked: Asked, stopping: Stopping, consol
     hosts = asked.hosts or in_turn(settings.ingest_hosts, rows if asked.span is None else [])
     _tell_plan(console, wanted, spans, hosts)
     if not spans:
-        return 0
+        return FINE
     said = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
     with Progress(*said, TimeRemainingColumn(), console=console) as progress:
         told = _teller(progress, spans)
@@ -163,4 +154,4 @@ def _tell_outcome(console: Console, outcome: Outcome, *, stopped: bool) -> int:
     if stopped:
         console.print("Stopped; run the same command again to go on from here.")
         return STOPPED
-    return 1 if outcome.not_had or outcome.unsure else 0
+    return FOUND if outcome.not_had or outcome.unsure else FINE

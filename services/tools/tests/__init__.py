@@ -1,1 +1,1 @@
-"""Tests of the tools."""
+"""Tests, each the twin of the module beside it."""

@@ -13,12 +13,6 @@ if TYPE_CHECKING:
     from testing.pipeline import Pipeline
 
 SECONDS = 120.0
-ALONE = """
-import importlib, sys, typer
-module, name = sys.argv[1:3]
-del sys.argv[1:3]
-typer.run(getattr(importlib.import_module(module), name))
-"""
 
 
 def settings_of(running: Pipeline) -> dict[str, str]:
@@ -27,10 +21,10 @@ def settings_of(running: Pipeline) -> dict[str, str]:
     return {**env, **running.ingester.settings, "REDIS_URL": running.redis.url("operator"), "COLUMNS": "200"}
 
 
-def started(running: Pipeline, module: str, name: str, *words: str, **more: str) -> subprocess.Popen[str]:
-    """Start a command of this module."""
+def started(running: Pipeline, *words: str, **more: str) -> subprocess.Popen[str]:
+    """Start `archive` with these words."""
     return subprocess.Popen(
-        [sys.executable, "-c", ALONE, module, name, *words],
+        [sys.executable, "-m", "services.tools.main", *words],
         cwd=REPOSITORY,
         env={**settings_of(running), **more},
         stdin=subprocess.DEVNULL,
@@ -41,8 +35,8 @@ def started(running: Pipeline, module: str, name: str, *words: str, **more: str)
     )
 
 
-def run(running: Pipeline, module: str, name: str, *words: str, **more: str) -> tuple[int, str]:
-    """Run a command to its end; returns its exit code and all it said."""
-    process = started(running, module, name, *words, **more)
+def run(running: Pipeline, *words: str, **more: str) -> tuple[int, str]:
+    """Run `archive` to its end; returns its exit code and all it said."""
+    process = started(running, *words, **more)
     out, said = process.communicate(timeout=SECONDS)
     return process.returncode, out + said

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tools.span import Span, merged, minus, pieces, read_time, render
+from services.tools.span import Span, merged, minus, pieces
 
 spans = st.lists(
     st.tuples(st.integers(0, 40), st.integers(0, 40)).map(lambda pair: Span(min(pair), max(pair))), max_size=6
@@ -36,10 +35,3 @@ def test_pieces_are_the_whole_and_none_is_longer(start: int, length: int, longes
     cut = pieces(Span(start, start + length), longest)
     assert [point for one in cut for point in range(*one)] == list(range(start, start + length))
     assert all(0 < one.to_us - one.from_us <= longest for one in cut)
-
-
-def test_a_time_without_a_zone_is_utc() -> None:
-    assert read_time("2026-08-01T12:00") == read_time("2026-08-01T14:00:00+02:00") == 1_785_585_600_000_000
-    assert render(read_time("2026-08-01T12:00")) == "2026-08-01T12:00:00Z"
-    with pytest.raises(ValueError, match="isoformat"):
-        read_time("yesterday")

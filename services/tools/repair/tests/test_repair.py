@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     Pipelines = Callable[..., Pipeline]
 
-COMMAND = ("services.tools.repair.command", "repair")
 RATE, TOTAL = 50, 19_500
 TRAFFIC = {"rate": str(RATE), "events": str(TOTAL), "backlog": "40"}
 
@@ -97,25 +96,25 @@ def reasons(running: Pipeline) -> list[str]:
 
 def test_after_a_repair_every_event_is_there_once_and_the_ledger_closes(torn: tuple[Pipeline, Host]) -> None:
     running, other = torn
-    code, said = run(running, *COMMAND, "--gaps", "--host", other.address)
+    code, said = run(running, "repair", "--gaps", "--host", other.address)
     assert code == 0, said
     assert "repaired: " in said
     assert set(settle(running).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
     assert verdict.faults == 0, verdict
     assert list(dict.fromkeys(reasons(running))) == ["cursor_too_old", "repaired"]
-    code, said = run(running, *COMMAND, "--gaps", "--host", other.address)
+    code, said = run(running, "repair", "--gaps", "--host", other.address)
     assert (code, "nothing" in said or "not now" in said) == (0, True), said
 
 
 def test_a_repair_that_is_killed_is_done_again_without_doubling(torn: tuple[Pipeline, Host]) -> None:
     running, other = torn
     before = running.distinct()
-    broken = started(running, *COMMAND, "--gaps", "--host", other.address, INGEST_PUSH_EVENTS="200")
+    broken = started(running, "repair", "--gaps", "--host", other.address, INGEST_PUSH_EVENTS="200")
     wait_for(lambda: running.distinct() > before + 1000, 60, "a part of the hole pushed")
     broken.send_signal(signal.SIGKILL)
     broken.communicate()
-    code, said = run(running, *COMMAND, "--gaps", "--host", other.address)
+    code, said = run(running, "repair", "--gaps", "--host", other.address)
     assert code == 0, said
     assert set(settle(running).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
@@ -125,7 +124,7 @@ def test_a_repair_that_is_killed_is_done_again_without_doubling(torn: tuple[Pipe
 def test_a_redis_that_is_killed_meanwhile_neither_loses_nor_doubles(torn: tuple[Pipeline, Host]) -> None:
     running, other = torn
     before = running.distinct()
-    going = started(running, *COMMAND, "--gaps", "--host", other.address, INGEST_PUSH_EVENTS="200")
+    going = started(running, "repair", "--gaps", "--host", other.address, INGEST_PUSH_EVENTS="200")
     wait_for(lambda: running.distinct() > before + 500, 60, "a part of the hole pushed")
     running.redis.kill()
     running.redis.start()
@@ -139,7 +138,7 @@ def test_a_redis_that_is_killed_meanwhile_neither_loses_nor_doubles(torn: tuple[
 def test_what_no_host_keeps_is_said_exactly(torn: tuple[Pipeline, Host]) -> None:
     running, other = torn
     restart(other, "5")
-    code, said = run(running, *COMMAND, "--gaps", "--host", other.address)
+    code, said = run(running, "repair", "--gaps", "--host", other.address)
     assert code == 1, said
     assert "cannot be had: " in said
     assert "repaired" not in reasons(running)
