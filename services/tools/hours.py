@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.data_writer.layout import HOUR_US, hour_path
+from services.data_writer.layout import HOUR_US, hour_directory
 from services.shared.errors import BrokenInvariant, Transient
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def parts(root: Path, stream: Stream, span: Span) -> Iterator[Path]:
     """Yield the parts of every hour that `span` touches."""
     for hour in range(span.from_us // HOUR_US, -(-span.to_us // HOUR_US)):
-        yield from sorted(hour_path(root, stream, hour).glob("*.parquet"))
+        yield from sorted(hour_directory(root, stream, hour).glob("*.parquet"))
 
 
 def row_groups(root: Path, stream: Stream, span: Span, names: list[str]) -> Iterator[pa.Table]:
