@@ -41,6 +41,8 @@ FOR_EVER_SECONDS = 1e9
 EVERY_IDENTITY = 1 << 40
 SLACK_US = 1_000_000
 """A host may send events a little out of their order."""
+BEHIND_US = 600_000_000
+"""A v2 host may begin a minute or two before the time it is asked for."""
 EARLIEST_US = 10**15
 """A v2 host takes a smaller cursor for a sequence number."""
 
@@ -127,6 +129,10 @@ class Reread:
         draft = Draft(memory, self._settings.ingest_max_event_bytes, self._open_frame)
         now_us = time.time_ns() // 1000
         self._note_times(arrivals, reading)
+        if reading.first_us is not None and reading.first_us < source.plan.position - BEHIND_US:
+            # It gives its live tail: it has not come as far yet, or its clock is wrong.
+            source.end(Reconnect.STEPPED_BACK, dead=True)
+            return
         for arrival in arrivals:
             draft.add(arrival, now_us)
         for one, reason, _ in draft.endings:

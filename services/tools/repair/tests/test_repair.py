@@ -138,6 +138,7 @@ def test_a_redis_that_is_killed_meanwhile_neither_loses_nor_doubles(torn: tuple[
 def test_what_no_host_keeps_is_said_exactly(torn: tuple[Pipeline, Host]) -> None:
     running, other = torn
     restart(other, "5")
+    let_pass(300, other)
     code, said = run(running, "repair", "--gaps", "--host", other.address)
     assert code == 1, said
     assert "cannot be had: " in said
