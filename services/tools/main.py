@@ -57,9 +57,10 @@ _panel("What is there", status, gaps)
 _panel("Questions", sql)
 if find_spec("obstore") is not None:
     # Only in the image `tools`: the writer's has no network, and none of the packages for it.
+    from services.tools.offload.command import offload
     from services.tools.repair.command import repair
 
-    _panel("With Redis and the network", repair)
+    _panel("With Redis and the network", repair, offload)
 
 
 if __name__ == "__main__":

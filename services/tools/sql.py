@@ -11,6 +11,7 @@ import typer
 from services.tools.answers import ask, show
 from services.tools.console import plain, say_json_rows
 from services.tools.settings import settings
+from services.tools.tiers import far_datasets
 from services.tools.views import connected, create_views
 
 
@@ -23,7 +24,7 @@ def sql(
     """Ask DuckDB: one view a stream, read-only."""
     given = settings()
     with connected(given.root, given.tools_memory_mb) as connection:
-        create_views(connection, given.root)
+        create_views(connection, given.root, far=far_datasets(given))
         answer = ask(connection, query)
         if as_json:
             say_json_rows(answer)

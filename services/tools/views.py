@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -17,8 +18,10 @@ from services.shared.event import Stream
 from services.tools.part_names import find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import pyarrow.dataset as ds
 
     from services.tools.part_names import PartFile
 
@@ -68,16 +71,23 @@ def connected(root: Path, memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]
 
 
 def create_views(
-    connection: duckdb.DuckDBPyConnection, root: Path, streams: Sequence[Stream] = tuple(Stream)
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    streams: Sequence[Stream] = tuple(Stream),
+    far: Mapping[Stream, ds.Dataset] = MappingProxyType({}),
 ) -> None:
-    """Make a view of each stream as it lies there now; one without parts is empty and has all columns."""
+    """Make a view of each stream as it lies there now; one without parts is empty and has all columns.
+
+    `far`: what of a stream lies elsewhere, in addition.
+    """
     parts = find(root, streams).parts
     for stream in streams:
         mine = [part for part in parts if part.stream is stream]
-        if mine:
-            connection.execute(f"CREATE OR REPLACE VIEW {stream} AS {relation(stream, mine)}")
-        else:
-            connection.execute(f"CREATE OR REPLACE VIEW {stream} AS {_empty(stream)}")
+        query = relation(stream, mine) if mine else _empty(stream)
+        if stream in far:
+            connection.register(f"far_{stream}", far[stream])
+            query = f"({query}) UNION ALL BY NAME (SELECT * FROM far_{stream})"  # noqa: S608 - our own names
+        connection.execute(f"CREATE OR REPLACE VIEW {stream} AS {query}")
 
 
 def relation(stream: Stream, parts: Sequence[PartFile]) -> str:

@@ -38,5 +38,10 @@ def started(running: Pipeline, *words: str, **more: str) -> subprocess.Popen[str
 def run(running: Pipeline, *words: str, **more: str) -> tuple[int, str]:
     """Run `archive` to its end; returns its exit code and all it said."""
     process = started(running, *words, **more)
-    out, said = process.communicate(timeout=SECONDS)
+    with process:
+        try:
+            out, said = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
     return process.returncode, out + said

@@ -1,1 +1,1 @@
-"""Tests of repair."""
+"""Tests, each the twin of the module beside it."""

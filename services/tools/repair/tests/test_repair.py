@@ -128,7 +128,8 @@ def test_a_redis_that_is_killed_meanwhile_neither_loses_nor_doubles(torn: tuple[
     wait_for(lambda: running.distinct() > before + 500, 60, "a part of the hole pushed")
     running.redis.kill()
     running.redis.start()
-    out, said = going.communicate(timeout=120)
+    with going:
+        out, said = going.communicate(timeout=120)
     assert going.returncode == 0, out + said
     assert set(settle(running).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
