@@ -14,6 +14,7 @@ from services.tools.console import UNUSABLE
 from services.tools.gaps import gaps
 from services.tools.sql import sql
 from services.tools.status import status
+from services.tools.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ def _panel(name: str, *commands: Callable[..., None]) -> None:
 
 _panel("What is there", status, gaps)
 _panel("Questions", sql)
+_panel("Trust", verify)
 
 
 if __name__ == "__main__":
