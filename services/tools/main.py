@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -11,13 +11,13 @@ from typer.core import TyperGroup
 from services.shared.errors import ArchiveError
 from services.shared.settings import SettingsError
 from services.tools.console import UNUSABLE
+from services.tools.export import export
 from services.tools.gaps import gaps
+from services.tools.identities import identities
+from services.tools.rejects import rejects
 from services.tools.sql import sql
 from services.tools.status import status
 from services.tools.verify import verify
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class _Commands(TyperGroup):
@@ -47,14 +47,14 @@ app = typer.Typer(
 )
 
 
-def _panel(name: str, *commands: Callable[..., None]) -> None:
-    for command in commands:
-        app.command(rich_help_panel=name)(command)
-
-
-_panel("What is there", status, gaps)
-_panel("Questions", sql)
-_panel("Trust", verify)
+_SEE, _ASK, _TRUST = "What is there", "Questions", "Trust"
+app.command(rich_help_panel=_SEE)(status)
+app.command(rich_help_panel=_SEE)(gaps)
+app.add_typer(rejects, name="rejects", rich_help_panel=_SEE)
+app.command(rich_help_panel=_SEE)(identities)
+app.command(rich_help_panel=_ASK)(sql)
+app.command(rich_help_panel=_ASK)(export)
+app.command(rich_help_panel=_TRUST)(verify)
 
 
 if __name__ == "__main__":
