@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from services.shared.errors import ArchiveError
 from services.shared.settings import SettingsError
 from services.tools.console import UNUSABLE
+from services.tools.coverage import coverage
 from services.tools.export import export
 from services.tools.gaps import gaps
 from services.tools.identities import identities
@@ -49,6 +50,7 @@ app = typer.Typer(
 
 _SEE, _ASK, _TRUST = "What is there", "Questions", "Trust"
 app.command(rich_help_panel=_SEE)(status)
+app.command(rich_help_panel=_SEE)(coverage)
 app.command(rich_help_panel=_SEE)(gaps)
 app.add_typer(rejects, name="rejects", rich_help_panel=_SEE)
 app.command(rich_help_panel=_SEE)(identities)

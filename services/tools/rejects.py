@@ -75,9 +75,8 @@ def show_reject(
         raise BadInput(f"{identity!r} is no id; `archive rejects list` names them")
     with connected(given.root, given.tools_memory_mb) as connection:
         create_views(connection, given.root, (Stream.REJECTS,))
-        found = connection.execute(
-            f"FROM rejects SELECT DISTINCT frame WHERE starts_with(sha256(frame), {literal(identity)}) LIMIT 2"
-        ).fetchall()
+        wanted = f"starts_with(sha256(frame), {literal(identity)})"
+        found = connection.execute(f"FROM rejects SELECT DISTINCT frame WHERE {wanted} LIMIT 2").fetchall()
     if len(found) != 1:
         raise BadInput(f"{'no' if not found else 'more than one'} reject has the id {identity}")
     sys.stdout.buffer.write(found[0][0])
