@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FINE, FOUND, UNUSABLE = 0, 1, 2
 """Exit codes: nothing to report; something was found; it could not be done."""
 
-_WIDE = 240
+_WIDE = 400
 """Columns where the output is no terminal: what reads it should not find words cut."""
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STATES = ("closed", "partial", "open", "empty")
-SETTLED = ("closed", "partial", "empty")
-"""States of hours that no more events are expected in; `partial` ones have a gap."""
 
 
 class Covered(NamedTuple):
@@ -35,6 +33,11 @@ class Covered(NamedTuple):
     rejects: int
     parts: int
     bytes: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no more events are expected in it; a `partial` one has a gap."""
+        return self.state in ("closed", "partial", "empty")
 
 
 def read_coverage(root: Path) -> dict[tuple[Stream, int], Covered]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -12,12 +12,14 @@ from typer.core import TyperGroup
 from services.shared.errors import ArchiveError
 from services.shared.settings import SettingsError
 from services.tools.console import UNUSABLE
+from services.tools.coverage import coverage
+from services.tools.export import export
 from services.tools.gaps import gaps
+from services.tools.identities import identities
+from services.tools.rejects import rejects
 from services.tools.sql import sql
 from services.tools.status import status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from services.tools.verify import verify
 
 
 class _Commands(TyperGroup):
@@ -48,19 +50,23 @@ app = typer.Typer(
 )
 
 
-def _panel(name: str, *commands: Callable[..., None]) -> None:
-    for command in commands:
-        app.command(rich_help_panel=name)(command)
-
-
-_panel("What is there", status, gaps)
-_panel("Questions", sql)
+_SEE, _ASK, _TRUST = "What is there", "Questions", "Trust"
+app.command(rich_help_panel=_SEE)(status)
+app.command(rich_help_panel=_SEE)(coverage)
+app.command(rich_help_panel=_SEE)(gaps)
+app.add_typer(rejects, name="rejects", rich_help_panel=_SEE)
+app.command(rich_help_panel=_SEE)(identities)
+app.command(rich_help_panel=_ASK)(sql)
+app.command(rich_help_panel=_ASK)(export)
+app.command(rich_help_panel=_TRUST)(verify)
 if find_spec("obstore") is not None:
     # Only in the image `tools`: the writer's has no network, and none of the packages for it.
     from services.tools.offload.command import offload
     from services.tools.repair.command import repair
 
-    _panel("With Redis and the network", repair, offload)
+    _MEND = "With Redis and the network"
+    app.command(rich_help_panel=_MEND)(repair)
+    app.command(rich_help_panel=_MEND)(offload)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.shared.event import Stream
-from services.tools.coverage_table import SETTLED
 from services.tools.part_names import find
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def measure(root: Path, covered: Mapping[tuple[Stream, int], Covered]) -> Archiv
     for (stream, hour), parts in _by_hour(found.parts).items():
         mine = figures.streams[stream]
         known = covered.get((stream, hour))
-        if known is not None and known.state in SETTLED and known.parts == len(parts):
+        if known is not None and known.is_settled and known.parts == len(parts):
             rows, newest, size = known.rows, known.last_us, known.bytes
             mine.parts += known.parts
         else:

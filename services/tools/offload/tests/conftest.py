@@ -51,8 +51,8 @@ class Place:
     def rows(self) -> int:
         """Return how many events `archive sql` sees."""
         streams = [stream for stream in Stream if stream in self.truth]
-        query = " + ".join(f"(SELECT count(*) FROM {stream})" for stream in streams)
-        answer = self.ask("sql", "--csv", f"SELECT {query} AS n")  # noqa: S608 - our own names
+        query = " + ".join(f"(SELECT count(*) FROM {stream})" for stream in streams)  # noqa: S608 - our own names
+        answer = self.ask("sql", "--csv", f"SELECT {query} AS n")
         assert answer.exit_code == 0, answer.output
         return int(answer.stdout.split()[-1])
 
