@@ -6,7 +6,7 @@ PINS := services/requirements/testing.txt
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check chaos mutants model bench format clean engine images secrets dashboards panels load soak
+.PHONY: help demo run archive test check chaos mutants model bench format clean engine images secrets dashboards panels load soak
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ demo: $(READY) ## The whole pipeline on this machine for a minute, ending with a
 
 run: $(READY) ## The same against Bluesky's public hosts, for as long as you like; archive in ./data.
 	@$(RUN) -m testing.demo --live --archive data
+
+archive: $(READY) ## Ask the archive at ARCHIVE_ROOT (./data): ARGS="status", ARGS="--help".
+	@$(RUN) -m services.tools.main $(ARGS)
 
 test: $(READY) ## Every test that can run here (ARGS="-k name" to choose).
 	@$(RUN) -m pytest $(ARGS)

@@ -29,8 +29,13 @@ def _rules(role: str) -> str:
     return line.partition("} ")[2]
 
 
-USERS = {"ingester": _rules("ingester"), "writer": _rules("writer"), "tools": "~* &* +@all"}
-"""What each role may do; `tools` is for tests and never fences."""
+USERS = {
+    "ingester": _rules("ingester"),
+    "writer": _rules("writer"),
+    "operator": _rules("tools"),
+    "tools": "~* &* +@all",
+}
+"""What each role may do. `tools` is for tests; production's own, of that name, is `operator` here."""
 
 
 class NoServerError(Exception):

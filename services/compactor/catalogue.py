@@ -88,7 +88,8 @@ class Catalogue:
             compared |= frozenset(noted.against)
         return Hour(
             not all(file.is_compacted for file in files),
-            frozenset(source.chunk for file in files for source in file.sources),
+            # With the hour: of a chunk that is being committed one hour's part may be seen before another's.
+            frozenset(f"{hour}-{source.chunk}" for file in files for source in file.sources),
             compared,
         )
 

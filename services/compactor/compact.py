@@ -17,6 +17,7 @@ from services.compactor.coverage import Coverage
 from services.compactor.look import Look
 from services.compactor.prepare import sweep
 from services.compactor.release import release
+from services.compactor.retention import retire
 from services.compactor.trash import purge
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.retry import until_done
@@ -89,6 +90,7 @@ class Compactor:
         while True:
             found = self._look(close_all=close_all)
             self._metrics.looked(found)
+            self._retire()
             released = release(self._root, self._settings.redis_address(), self._stopping)
             for stream, why in released.left.items():
                 log.warning("compact.left", stream=stream, why=why)
@@ -107,9 +109,15 @@ class Compactor:
     def _turn(self) -> None:
         found = self._look()
         self._metrics.looked(found)
+        self._retire()
         self._coverage.refresh(time.time_ns() // 1000)
         purge(self._root, time.time() - self._settings.compact_trash_hours * 3600)
         self._health.headway(found.postponed)
+
+    def _retire(self) -> None:
+        if self._settings.archive_retention_days is not None:
+            now_us = time.time_ns() // 1000
+            retire(self._root, self._look.catalogue, self._settings.archive_retention_days, now_us)
 
     def _failed(self, error: Transient) -> None:
         self._health.trouble = str(error)

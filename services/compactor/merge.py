@@ -16,6 +16,7 @@ from services.compactor.job import READ
 from services.compactor.order import SEARCHED, SORTED_BY
 from services.compactor.outgoing import Outgoing
 from services.data_writer.footer import Counts, rows_in, split, total
+from services.data_writer.part_file import check_rows
 from services.data_writer.schema import ROWS_PER_ROW_GROUP, SCHEMAS
 from services.shared.errors import BrokenInvariant, Transient
 
@@ -48,6 +49,8 @@ def merge(job: Job, folder: Path, scratch: Path, bounds: Bounds) -> Merged:
     BrokenInvariant: a file is damaged, or rows do not add up.
     """
     try:
+        for file in job.files:
+            check_rows(job.directory / file.name)
         with _database(scratch, bounds) as database:
             database.execute("SET TimeZone = 'UTC'")
             return _merge(database, job, folder, bounds)

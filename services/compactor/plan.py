@@ -27,7 +27,7 @@ class Hour(NamedTuple):
     has_parts: bool
     """Whether some of its files are as the writer wrote them."""
     chunks: frozenset[str]
-    """Ids of all chunks that its rows came in."""
+    """Ids of all chunks that its rows came in; each is another in every hour."""
     compared: frozenset[str]
     """Ids of the chunks in earlier hours that it was compared with."""
 

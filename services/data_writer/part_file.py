@@ -57,6 +57,7 @@ class Finding(NamedTuple):
 NOTHING_SPECIAL = Finding()
 
 _FALSE_FINDS = 0.01
+_BLOCK_BYTES = 1024 * 1024
 _PAGE_BYTES = 8 * 1024 * 1024
 _DICTIONARY_BYTES = 64 * 1024 * 1024
 _WITH_LEVELS = (Codec.ZSTD, Codec.GZIP)
@@ -166,6 +167,28 @@ def check_file(path: Path, rows: int, schema: pa.Schema) -> None:
     if metadata.num_rows != rows or not metadata.schema.to_arrow_schema().equals(schema):
         raise BrokenInvariant(
             f"{path} reads back as another part than was written: check this disk and memory"
+        )
+
+
+def check_rows(path: Path) -> None:
+    """Read all row groups; raise BrokenInvariant if they are not what was written. Raises OSError.
+
+    Readers do not look at page checksums: what is damaged and still decodes would be copied as if it were
+    right.
+    """
+    footer = read_footer(path)
+    digest = hashlib.sha256()
+    left = int(footer.get("archive.rows_bytes", "0"))
+    with path.open("rb") as file:
+        while left:
+            block = file.read(min(left, _BLOCK_BYTES))
+            if not block:
+                break
+            digest.update(block)
+            left -= len(block)
+    if left or digest.hexdigest() != footer.get("archive.rows_sha256"):
+        raise BrokenInvariant(
+            f"{path} is damaged: its rows are not those that were written; take it out of the archive"
         )
 
 

@@ -69,10 +69,19 @@ def validate(frame: bytes, largest: int) -> Event:
         raise BadInput(Reason.UNKNOWN_KIND)
     if frame.count(b"{") + frame.count(b"[") > DEEPEST and _depth(frame) > DEEPEST:
         raise BadInput(Reason.TOO_DEEP)
-    identity = blake2b(_encode(facts), digest_size=16).digest()
     return Event(
-        stream_of(kind, collection), envelope.time_us, _seq(envelope.cursor), identity, frame, collection
+        stream_of(kind, collection),
+        envelope.time_us,
+        _seq(envelope.cursor),
+        event_identity(facts),
+        frame,
+        collection,
     )
+
+
+def event_identity(facts: tuple[str | int, ...]) -> bytes:
+    """Return the identity of an event: of (did, rev, collection, rkey, operation), or (did, kind, seq)."""
+    return blake2b(_encode(facts), digest_size=16).digest()
 
 
 def reject_identity(frame: bytes) -> bytes:

@@ -57,6 +57,25 @@ class Settings(BaseSettings):
         pattern="^(debug|info|warning|error)$",
         description="debug (every chunk), info (every batch), warning (retries, parking) or error.",
     )
+    archive_retention_days: float | None = Field(
+        default=None,
+        ge=1,
+        description="Hours older than so many days are removed from this machine; default: kept for ever.",
+    )
+    archive_object_store: str = Field(
+        default="",
+        pattern=r"^(s3://[A-Za-z0-9.\-_]+(/.*)?)?$",
+        description="Bucket for `archive offload`: s3://BUCKET or s3://BUCKET/PREFIX.",
+    )
+    archive_object_endpoint: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        description="Address of the S3-compatible server that holds the bucket; empty: AWS.",
+    )
+    archive_object_region: str = Field(default="us-east-1", description="Region of the bucket.")
+    archive_object_key_file: Path | None = Field(
+        default=None, description="File with two lines: the bucket's access key and its secret."
+    )
     archive_disk_free_min_mb: int = Field(
         default=1024, ge=0, description="Park when a watched disk has fewer free MB than this."
     )

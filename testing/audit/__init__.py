@@ -1,7 +1,7 @@
 """An independent judge of whether every event of a known truth is in the archive, once and unaltered.
 
-Reads parts with DuckDB and rebuilds events by the rules in services/data_writer/DATA.md in code of its own.
-Imports nothing from services/: a shared mistake would judge itself right.
+Reads parts with DuckDB and rebuilds events by the rules in services/data_writer/DATA.md, as `archive export`
+does. Imports nothing of the ingester or the writer: a shared mistake would judge itself right.
 """
 
 from __future__ import annotations

@@ -19,6 +19,9 @@ ARCHIVE_ID = "archive:id"
 PUSHED = "archive:pushed"
 """Hash of `<stream>:<count>` in this epoch; counts are received, pushed, duplicate and rejected."""
 
+REPAIR = "archive:repair"
+"""Nonce and number of a tool's last push; written by each of them and watched by the next."""
+
 CLAIM_PATTERN = "archive:claim:{stream}:*"
 
 

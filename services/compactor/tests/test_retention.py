@@ -1,0 +1,71 @@
+"""What is older than it is to be kept goes, by the stream's owner, and the ledger stays closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.compactor.catalogue import Catalogue
+from services.compactor.retention import expired, retire
+from services.data_writer.commit import Origin, commit
+from services.data_writer.encode import encode
+from services.data_writer.footer import total
+from services.data_writer.layout import HOUR_US, hour_directory, removed_path
+from services.data_writer.manifest import read_removals
+from services.data_writer.swap import swap_prepared
+from services.shared.event import Gap, GapReason, Stream
+from testing.events import HostView, Traffic
+from testing.truth import stream_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY_HOURS = 24
+FIRST_HOUR = 497_000
+FIRST_US = FIRST_HOUR * HOUR_US
+ORIGIN = Origin(writer_version="1", epoch="1", host="h")
+
+
+def test_an_hour_expires_when_its_last_moment_is_old_enough() -> None:
+    now_us = (FIRST_HOUR + DAY_HOURS) * HOUR_US
+    hours = range(FIRST_HOUR - 2, FIRST_HOUR + 2)
+    assert expired(hours, 1, now_us) == [FIRST_HOUR - 2, FIRST_HOUR - 1]
+    assert expired(hours, 1, now_us - 1) == [FIRST_HOUR - 2]
+
+
+def posts(root: Path, hour: int) -> int:
+    frames = [
+        frame
+        for frame in Traffic(1, hour * HOUR_US, 1.0, 300).truth(HostView())
+        if stream_of(frame) == "posts"
+    ]
+    commit(root, encode(Stream.POSTS, frames, "h"), ORIGIN)
+    return len(frames)
+
+
+def test_expired_hours_go_and_are_accounted_for_and_gaps_stay(tmp_path: Path) -> None:
+    old = posts(tmp_path, FIRST_HOUR)
+    posts(tmp_path, FIRST_HOUR + 30)
+    gap = Gap(1, 2, GapReason.BIRTH, "", FIRST_US).element()
+    commit(tmp_path, encode(Stream.GAPS, [gap], "h"), ORIGIN)
+    now_us = (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US
+    assert retire(tmp_path, Catalogue(tmp_path), 1, now_us) == 1
+    assert hour_directory(tmp_path, Stream.POSTS, FIRST_HOUR).exists(), "only the stream's owner removes"
+    assert retire(tmp_path, Catalogue(tmp_path), 1, now_us) == 0, "handed over once"
+    assert len(list(swap_prepared(tmp_path, Stream.POSTS))) == 1
+    assert not hour_directory(tmp_path, Stream.POSTS, FIRST_HOUR).exists()
+    assert hour_directory(tmp_path, Stream.POSTS, FIRST_HOUR + 30).exists()
+    assert hour_directory(tmp_path, Stream.GAPS, FIRST_HOUR).exists()
+    (removal,) = read_removals(removed_path(tmp_path, Stream.POSTS, FIRST_HOUR))
+    assert removal.cause == "retention"
+    assert total(*(one.accounted for one in removal.inputs)) == {"1": {"posts": old}}
+
+
+def test_a_damaged_hour_stays_for_a_person_to_look_at(tmp_path: Path) -> None:
+    posts(tmp_path, FIRST_HOUR)
+    (part,) = hour_directory(tmp_path, Stream.POSTS, FIRST_HOUR).iterdir()
+    part.write_bytes(b"no Parquet")
+    with structlog.testing.capture_logs() as told:
+        assert retire(tmp_path, Catalogue(tmp_path), 1, FIRST_US * 2) == 0
+    assert [line["event"] for line in told] == ["retention.refused"]

@@ -1,0 +1,99 @@
+"""What no single part can show: parts of a chunk that are missing, hours that shrank, events twice."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from services.tools.part_check import Fault, Finding
+from services.tools.part_names import hour_directory, hour_text
+from services.tools.views import IDENTITY, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    import duckdb
+
+    from services.shared.event import Stream
+    from services.tools.coverage_table import Covered
+    from services.tools.part_check import Checked
+
+SOURCES = "archive.sources"
+"""In a compacted file's footer: the chunks whose rows it took over, as JSON lists that begin with the id."""
+
+
+def missing_of_chunks(checked: Iterable[Checked]) -> Iterator[Finding]:
+    """Tell of parts `i/n` that are nowhere; a chunk that compaction took over in part may lie there. Pure."""
+    there: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
+    taken_over: set[str] = set()
+    for one in checked:
+        if one.of:
+            where = f"{one.part.stream}/{hour_directory(one.part.hour)}"
+            there[one.part.name.id, one.of][one.number] = where
+        taken_over |= {source[0] for source in json.loads(one.footer.get(SOURCES, "[]"))}
+    for (chunk, of), parts in sorted(there.items()):
+        lost = [number for number in range(1, of + 1) if number not in parts]
+        if lost and chunk not in taken_over:
+            numbers = ", ".join(f"{number}/{of}" for number in lost)
+            yield Finding(
+                Fault.MISSING, next(iter(parts.values())), f"chunk {chunk} lacks its part {numbers}"
+            )
+
+
+def missing_of_hours(
+    checked: Iterable[Checked], covered: Mapping[tuple[Stream, int], Covered], hours: range
+) -> Iterator[Finding]:
+    """Tell of settled hours that hold other rows or files than when they were noted. Pure."""
+    rows: dict[tuple[Stream, int], list[int]] = defaultdict(list)
+    for one in checked:
+        rows[one.part.stream, one.part.hour].append(one.rows)
+    for key, noted in sorted(covered.items()):
+        here = rows.get(key, [])
+        if noted.hour in hours and noted.is_settled and (len(here), sum(here)) != (noted.parts, noted.rows):
+            yield Finding(
+                Fault.MISSING,
+                f"{noted.stream} {hour_text(noted.hour)}",
+                f"{sum(here)} rows in {len(here)} files, and its coverage says {noted.rows} in {noted.parts}",
+            )
+
+
+def duplicates(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    checked: Iterable[Checked],
+    looked_at: Callable[[], None],
+) -> Iterator[Finding]:
+    """Tell of events that are twice in an hour, or in it and the hour before."""
+    paths: dict[Stream, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for one in checked:
+        paths[one.part.stream][one.part.hour].append(one.part.path)
+    for stream, hours in paths.items():
+        for hour in sorted(hours):
+            yield from _twice(connection, root, stream, hour, [*hours.get(hour - 1, []), *hours[hour]])
+            looked_at()
+
+
+def _twice(
+    connection: duckdb.DuckDBPyConnection, root: Path, stream: Stream, hour: int, paths: list[Path]
+) -> Iterator[Finding]:
+    identity = ", ".join(f'"{name}"' for name in IDENTITY[stream])
+    files = scan(paths, more=", filename = true")
+    here = hour_directory(hour)
+    mine = f"bool_or(contains(filename, '/{here}/'))"
+    # A digest of eight bytes an event first: the texts are only compared where two of these agree.
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE twice AS SELECT hash({identity}) AS key FROM {files}"  # noqa: S608 - our own names, quoted paths
+        f" GROUP BY key HAVING count(*) > 1 AND {mine}"
+    )
+    if connection.execute("FROM twice LIMIT 1").fetchone() is None:
+        return
+    twice = connection.execute(
+        f"SELECT count(*) - 1, list(filename ORDER BY filename) FROM {files}"  # noqa: S608 - as above
+        f" WHERE hash({identity}) IN (FROM twice) GROUP BY {identity} HAVING count(*) > 1 AND {mine}"
+    ).fetchall()
+    if twice:
+        names = [name.removeprefix(f"{root}/") for name in twice[0][1][:2]]
+        more = sum(count for count, _ in twice)
+        yield Finding(Fault.DUPLICATE, names[1], f"{more} events are there again, one of them in {names[0]}")

@@ -1,0 +1,128 @@
+"""`archive export`: the original events again, equal as JSON, one a line, in the order of their times."""
+
+from __future__ import annotations
+
+import heapq
+import sys
+from contextlib import contextmanager
+from pathlib import Path  # noqa: TC003 - typer reads annotations at runtime
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import msgspec
+import pyarrow as pa
+import typer
+
+from services.data_writer.layout import HOUR_US
+from services.data_writer.schema import SCHEMAS
+from services.shared.errors import BadInput
+from services.shared.event import JETSTREAM_STREAMS, Stream
+from services.tools.part_names import find, read_time
+from services.tools.rebuild import Row, rebuild
+from services.tools.settings import settings
+from services.tools.views import connected, literal, relation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import duckdb
+
+    from services.tools.part_names import PartFile
+
+_ROWS_AT_ONCE = 2048
+_LAST_US = 1 << 62
+_LEVELS = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw] | list[str]])
+
+
+def export(
+    *,
+    begin: Annotated[str, typer.Option("--from", help="Only events from then on, e.g. 2026-07-04T14.")] = "",
+    end: Annotated[str, typer.Option("--to", help="Only events before then.")] = "",
+    stream: Annotated[list[str] | None, typer.Option(help="Only of this stream; may be repeated.")] = None,
+    did: Annotated[list[str] | None, typer.Option(help="Only of this account; may be repeated.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write there instead of to standard output.")] = None,
+) -> None:
+    """Events as Jetstream sent them, JSON lines in the order of time; each once."""
+    given = settings()
+    span = (read_time(begin) if begin else 0, read_time(end) if end else _LAST_US)
+    streams = read_streams(stream or JETSTREAM_STREAMS)
+    with connected(given.root, given.tools_memory_mb) as connection, _open(out) as sink:
+        for line in lines(connection, given.root, streams, span, did or ()):
+            sink.write(line)
+
+
+def read_streams(names: Iterable[str]) -> list[Stream]:
+    """Return streams of events by their names. Raises BadInput with the names there are."""
+    wrong = [name for name in names if name not in JETSTREAM_STREAMS]
+    if wrong:
+        raise BadInput(f"{wrong[0]!r} is no stream of events; there are {', '.join(JETSTREAM_STREAMS)}")
+    return [Stream(name) for name in names]
+
+
+def lines(
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    streams: Sequence[Stream],
+    span: tuple[int, int],
+    dids: Sequence[str] = (),
+) -> Iterator[bytes]:
+    """Yield each event's line; `span` is first and end in Unix microseconds. An hour is in hand at a time."""
+    hours = range(span[0] // HOUR_US, span[1] // HOUR_US + 1)
+    parts = find(root, streams, hours).parts
+    for hour in sorted({part.hour for part in parts}):
+        mine = [part for part in parts if part.hour == hour]
+        of_streams = [
+            _of_hour(
+                connection.cursor(), stream, [part for part in mine if part.stream is stream], span, dids
+            )
+            for stream in streams
+        ]
+        for _, line in heapq.merge(*of_streams, key=lambda one: one[0]):
+            yield line
+
+
+def line_of(stream: Stream, row: Row) -> bytes:
+    """Return the line of a row's event; what its columns hold as JSON is passed on as it was."""
+    return msgspec.json.encode(rebuild(stream, row, _raw, _LEVELS.decode)) + b"\n"
+
+
+def _of_hour(
+    connection: duckdb.DuckDBPyConnection,
+    stream: Stream,
+    parts: Sequence[PartFile],
+    span: tuple[int, int],
+    dids: Sequence[str],
+) -> Iterator[tuple[int, bytes]]:
+    if not parts:
+        return
+    columns = ", ".join(_column(field) for field in SCHEMAS[stream] if field.name != "event_time")
+    wanted = f"time_us >= {span[0]} AND time_us < {span[1]}"
+    if dids:
+        wanted += f" AND did IN ({', '.join(map(literal, dids))})"
+    query = f"SELECT {columns} FROM ({relation(stream, parts)}) WHERE {wanted} ORDER BY time_us, cursor"  # noqa: S608 - our own names, quoted texts
+    for batch in connection.sql(query).to_arrow_reader(_ROWS_AT_ONCE):
+        for row in batch.to_pylist():
+            yield row["time_us"], line_of(stream, row)
+
+
+def _column(field: pa.Field) -> str:
+    return (
+        f'epoch_us("{field.name}") AS "{field.name}"'
+        if pa.types.is_timestamp(field.type)
+        else f'"{field.name}"'
+    )
+
+
+def _raw(text: str) -> Any:
+    return msgspec.Raw(text.encode())
+
+
+@contextmanager
+def _open(out: Path | None) -> Iterator[BinaryIO]:
+    """Give the sink; a file is whole or not there at all."""
+    if out is None:
+        yield sys.stdout.buffer
+        return
+    partial = out.with_name(f"{out.name}.partial")
+    with partial.open("wb") as file:
+        yield file
+    partial.replace(out)

@@ -1,0 +1,73 @@
+"""The `archive` command: its commands, in the order in which somebody meets them. Wires; nothing else."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from services.shared.errors import ArchiveError
+from services.shared.settings import SettingsError
+from services.tools.console import UNUSABLE
+from services.tools.coverage import coverage
+from services.tools.export import export
+from services.tools.gaps import gaps
+from services.tools.identities import identities
+from services.tools.rejects import rejects
+from services.tools.sql import sql
+from services.tools.status import status
+from services.tools.verify import verify
+
+
+class _Commands(TyperGroup):
+    """Tells what cannot be done in one sentence, with the mend, and exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except (ArchiveError, SettingsError, OSError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            print(error, file=sys.stderr)  # noqa: T201 - for the person who asked
+            raise typer.Exit(UNUSABLE) from error
+
+
+app = typer.Typer(
+    name="archive",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Asks the archive at ARCHIVE_ROOT, and mends it. Exit codes: 0 fine, 1 found something, 2 unusable.",
+    epilog='Try: archive status · archive sql "SELECT count(*) FROM posts" · archive verify. '
+    "What needs the network or Redis runs as: docker compose run --rm tools archive …",
+)
+
+
+_SEE, _ASK, _TRUST = "What is there", "Questions", "Trust"
+app.command(rich_help_panel=_SEE)(status)
+app.command(rich_help_panel=_SEE)(coverage)
+app.command(rich_help_panel=_SEE)(gaps)
+app.add_typer(rejects, name="rejects", rich_help_panel=_SEE)
+app.command(rich_help_panel=_SEE)(identities)
+app.command(rich_help_panel=_ASK)(sql)
+app.command(rich_help_panel=_ASK)(export)
+app.command(rich_help_panel=_TRUST)(verify)
+if find_spec("obstore") is not None:
+    # Only in the image `tools`: the writer's has no network, and none of the packages for it.
+    from services.tools.offload.command import offload
+    from services.tools.repair.command import repair
+
+    _MEND = "With Redis and the network"
+    app.command(rich_help_panel=_MEND)(repair)
+    app.command(rich_help_panel=_MEND)(offload)
+
+
+if __name__ == "__main__":
+    app(prog_name="archive")

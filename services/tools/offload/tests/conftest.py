@@ -1,0 +1,74 @@
+"""An archive of compacted hours, and a bucket."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from services.compactor.look import Look
+from services.compactor.settings import CompactorSettings
+from services.data_writer.swap import swap_prepared
+from services.shared.event import Stream
+from services.shared.lifecycle import Stopping
+from services.tools.main import app
+from services.tools.tests.making import archive, events
+from testing.daemons import PREFIXES
+from testing.object_store import ObjectStore, object_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass
+class Place:
+    """An archive beside a bucket, and the command as somebody types it."""
+
+    root: Path
+    store: ObjectStore
+    truth: dict[Stream, list[bytes]] = field(default_factory=dict)
+
+    def compact(self) -> None:
+        """Merge every hour, and swap as the writer would."""
+        Look(CompactorSettings(archive_root=self.root, archive_disk_free_min_mb=0), Stopping(), lambda: None)(
+            close_all=True
+        )
+        self.swap()
+
+    def swap(self) -> None:
+        """Do what the manifests say, as the writer would."""
+        for stream in Stream:
+            list(swap_prepared(self.root, stream))
+
+    def ask(self, *words: str) -> Any:
+        """Run `archive`; the answer has exit_code, stdout and stderr."""
+        return CliRunner().invoke(app, list(words))
+
+    def rows(self) -> int:
+        """Return how many events `archive sql` sees."""
+        streams = [stream for stream in Stream if stream in self.truth]
+        query = " + ".join(f"(SELECT count(*) FROM {stream})" for stream in streams)  # noqa: S608 - our own names
+        answer = self.ask("sql", "--csv", f"SELECT {query} AS n")
+        assert answer.exit_code == 0, answer.output
+        return int(answer.stdout.split()[-1])
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """Give an archive of two hours, compacted, and an empty bucket."""
+    for name in os.environ:
+        if name.startswith((*PREFIXES, "TOOLS_", "COMPACT_")):
+            monkeypatch.delenv(name)
+    truth = events(1440, rate=0.2)
+    with object_store(tmp_path) as store:
+        root = archive(tmp_path / "archive", truth, chunk=400)
+        monkeypatch.setenv("ARCHIVE_ROOT", str(root))
+        for name, value in store.settings().items():
+            monkeypatch.setenv(name, value)
+        made = Place(root, store, truth)
+        made.compact()
+        yield made

@@ -1,0 +1,79 @@
+"""The identities that Redis and the archive already have of an interval: these are not pushed again."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow.compute as pc
+
+from services.data_writer.layout import HOUR_US
+from services.jetstream.validate import event_identity, reject_identity, validate
+from services.shared.errors import BadInput
+from services.shared.event import JETSTREAM_STREAMS, Reason, Stream
+from services.tools.hours import row_groups
+from services.tools.span import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from services.shared.buffer.aside import AsidePusher
+
+ANY_SIZE = 1 << 40
+_COMMIT = ("did", "rev", "collection", "rkey", "operation")
+_KINDS = {Stream.IDENTITIES: "identity", Stream.ACCOUNTS: "account"}
+
+
+class _Reject(msgspec.Struct):
+    frame: str
+
+
+def known_identities(pusher: AsidePusher, root: Path, span: Span, now_us: int) -> set[bytes]:
+    """Return the identities of all events with a time in `span`, and of all rejects since its beginning.
+
+    Redis first, then the archive: what moves from one to the other meanwhile is seen in at least one.
+    """
+    found = set(_buffered(pusher, span))
+    for stream in JETSTREAM_STREAMS:
+        found.update(_archived(root, stream, span))
+    # A reject is filed under its receipt, which may be any time after.
+    found.update(_rejected(root, Span(span.from_us, now_us + HOUR_US)))
+    return found
+
+
+def _buffered(pusher: AsidePusher, span: Span) -> Iterator[bytes]:
+    for stream in JETSTREAM_STREAMS:
+        for elements in pusher.waiting(stream):
+            for element in elements:
+                try:
+                    event = validate(element, ANY_SIZE)
+                except BadInput:
+                    continue  # not of this version's making: the writer will make a reject of it
+                if span.from_us <= event.time_us < span.to_us:
+                    yield event.identity
+    for elements in pusher.waiting(Stream.REJECTS):
+        for element in elements:
+            yield reject_identity(base64.b64decode(msgspec.json.decode(element, type=_Reject).frame))
+
+
+def _archived(root: Path, stream: Stream, span: Span) -> Iterator[bytes]:
+    kind = _KINDS.get(stream)
+    names = ("did", "relay_seq") if kind else _COMMIT
+    for table in row_groups(root, stream, span, [*names, "time_us"]):
+        times = table["time_us"]
+        inside = table.filter(pc.and_(pc.greater_equal(times, span.from_us), pc.less(times, span.to_us)))
+        for values in zip(*(inside[name].to_pylist() for name in names), strict=True):
+            yield event_identity((values[0], kind, values[1]) if kind else values)
+
+
+def _rejected(root: Path, span: Span) -> Iterator[bytes]:
+    for table in row_groups(root, Stream.REJECTS, span, ["frame", "reason"]):
+        for frame, reason in zip(table["frame"].to_pylist(), table["reason"].to_pylist(), strict=True):
+            yield reject_identity(frame)
+            if reason == Reason.ENCODE_FAILED:
+                try:
+                    yield validate(frame, ANY_SIZE).identity
+                except BadInput:
+                    continue

@@ -1,0 +1,177 @@
+"""Reads one interval once more from one host, through the ingester's own receiver and draft.
+
+As a window that is read once more, it never moves the cursor; the end is the first event beyond it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from services.jetstream.draft import Draft
+from services.jetstream.inbox import Inbox, Source
+from services.jetstream.memory import IdentityMemory
+from services.jetstream.metrics import IngesterMetrics, Reconnect
+from services.jetstream.parking import Parking
+from services.jetstream.receive import Receiver
+from services.jetstream.resume import Plan, Wish
+from services.jetstream.validate import validate
+from services.shared.buffer.connection import Full
+from services.shared.buffer.cursor import Cursor, Window
+from services.shared.buffer.push import Remembered
+from services.shared.errors import BadInput
+from services.tools.span import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.jetstream.inbox import Arrival
+    from services.jetstream.settings import IngesterSettings
+    from services.shared.buffer.aside import AsidePusher
+    from services.shared.lifecycle import Stopping
+
+TICK_SECONDS = 0.5
+INBOX_PUSHES = 4
+FOR_EVER_SECONDS = 1e9
+EVERY_IDENTITY = 1 << 40
+SLACK_US = 1_000_000
+"""A host may send events a little out of their order."""
+BEHIND_US = 600_000_000
+"""A v2 host may begin a minute or two before the time it is asked for."""
+EARLIEST_US = 10**15
+"""A v2 host takes a smaller cursor for a sequence number."""
+
+
+@dataclass
+class Reading:
+    """What reading an interval from one host brought so far."""
+
+    first_us: int | None = None
+    """Event time of the first event sent: the host has nothing from before it, if it lies in the interval."""
+    last_us: int | None = None
+    read_through: bool = False
+    """An event beyond the interval came, so there is nothing more in it."""
+    why: str = ""
+    """How the connection ended."""
+
+    def covered(self, asked: Span) -> Span | None:
+        """Return what of the interval this host has told whole."""
+        if self.first_us is None or self.last_us is None:
+            return None
+        from_us = max(asked.from_us, self.first_us)
+        to_us = asked.to_us if self.read_through else min(asked.to_us, self.last_us - SLACK_US)
+        return Span(from_us, to_us) if to_us > from_us else None
+
+
+class Reread:
+    """Pushes what a host has and the archive has not; raises Transient when that must be looked at again."""
+
+    def __init__(
+        self,
+        settings: IngesterSettings,
+        pusher: AsidePusher,
+        stopping: Stopping,
+        open_frame: Callable[[bytes], bytes],
+        told: Callable[[int, Counter[str]], None],
+    ) -> None:
+        self._settings = settings
+        self._pusher = pusher
+        self._stopping = stopping
+        self._open_frame = open_frame
+        self._told = told
+        self.counts: Counter[str] = Counter()
+        """Of all pushes, as they are added to `archive:pushed`."""
+        metrics = IngesterMetrics(CollectorRegistry())
+        self._metrics = metrics
+        self._parking = Parking(settings, metrics)
+        self._margin_us = int(settings.ingest_host_rewind_seconds * 1e6)
+
+    async def read(self, host: str, asked: Span, known: set[bytes]) -> Reading:
+        """Read `asked`, and a little around it because hosts' clocks differ, from `host`."""
+        most, size = self._settings.ingest_push_events, self._settings.ingest_push_bytes
+        inbox = Inbox(most * INBOX_PUSHES, size * INBOX_PUSHES)
+        receiver = Receiver(self._settings, inbox, self._metrics)
+        source = receiver.source(self._plan(host, asked))
+        source.window = Window(source.plan.position, asked.to_us + self._margin_us, host)
+        memory = IdentityMemory(FOR_EVER_SECONDS, EVERY_IDENTITY)
+        memory.refill([Remembered(0, tuple(known))])
+        known.clear()
+        reading = Reading()
+        receiving = asyncio.create_task(receiver.receive(source))
+        try:
+            while not self._stopping and (inbox or not receiving.done()):
+                await inbox.filled(TICK_SECONDS)
+                arrivals = inbox.peek(most, size)
+                if arrivals:
+                    await self._push(arrivals, source, memory, reading)
+                    inbox.drop(len(arrivals))
+            source.end(Reconnect.CLOSED, dead=True)
+            reading.why = (await receiving).value
+        finally:
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
+        reading.read_through = source.read_through
+        return reading
+
+    def _plan(self, host: str, asked: Span) -> Plan:
+        position = max(asked.from_us - self._margin_us, EARLIEST_US)
+        # Only the position counts: what is known tells repeats, and the times tell what the host still has.
+        return Plan(host, position, exact=False, wish=Wish(), since=Cursor(position, epoch=0, push=0))
+
+    async def _push(
+        self, arrivals: list[Arrival], source: Source, memory: IdentityMemory, reading: Reading
+    ) -> None:
+        draft = Draft(memory, self._settings.ingest_max_event_bytes, self._open_frame)
+        now_us = time.time_ns() // 1000
+        self._note_times(arrivals, reading)
+        if reading.first_us is not None and reading.first_us < source.plan.position - BEHIND_US:
+            # It gives its live tail: it has not come as far yet, or its clock is wrong.
+            source.end(Reconnect.STEPPED_BACK, dead=True)
+            return
+        for arrival in arrivals:
+            draft.add(arrival, now_us)
+        for one, reason, _ in draft.endings:
+            one.end(reason, dead=one.dead)
+        push = draft.push(source.plan.since, "", Counter(), now_us)
+        while not self._stopping:
+            await self._room()
+            try:
+                await asyncio.to_thread(self._pusher.push, push.elements, push.counts)
+                break
+            except Full as error:
+                self._parking.refused(str(error))
+        else:
+            return
+        memory.pushed(push.remembered, 0)
+        self.counts.update(push.counts)
+        self._told(reading.last_us or source.plan.position, self.counts)
+
+    async def _room(self) -> None:
+        """Wait while the ingester would be parked: its events go first."""
+        self._parking.decide(await asyncio.to_thread(self._pusher.memory))
+        while self._parking.parked and not self._stopping:
+            await asyncio.sleep(TICK_SECONDS)
+            self._parking.decide(await asyncio.to_thread(self._pusher.memory))
+
+    def _note_times(self, arrivals: list[Arrival], reading: Reading) -> None:
+        if reading.first_us is None:
+            reading.first_us = self._first_time(arrivals)
+        last_us = self._first_time(list(reversed(arrivals)))
+        if last_us is not None:
+            reading.last_us = max(last_us, reading.last_us or 0)
+
+    def _first_time(self, arrivals: list[Arrival]) -> int | None:
+        for arrival in arrivals:
+            try:
+                event = validate(
+                    self._open_frame(arrival.frame or b""), self._settings.ingest_max_event_bytes
+                )
+            except BadInput:
+                continue
+            return event.time_us
+        return None

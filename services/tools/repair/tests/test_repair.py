@@ -1,0 +1,146 @@
+"""A hole that a host's look-back tore is filled from another host: every event once, and on record."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from services.tools.tests.running import run, started
+from testing.audit import audit
+from testing.host import Host
+from testing.truth import truth_of
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from testing.pipeline import Pipeline
+
+    Pipelines = Callable[..., Pipeline]
+
+RATE, TOTAL = 50, 19_500
+TRAFFIC = {"rate": str(RATE), "events": str(TOTAL), "backlog": "40"}
+
+
+def twin(of: Host, **options: str) -> Host:
+    """Start a host that tells of the same traffic at the same pace."""
+    other = Host({**of.options, **options}, first_us=of.first_us, started=of.started)
+    other.start()
+    return other
+
+
+def let_pass(seconds: float, *hosts: Host) -> None:
+    for host in hosts:
+        host.tell("advance", seconds=seconds)
+
+
+def restart(host: Host, look_back: str) -> None:
+    host.stop()
+    host.options["look-back"] = look_back
+    host.start()
+
+
+@pytest.fixture
+def torn(pipeline: Pipelines) -> Iterator[tuple[Pipeline, Host]]:
+    """Give a running archive with a hole of some 140 s, and a host that still has what is in it."""
+    source = Host(dict(TRAFFIC))
+    source.start()
+    other = twin(source, **{"offset-us": "250000"})
+    running = pipeline(source)
+    try:
+        with running:
+            running.wait_pushed(RATE * 38, 60)
+            running.ingester.kill()
+            restart(source, "60")
+            let_pass(200, source, other)
+            running.ingester.start()
+            wait_for(lambda: running.pushed().get("gaps:pushed", 0) > 1, 30, "a hole on record")
+            restart(source, "3600")
+            # A clock starts anew with its host.
+            let_pass(300, source)
+            let_pass(100, other)
+            wait_for(lambda: b"windows" not in _cursor(running), 60, "no window left to read")
+            yield running, other
+    finally:
+        other.stop()
+
+
+def _cursor(running: Pipeline) -> bytes:
+    with running.tools() as tools:
+        return bytes(tools.get("archive:cursor"))
+
+
+def settle(running: Pipeline) -> dict[str, float]:
+    """Let the traffic end and be committed; returns what the writer cannot account for."""
+    let_pass(200, *running.hosts)
+    running.wait_pushed(TOTAL, 90)
+    running.wait_committed(30)
+    wait_for(
+        lambda: (
+            running.writer.total("archive_unaccounted_events") == 0
+            and any("unaccounted" in name for name in running.writer.metrics())
+        ),
+        30,
+        "the ledger closed",
+    )
+    return {name: value for name, value in running.writer.metrics().items() if "unaccounted" in name}
+
+
+def reasons(running: Pipeline) -> list[str]:
+    asked = "SELECT reason FROM read_parquet(?) WHERE reason <> 'birth' ORDER BY received_at"
+    return [reason for (reason,) in duckdb.execute(asked, [f"{running.root}/gaps/**/*.parquet"]).fetchall()]
+
+
+def test_after_a_repair_every_event_is_there_once_and_the_ledger_closes(torn: tuple[Pipeline, Host]) -> None:
+    running, other = torn
+    code, said = run(running, "repair", "--gaps", "--host", other.address)
+    assert code == 0, said
+    assert "repaired: " in said
+    assert set(settle(running).values()) == {0.0}
+    verdict = audit(running.root, truth_of(running.hosts[0], other))
+    assert verdict.faults == 0, verdict
+    assert list(dict.fromkeys(reasons(running))) == ["cursor_too_old", "repaired"]
+    code, said = run(running, "repair", "--gaps", "--host", other.address)
+    assert (code, "nothing" in said or "not now" in said) == (0, True), said
+
+
+def test_a_repair_that_is_killed_is_done_again_without_doubling(torn: tuple[Pipeline, Host]) -> None:
+    running, other = torn
+    before = running.distinct()
+    broken = started(running, "repair", "--gaps", "--host", other.address, INGEST_PUSH_EVENTS="200")
+    wait_for(lambda: running.distinct() > before + 1000, 60, "a part of the hole pushed")
+    broken.send_signal(signal.SIGKILL)
+    broken.communicate()
+    code, said = run(running, "repair", "--gaps", "--host", other.address)
+    assert code == 0, said
+    assert set(settle(running).values()) == {0.0}
+    verdict = audit(running.root, truth_of(running.hosts[0], other))
+    assert verdict.faults == 0, verdict
+
+
+def test_a_redis_that_is_killed_meanwhile_neither_loses_nor_doubles(torn: tuple[Pipeline, Host]) -> None:
+    running, other = torn
+    before = running.distinct()
+    going = started(running, "repair", "--gaps", "--host", other.address, INGEST_PUSH_EVENTS="200")
+    wait_for(lambda: running.distinct() > before + 500, 60, "a part of the hole pushed")
+    running.redis.kill()
+    running.redis.start()
+    with going:
+        out, said = going.communicate(timeout=120)
+    assert going.returncode == 0, out + said
+    assert set(settle(running).values()) == {0.0}
+    verdict = audit(running.root, truth_of(running.hosts[0], other))
+    assert verdict.faults == 0, verdict
+
+
+def test_what_no_host_keeps_is_said_exactly(torn: tuple[Pipeline, Host]) -> None:
+    running, other = torn
+    restart(other, "5")
+    let_pass(300, other)
+    code, said = run(running, "repair", "--gaps", "--host", other.address)
+    assert code == 1, said
+    assert "cannot be had: " in said
+    assert "repaired" not in reasons(running)

@@ -1,0 +1,55 @@
+"""Is everything committed that was in Redis at a certain moment? For what may be done only then.
+
+A frontier later than the cursor of that moment says so, because a round reads the cursor before it claims;
+and where the cursor stands still, an empty buffer with no claim does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from services.data_writer.frontier import read_frontiers
+from services.shared.errors import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from services.shared.buffer.claims import Claims
+    from services.shared.buffer.cursor import Cursor
+    from services.shared.event import Stream
+
+
+class Moment(NamedTuple):
+    """The age of the cursor as it was read at that moment, or after it."""
+
+    epoch: int
+    push: int
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> Moment:
+        """Return the moment at which the cursor was this one."""
+        return cls(*cursor.age())
+
+
+class EpochEnded(Transient):
+    """Redis lost its data since that moment, and with it perhaps what was not committed."""
+
+
+def unsettled(claims: Claims, root: Path, moment: Moment, streams: Iterable[Stream]) -> list[Stream]:
+    """Return the streams of which something may still wait that was in Redis at `moment`.
+
+    Raises EpochEnded when that can no longer be known.
+    """
+    frontiers = read_frontiers(root)
+    behind = [stream for stream in streams if not _is_past(frontiers.get(stream), moment)]
+    # In the direction of the flow: what had left the buffer then and is in no claim now is committed.
+    depths = claims.depths(behind) if behind else {}
+    waiting = [stream for stream in behind if depths[stream] or claims.found(stream)]
+    if claims.here().epoch != moment.epoch:
+        raise EpochEnded("Redis lost its data meanwhile")
+    return waiting
+
+
+def _is_past(frontier: Cursor | None, moment: Moment) -> bool:
+    return frontier is not None and frontier.epoch == moment.epoch and frontier.push > moment.push

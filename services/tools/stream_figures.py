@@ -1,0 +1,92 @@
+"""Rows, files and bytes of each stream: of a settled hour from the coverage table, else from footers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.shared.event import Stream
+from services.tools.part_names import find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from services.tools.coverage_table import Covered
+    from services.tools.part_names import PartFile
+
+
+@dataclass(slots=True)
+class StreamFigures:
+    """One stream, summed."""
+
+    rows: int = 0
+    parts: int = 0
+    bytes: int = 0
+    newest_us: int | None = None
+    unreadable: int = 0
+    """Parts whose footer cannot be read; their rows are not counted."""
+
+
+@dataclass(slots=True)
+class ArchiveFigures:
+    """All streams, and how fast they grow."""
+
+    streams: dict[Stream, StreamFigures]
+    strays: int
+    bytes_by_hour: dict[int, int]
+
+
+def measure(root: Path, covered: Mapping[tuple[Stream, int], Covered]) -> ArchiveFigures:
+    """Sum up what lies there. Raises OSError where the archive cannot be read."""
+    found = find(root)
+    figures = ArchiveFigures({stream: StreamFigures() for stream in Stream}, len(found.strays), {})
+    for (stream, hour), parts in _by_hour(found.parts).items():
+        mine = figures.streams[stream]
+        known = covered.get((stream, hour))
+        if known is not None and known.is_settled and known.parts == len(parts):
+            rows, newest, size = known.rows, known.last_us, known.bytes
+            mine.parts += known.parts
+        else:
+            rows, newest, size = _read(parts, mine)
+        mine.rows += rows
+        mine.bytes += size
+        mine.newest_us = max(filter(None, (mine.newest_us, newest)), default=None)
+        figures.bytes_by_hour[hour] = figures.bytes_by_hour.get(hour, 0) + size
+    return figures
+
+
+def _read(parts: Iterable[PartFile], mine: StreamFigures) -> tuple[int, int | None, int]:
+    rows, newest, size = 0, 0, 0
+    for part in parts:
+        try:
+            metadata = pq.read_metadata(part.path)
+            size += part.path.stat().st_size
+        except FileNotFoundError:  # compacted meanwhile
+            continue
+        except (OSError, pa.ArrowInvalid):
+            mine.unreadable += 1
+            continue
+        mine.parts += 1
+        rows += metadata.num_rows
+        newest = max(newest, _newest(metadata, part))
+    return rows, newest or None, size
+
+
+def _newest(metadata: pq.FileMetaData, part: PartFile) -> int:
+    """Return the greatest time in a part: a chunk's name tells only that of all its hours."""
+    column = "received_at" if part.stream in (Stream.REJECTS, Stream.GAPS) else "time_us"
+    index = metadata.schema.to_arrow_schema().get_field_index(column)
+    groups = [metadata.row_group(group).column(index).statistics for group in range(metadata.num_row_groups)]
+    return max((int(one.max) for one in groups if one is not None and one.has_min_max), default=0)
+
+
+def _by_hour(parts: Iterable[PartFile]) -> dict[tuple[Stream, int], list[PartFile]]:
+    sorts: dict[tuple[Stream, int], list[PartFile]] = defaultdict(list)
+    for part in parts:
+        sorts[part.stream, part.hour].append(part)
+    return sorts

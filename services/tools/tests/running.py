@@ -1,0 +1,47 @@
+"""The operators' commands as real processes, with what production lets them do in Redis."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from testing.daemons import PREFIXES, REPOSITORY
+
+if TYPE_CHECKING:
+    from testing.pipeline import Pipeline
+
+SECONDS = 120.0
+
+
+def settings_of(running: Pipeline) -> dict[str, str]:
+    """Return the environment of a tool beside these daemons."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
+    return {**env, **running.ingester.settings, "REDIS_URL": running.redis.url("operator"), "COLUMNS": "200"}
+
+
+def started(running: Pipeline, *words: str, **more: str) -> subprocess.Popen[str]:
+    """Start `archive` with these words."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "services.tools.main", *words],
+        cwd=REPOSITORY,
+        env={**settings_of(running), **more},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(running: Pipeline, *words: str, **more: str) -> tuple[int, str]:
+    """Run `archive` to its end; returns its exit code and all it said."""
+    process = started(running, *words, **more)
+    with process:
+        try:
+            out, said = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return process.returncode, out + said

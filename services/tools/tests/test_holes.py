@@ -1,0 +1,17 @@
+"""How much time holes cover."""
+
+from __future__ import annotations
+
+from services.shared.event import GapReason
+from services.tools.holes import Hole, seconds, touching
+
+
+def hole(begin: int, end: int, reason: GapReason = GapReason.CUTOVER) -> Hole:
+    return Hole(begin * 1_000_000, end * 1_000_000, reason, "h", None, 0)
+
+
+def test_each_moment_counts_once() -> None:
+    assert seconds([hole(0, 10), hole(5, 12), hole(20, 21), hole(6, 7)]) == 13
+    assert seconds([hole(0, 10)], 5_000_000, 8_000_000) == 3
+    assert seconds([hole(0, 10, GapReason.BIRTH)]) == 0
+    assert touching([hole(0, 10, GapReason.BIRTH), hole(3, 3)], 0, 5_000_000) == [hole(3, 3)]

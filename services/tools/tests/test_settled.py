@@ -1,0 +1,68 @@
+"""Committed is said only when it is so: by a later frontier, or by an empty buffer with no claim."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from redis import Redis
+
+from services.data_writer.frontier import create_frontiers, write_frontier
+from services.shared.buffer.claims import Claims
+from services.shared.buffer.cursor import Cursor
+from services.shared.event import Stream
+from services.shared.lifecycle import Stopping
+from services.tools.settled import EpochEnded, Moment, unsettled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testing.redis_server import RedisServer
+
+STREAMS = (Stream.POSTS, Stream.LIKES)
+
+
+def cursor(push: int) -> bytes:
+    return Cursor(time_us=10**15, epoch=1, push=push).encode()
+
+
+@pytest.fixture
+def claims(redis_server: RedisServer) -> Claims:
+    looking = Claims(redis_server.url("operator"), Stopping())
+    looking.open(fence=False)
+    return looking
+
+
+@pytest.fixture
+def tools(redis_server: RedisServer) -> Redis:
+    client = Redis.from_url(redis_server.url("tools"))
+    client.set("archive:epoch", "1 life")
+    return client
+
+
+def test_a_frontier_says_so_only_when_it_is_later(tmp_path: Path, tools: Redis, claims: Claims) -> None:
+    create_frontiers(tmp_path, Stream, cursor(5))
+    tools.rpush("archive:buffer:posts", "a")
+    tools.rpush("archive:claim:likes:100", "b")
+    assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == list(STREAMS), (
+        "the same cursor is not enough"
+    )
+    write_frontier(tmp_path, Stream.POSTS, cursor(6))
+    assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == [Stream.LIKES]
+
+
+def test_where_the_cursor_stands_still_an_empty_redis_says_so(
+    tmp_path: Path, tools: Redis, claims: Claims
+) -> None:
+    create_frontiers(tmp_path, Stream, cursor(5))
+    tools.rpush("archive:claim:likes:100", "b")
+    assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == [Stream.LIKES]
+    tools.delete("archive:claim:likes:100")
+    assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == []
+
+
+def test_another_epoch_says_nothing(tmp_path: Path, tools: Redis, claims: Claims) -> None:
+    create_frontiers(tmp_path, Stream, cursor(9))
+    tools.set("archive:epoch", "2 life")
+    with pytest.raises(EpochEnded):
+        unsettled(claims, tmp_path, Moment(1, 5), STREAMS)
