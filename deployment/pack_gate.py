@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import sys
 import zipfile
@@ -17,15 +18,15 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)
 def gate() -> bytes:
     """Return the program: a zip file that Python runs, begun by a line that names Python.
 
-    Not compressed: as a whole, in a cloud-config, it is compressed far better than file by file.
+    It must fit into a cloud-config, 32 KiB in all: so without what only readers need, and not compressed,
+    because the cloud-config compresses it as a whole, which is far better than file by file.
     """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, "__main__.py", ENTRY)
         _add(archive, "deployment/__init__.py", "")
         for path in sorted(FOLDER.glob("*.py")):
-            if path.name != "__main__.py":
-                _add(archive, f"deployment/gate/{path.name}", path.read_text("utf-8"))
+            _add(archive, f"deployment/gate/{path.name}", _bare(path.read_text("utf-8")))
     return SHEBANG + packed.getvalue()
 
 
@@ -40,9 +41,26 @@ def main(words: list[str]) -> int:
     return 0
 
 
+def _bare(source: str) -> str:
+    """Return source without comments and docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            said = [statement for statement in node.body if not _is_docstring(statement)]
+            node.body = said or [ast.Pass()]
+    return ast.unparse(tree) + "\n"
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
 def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
-    about = zipfile.ZipInfo(name, LONG_AGO)
-    archive.writestr(about, text)
+    archive.writestr(zipfile.ZipInfo(name, LONG_AGO), text)
 
 
 if __name__ == "__main__":

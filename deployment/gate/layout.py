@@ -73,6 +73,6 @@ class Layout:
         return self.logs / "deploys.jsonl"
 
     @property
-    def metrics(self) -> Path:
+    def textfile(self) -> Path:
         """Files that node_exporter reads."""
-        return self.root / "var/lib/archive/metrics"
+        return self.root / "var/lib/archive/textfile"

@@ -27,8 +27,8 @@ def audit(layout: Layout, order: Order, **said: object) -> None:
 
 def publish(layout: Layout, release: Release, now: float) -> None:
     """Say since when a release is live."""
-    layout.metrics.mkdir(parents=True, exist_ok=True)
-    staged = layout.metrics / f".{METRICS}.new"
+    layout.textfile.mkdir(parents=True, exist_ok=True)
+    staged = layout.textfile / f".{METRICS}.new"
     staged.write_text(
         "# HELP archive_deploy_timestamp_seconds Since when the release of this commit is live.\n"
         "# TYPE archive_deploy_timestamp_seconds gauge\n"
@@ -36,4 +36,4 @@ def publish(layout: Layout, release: Release, now: float) -> None:
         "utf-8",
     )
     staged.chmod(0o644)
-    staged.replace(layout.metrics / METRICS)
+    staged.replace(layout.textfile / METRICS)
