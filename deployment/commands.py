@@ -53,7 +53,7 @@ def number(sha: str) -> list[str]:
 
 
 def ssh(host: str, port: int, user: str, folder: Path, order: str) -> list[str]:
-    """Return what gives the gate an order; `folder` holds `key` and `known_hosts`, and no other file is read."""
+    """Return what gives the gate an order; in `folder` lie `key` and `known_hosts`, the only files read."""
     options = {
         "BatchMode": "yes",
         "IdentitiesOnly": "yes",

@@ -6,8 +6,8 @@ MEANS = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
         (
-            "the host's key is not the one in DEPLOY_KNOWN_HOSTS: if the host was replaced, put the line that "
-            "provision printed there; if not, somebody may stand in between, and nothing was sent"
+            "the host's key is not the one in DEPLOY_KNOWN_HOSTS: if the host was replaced, put the line "
+            "that provision printed there; if not, somebody may stand in between, and nothing was sent"
         ),
     ),
     (
@@ -16,7 +16,7 @@ MEANS = (
     ),
     (
         "Permission denied",
-        "the host does not accept DEPLOY_KEY: put the key that provision made there, or give the host its half",
+        "the host does not accept DEPLOY_KEY: put the key that provision made there, or renew both",
     ),
     ("invalid format", "DEPLOY_KEY is no private key: copy the whole file, its last line break too"),
     ("error in libcrypto", "DEPLOY_KEY is no private key: copy the whole file, its last line break too"),

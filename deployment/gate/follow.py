@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from deployment.gate.errors import DIED
 
@@ -24,19 +24,25 @@ SYSTEMD = Path("/run/systemd/system")
 BETWEEN_SECONDS = 0.2
 
 
-def start(layout: Layout, order: Order, worker: list[str]) -> Path:
-    """Start the work; returns its log, which it holds."""
+class Work(NamedTuple):
+    """Work under way: its log, which it holds, and the process that was started."""
+
+    log: Path
+    process: subprocess.Popen[bytes]
+
+
+def start(layout: Layout, order: Order, worker: list[str]) -> Work:
+    """Start the work."""
     layout.run.mkdir(parents=True, exist_ok=True)
     at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     path = layout.run / f"{at}-{order.verb}-{order.sha[:12]}-{time.monotonic_ns() % 1_000_000}.log"
     words = [*_scope(path.stem), *worker, order.verb, order.sha, str(path)]
     with path.open("xb") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
-        # Not waited for: it outlives us, and its log tells when it has ended.
-        subprocess.Popen(
+        process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
         )
-    return path
+    return Work(path, process)
 
 
 def finish(layout: Layout, log: Path, code: int) -> None:
@@ -49,8 +55,9 @@ def finish(layout: Layout, log: Path, code: int) -> None:
         print(f"the log stays only until the next boot, in {log}: {error}", flush=True)  # noqa: T201 - the log
 
 
-def follow(path: Path) -> int:
+def follow(work: Work) -> int:
     """Print the log until the work ends; returns its exit code."""
+    path = work.log
     code = path.with_suffix(".code")
     with path.open("rb") as log:
         ended = False
@@ -64,6 +71,8 @@ def follow(path: Path) -> int:
             else:
                 ended = _is_free(path)
                 time.sleep(0 if ended else BETWEEN_SECONDS)
+    # Its log is free: it is gone, or going.
+    work.process.wait()
     if not code.exists():
         print("the work on the host ended without a word; ask for the status")  # noqa: T201 - for who waits
         return DIED

@@ -36,9 +36,9 @@ def main(words: list[str], environ: Mapping[str, str], layout: Layout | None = N
         print("\n".join(said.lines))  # noqa: T201 - the answer
         return said.code
     by = environ.get("SSH_CLIENT", "").partition(" ")[0] or "somebody on the host"
-    log = start(layout, order, [sys.executable, "-I", words[0], WORK, by])
+    work = start(layout, order, [sys.executable, "-I", words[0], WORK, by])
     try:
-        return follow(log)
+        return follow(work)
     except BrokenPipeError:
         # Whoever waited is gone; the work is not.
         return 0
