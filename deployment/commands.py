@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 BASE = "docker-compose.yml"
 PRODUCTION = "docker-compose.prod.yml"
 BUILD = "deployment/docker-compose.build.yml"
-VERBS = ("deploy", "rollback", "status")
+ATTESTATIONS = ("--provenance=mode=max", "--sbom=true")
 CONNECT_SECONDS, ALIVE_SECONDS, ALIVE_COUNT = 10, 15, 4
 
 
@@ -23,18 +23,22 @@ def rendered(files: Sequence[str], *, interpolated: bool) -> list[str]:
     return ["docker", "compose", "--project-directory", str(ROOT), *chosen, "config", *raw, "--format=json"]
 
 
-def bake(services: Sequence[str], platforms: Sequence[str], *, attested: bool) -> list[str]:
-    """Return what builds and pushes the images of services."""
+def bake(services: Sequence[str], *, attested: bool) -> list[str]:
+    """Return what builds and pushes the images of services, for this machine's processor."""
     words = ["docker", "buildx", "bake", "--file", BASE, "--file", BUILD, "--push", "--progress=plain"]
-    return [*words, *_kinds(platforms, attested=attested, every="*."), *services]
+    return [*words, *(ATTESTATIONS if attested else ()), *services]
 
 
-def push_release(tag: str, folder: Path, platforms: Sequence[str], *, attested: bool) -> list[str]:
+def join(image: str, parts: Sequence[str]) -> list[str]:
+    """Return what makes one image of those for each processor."""
+    return ["docker", "buildx", "imagetools", "create", f"--tag={image}", *parts]
+
+
+def push_release(tag: str, folder: Path, platforms: Sequence[str]) -> list[str]:
     """Return what builds and pushes the release image from a folder with its Dockerfile."""
-    words = ["docker", "buildx", "build", "--push", "--progress=plain", f"--tag={tag}"]
-    for_platforms = [f"--platform={','.join(platforms)}"] if platforms else []
-    attestations = ["--provenance=mode=max", "--sbom=true"] if attested else []
-    return [*words, *for_platforms, *attestations, str(folder)]
+    # It runs nothing, so that any machine can build it for any processor; for its own alone, any builder can.
+    chosen = [f"--platform={','.join(platforms)}"] if len(platforms) > 1 else []
+    return ["docker", "buildx", "build", "--push", "--progress=plain", f"--tag={tag}", *chosen, str(folder)]
 
 
 def digest_of(image: str) -> list[str]:
@@ -77,8 +81,3 @@ def ssh(host: str, port: int, user: str, folder: Path, order: str) -> list[str]:
         f"{user}@{host}",
         order,
     ]
-
-
-def _kinds(platforms: Sequence[str], *, attested: bool, every: str) -> list[str]:
-    words = [f"--set={every}platform={','.join(platforms)}"] if platforms else []
-    return [*words, *(["--provenance=mode=max", "--sbom=true"] if attested else [])]

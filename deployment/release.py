@@ -14,7 +14,7 @@ BUNDLED = ("docker-compose.yml", "docker-compose.prod.yml", "monitoring")
 DOCKERFILE = """\
 # No program: the host unpacks it (deployment/gate/bundle.py).
 FROM scratch
-LABEL org.opencontainers.image.revision={sha} org.opencontainers.image.source={source}
+LABEL org.opencontainers.image.revision={sha}
 COPY release /release
 """
 _VARIABLE = re.compile(r"\$\{(IMAGE_\w+):\?")

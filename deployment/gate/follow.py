@@ -7,6 +7,7 @@ frees it when the worker ends, however it ends.
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,14 @@ def start(layout: Layout, order: Order, worker: list[str]) -> Work:
     with path.open("xb") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            words,
+            # Nothing of the session: what SSH asked for would make another gate of the worker.
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     return Work(path, process)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from deployment.gate.errors import NOT_AN_ORDER
+from deployment.gate.errors import NOT_AN_ORDER, REFUSED
+from deployment.gate.layout import Layout
+from deployment.gate.main import ASKED
+from deployment.gate.main import main as gate_main
 from deployment.pack_gate import gate, main
+from testing.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,3 +56,29 @@ def test_words_of_the_command_line_are_nothing_where_ssh_asked(program: Path) ->
 def test_the_same_source_gives_the_same_bytes() -> None:
     assert gate() == gate()
     assert b"docstring" not in gate().lower()
+
+
+def test_an_order_is_worked_on_once_and_its_refusal_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """On a host without settings: the whole way from the order to the log, the exit code and the audit."""
+    root = tmp_path / "host"
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import os, sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
+        "from pathlib import Path; from deployment.gate.layout import Layout\n"
+        "from deployment.gate.main import main\n"
+        f"sys.exit(main(sys.argv, os.environ, Layout(Path({str(root)!r}))))\n"
+    )
+    asked = f"deploy {SHA}"
+    monkeypatch.setenv(ASKED, asked)
+    code = gate_main([str(program)], {ASKED: asked, "SSH_CLIENT": "192.0.2.7 1 2"}, Layout(root))
+    said = capfdbinary.readouterr().out.decode()
+    assert code == REFUSED, said
+    assert said.count("refused, nothing changed") == 1
+    assert "has no IMAGE_PREFIX" in said
+    (line,) = Layout(root).audit.read_text("utf-8").splitlines()
+    kept = json.loads(line)
+    assert (kept["verb"], kept["sha"], kept["by"], kept["result"]) == ("deploy", SHA, "192.0.2.7", "refused")
+    assert len(list(Layout(root).logs.glob("*.log"))) == 1
+    assert [path.name for path in Layout(root).run.iterdir()] == ["deploy.lock"]
