@@ -5,18 +5,23 @@ Commits are made in a clone of this repository, so that one release may differ f
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from deployment.gate.release import PROJECT
 from deployment.make_secrets import make_secrets
 from deployment.pack_gate import gate
+from services.shared.buffer.keys import PUSHED
 from testing.daemons import REPOSITORY
 from testing.images.references import references
+from testing.pipeline import JETSTREAM
 from testing.stack import IMAGE_TAG
 from testing.upstream import Upstream
+from testing.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +33,11 @@ RATE = 40.0
 BUILD_SECONDS = 600
 DEPLOY_SECONDS = 900
 HOME = "/opt/archive"
+WAITING = ("archive:buffer:", "archive:claim:")
 GRAFANA = """\
 FROM {python}
 LABEL standin=1
+RUN ln -s /usr/bin/busybox /bin/wget
 COPY server.py /server.py
 CMD ["python", "/server.py"]
 """
@@ -62,6 +69,8 @@ class Production:
     upstream: Upstream = field(init=False)
     settings: dict[str, str] = field(default_factory=dict)
     """Further lines of the host's settings."""
+    first: str = ""
+    """The commit of the first release."""
 
     def __post_init__(self) -> None:
         image = f"bluesky-archive/demo:{IMAGE_TAG}"
@@ -90,6 +99,8 @@ class Production:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(source.read_bytes())
                 target.chmod(source.stat().st_mode)
+                # `make` looks at times: what is older here than its environment must be so there.
+                os.utime(target, (source.stat().st_atime, source.stat().st_mtime))
         return self.commit("as it stands")
 
     def commit(self, why: str) -> str:
@@ -162,6 +173,59 @@ class Production:
         """Deploy a commit, or roll back to one, and wait for the end."""
         return self._run(f"deployment.{verb}", sha, env=self.environment(), seconds=DEPLOY_SECONDS)
 
+    def start_deploying(self, sha: str) -> subprocess.Popen[str]:
+        """Begin to deploy a commit; the process' standard output is the host's log."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "deployment.deploy", sha],
+            cwd=self.tree,
+            env=self._surroundings(self.environment()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def status(self, sha: str) -> subprocess.CompletedProcess[str]:
+        """Ask the gate for the status of a commit."""
+        return self.vm.ssh("deploy", self.vm.deploy_key, f"status {sha}")
+
+    def containers(self) -> dict[str, tuple[str, str]]:
+        """Return each service's container: its id and since when it runs."""
+        words = "docker ps -q | xargs -r docker inspect --format"
+        form = '{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}}'
+        lines = self.vm.run(f"{words} '{form}'").splitlines()
+        return {service: (one, since) for service, one, since in (line.split() for line in lines)}
+
+    def audit_lines(self) -> list[dict[str, Any]]:
+        """Return what the gate noted of each order."""
+        return [json.loads(line) for line in self.vm.run("cat /var/log/archive/deploys.jsonl").splitlines()]
+
+    def redis(self, *words: str) -> list[str]:
+        """Ask the machine's Redis; returns the lines of its answer."""
+        login = "REDISCLI_AUTH=$(cat /run/secrets/redis_tools)"
+        inside = f"{login} redis-cli --no-auth-warning --user tools {' '.join(words)}"
+        return self.vm.run(f"docker exec {PROJECT}-redis-1 sh -c '{inside}'").splitlines()
+
+    def wait_committed(self, events: int, seconds: float) -> None:
+        """Wait until so many distinct events were pushed, and every one is in the archive."""
+
+        def committed() -> bool:
+            said = self.redis("HGETALL", PUSHED)
+            counts = dict(zip(said[::2], map(int, said[1::2]), strict=True))
+            distinct = sum(counts.get(f"{stream}:pushed", 0) for stream in JETSTREAM)
+            waiting = [key for key in self.redis("--scan") if key.startswith(WAITING)]
+            return distinct == events and not waiting
+
+        wait_for(committed, seconds, f"{events} events are committed")
+
+    def archive(self) -> Path:
+        """Copy the archive here; returns the copy."""
+        copy = self.folder / "archive"
+        self.vm.run(f"docker cp {PROJECT}-data_writer-1:/archive /var/tmp/archive")
+        _docker("cp", f"{self.vm.name}:/var/tmp/archive", str(copy))
+        return copy
+
     def end(self) -> None:
         """Remove what is beside the machine, which its own `with` removes."""
         self.upstream.stop()
@@ -186,18 +250,23 @@ class Production:
     def _run(
         self, module: str, *words: str, env: dict[str, str], seconds: float
     ) -> subprocess.CompletedProcess[str]:
-        keep = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
         return subprocess.run(
             [sys.executable, "-m", module, *words],
             check=False,
             cwd=self.tree,
-            env={**keep, **env},
+            env=self._surroundings(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=seconds,
         )
+
+    @staticmethod
+    def _surroundings(env: dict[str, str]) -> dict[str, str]:
+        """Return what a command finds around it: little, and nothing of ours by chance."""
+        keep = ("PATH", "HOME", "DOCKER_HOST")
+        return {**{name: os.environ[name] for name in keep if name in os.environ}, **env}
 
     def _git(self, *words: str, where: Path | None = None) -> str:
         done = subprocess.run(
