@@ -24,6 +24,7 @@ FILL = (
     "mkdir -p /mnt/small; mount -t tmpfs -o size=64m small /mnt/small; cp -a /opt/archive/. /mnt/small/; "
     "mount --bind /mnt/small /opt/archive; head -c 60M /dev/zero >/opt/archive/ballast"
 )
+TARGETS = ("jetstream", "data_writer", "redis", "node", "prometheus", "alertmanager")
 SETBACKS = (
     (
         "cp /etc/hosts /tmp/hosts; echo '192.0.2.1 archive.test' >/etc/hosts",
@@ -64,21 +65,21 @@ def again(production: Production, sha: str) -> None:
 
 def break_the_ingester(production: Production) -> str:
     """Commit an ingester that ends as soon as it starts; returns the commit."""
-    path = production.tree / INGESTER
+    path = production.releases.tree / INGESTER
     whole = path.read_text("utf-8")
     path.write_text('raise SystemExit("broken on purpose")\n', "utf-8")
-    sha = production.commit("broken")
-    production.build(sha)
+    sha = production.releases.commit("broken")
+    production.releases.build(sha)
     path.write_text(whole, "utf-8")
     return sha
 
 
 def change_the_ingester(production: Production, why: str) -> str:
     """Commit an ingester that differs, and works; returns the commit."""
-    path = production.tree / INGESTER
+    path = production.releases.tree / INGESTER
     path.write_text(f"{path.read_text('utf-8')}# {why}\n", "utf-8")
-    sha = production.commit(why)
-    production.build(sha)
+    sha = production.releases.commit(why)
+    production.releases.build(sha)
     return sha
 
 
@@ -139,6 +140,19 @@ def rolled_back_by_hand(production: Production, sha: str) -> None:
     done = production.deploy(sha, "rollback")
     assert done.returncode == DONE, done.stdout
     assert production.status(sha).returncode == DONE
+
+
+def targets_down(production: Production) -> list[str]:
+    """Return the jobs of Prometheus whose target is not up."""
+    targets = production.prometheus("targets")["activeTargets"]
+    assert len(targets) >= len(TARGETS)
+    return [target["labels"]["job"] for target in targets if target["health"] != "up"]
+
+
+def told_of(production: Production, alert: str) -> bool:
+    """Return whether somebody was told that an alert fires."""
+    heard = production.listener.heard()
+    return any(one["labels"]["alertname"] == alert and one["status"] == "firing" for one in heard)
 
 
 def timed(what: str, act: Callable[..., None], *given: object) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
 from deployment.tests import deployment_story as story
+from deployment.tests.workflows import carry_out, jobs, substitutes
 from testing.audit import audit
 from testing.fake_vm import FakeVM
 from testing.production import Production
+from testing.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +29,9 @@ def production(
     with FakeVM(folder / "vm") as vm:
         one = Production(vm, folder)
         try:
-            one.first = one.clone()
-            one.mirror()
-            one.build(one.first)
+            one.first = one.releases.clone()
+            one.releases.mirror()
+            one.releases.build(one.first)
             one.prepare()
             yield one
         finally:
@@ -55,3 +58,38 @@ def test_hetzner_deployment(production: Production) -> None:
     took.append(f"{'the audit across all of it':<44} {time.monotonic() - began:6.1f} s")
     print("\n".join(["", *took, str(verdict)]))
     assert verdict.passed, str(verdict)
+
+
+@pytest.mark.timeout(900)
+def test_cicd_pipeline(production: Production) -> None:
+    """The deploy job of deploy.yml, to the letter, against the machine."""
+    production.live()
+    sha = story.change_the_ingester(production, "as the workflow deploys it")
+    job = jobs()["deploy.yml:deploy"]
+    print("\n".join(["", *substitutes(job)]))
+    own = production.environment()
+    given = {
+        "vars": {name: own[name] for name in ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS")},
+        "secrets": {"DEPLOY_KEY": own["DEPLOY_KEY"]},
+    }
+    # Only the port is of this place: sshd listens on another than 22 here.
+    surroundings = {"GITHUB_SHA": sha, "DEPLOY_PORT": own["DEPLOY_PORT"]}
+    done = carry_out(job, production.releases.tree, given, surroundings)
+    said = "\n".join(one.stdout for one in done)
+    assert [one.returncode for one in done] == [0], said
+    assert not any(line in said for line in own["DEPLOY_KEY"].splitlines()[1:-1])
+    assert production.status(sha).returncode == 0
+
+
+@pytest.mark.timeout(900)
+def test_monitoring_production(production: Production) -> None:
+    """Every target is up, deploys are seen, and somebody is told of what breaks."""
+    sha = production.live()
+    wait_for(lambda: story.targets_down(production) == [], 120, "every target is up")
+    query = quote(f'archive_deploy_timestamp_seconds{{sha="{sha}"}}')
+    wait_for(lambda: production.prometheus(f"query?query={query}")["result"], 60, "the deploy is seen")
+    production.vm.run("docker stop bluesky-archive-jetstream-1")
+    try:
+        wait_for(lambda: story.told_of(production, "IngesterDown"), 180, "somebody is told")
+    finally:
+        production.vm.run("docker start bluesky-archive-jetstream-1")
