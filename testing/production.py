@@ -1,4 +1,4 @@
-"""Production in small: a fake machine, releases for it, an upstream host, and somebody who hears of alerts."""
+"""Production in small: a fake machine, releases for it, an upstream host, and somebody told of alerts."""
 
 from __future__ import annotations
 
