@@ -6,7 +6,8 @@ PINS := services/requirements/testing.txt
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run archive test check chaos mutants model bench format clean engine images secrets dashboards panels load soak
+.PHONY: help demo run archive test fast check chaos mutants model bench format clean engine images secrets dashboards panels load soak \
+    pulled build release deploy rollback
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +30,9 @@ archive: $(READY) ## Ask the archive at ARCHIVE_ROOT (./data): ARGS="status", AR
 
 test: $(READY) ## Every test that can run here (ARGS="-k name" to choose).
 	@$(RUN) -m pytest $(ARGS)
+
+fast: $(READY) ## What a push to main must pass beside `check`: the parts by themselves, at most five minutes.
+	@$(RUN) -m pytest -m "not containers" services deployment testing/tests/test_audit.py testing/tests/test_golden.py $(ARGS)
 
 check: $(READY) ## Format, lint, types and import rules.
 	@$(VENV)/bin/ruff format --check .
@@ -73,6 +77,22 @@ engine: ## On a bare Debian machine, as root: Docker Engine, Compose, and stand-
 
 images: ## Only the stand-ins that this engine lacks.
 	@$(PYTHON) -m testing.images
+
+pulled: ## Where images can be pulled: all of them, and no stand-ins.
+	@$(PYTHON) -m testing.images.pulled
+
+# Where images go (PREFIX), and the commit that is checked out (SHA); ATTEST=1 adds an SBOM and provenance.
+build: $(READY) ## Build and push a commit's images for this processor (PREFIX, SHA, ATTEST=1).
+	@$(RUN) -m deployment.build --prefix "$(PREFIX)" --sha "$(SHA)" $(if $(ATTEST),--attest) $(ARGS)
+
+release: $(READY) ## Make a release of what `build` pushed (PREFIX, SHA, MACHINES=x86_64,aarch64).
+	@$(RUN) -m deployment.publish --prefix "$(PREFIX)" --sha "$(SHA)" $(if $(MACHINES),--machines $(MACHINES)) $(ARGS)
+
+deploy: $(READY) ## Deploy a commit whose release is in the registry (SHA; DEPLOY_HOST, DEPLOY_KEY, DEPLOY_KNOWN_HOSTS).
+	@$(RUN) -m deployment.deploy "$(SHA)"
+
+rollback: $(READY) ## Roll back to a release that is still on the host (SHA; DEPLOY_* as above).
+	@$(RUN) -m deployment.rollback "$(SHA)"
 
 clean: ## Remove the environment and every cache; archives stay.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,181 @@
+"""Production in small: a fake machine, releases for it, an upstream host, and somebody told of alerts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from deployment.gate.release import PROJECT
+from deployment.make_secrets import make_secrets
+from deployment.pack_gate import gate
+from services.shared.buffer.keys import PUSHED
+from testing.images.references import references
+from testing.listener import Listener
+from testing.pipeline import JETSTREAM
+from testing.releases import Releases, surroundings
+from testing.stack import IMAGE_TAG
+from testing.upstream import Upstream
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testing.fake_vm import FakeVM
+
+SITE = "archive.test"
+RATE = 40.0
+DEPLOY_SECONDS = 900
+HOME = "/opt/archive"
+WAITING = ("archive:buffer:", "archive:claim:")
+SETTINGS = {
+    "SITE_ADDRESS": SITE,
+    "REDIS_MAXMEMORY": "256mb",
+    "REDIS_MEMORY_LIMIT": "512m",
+    "WRITER_INTERVAL": "5",
+    "ARCHIVE_DISK_FREE_MIN_MB": "100",
+}
+
+
+@dataclass
+class Production:
+    """Everything of one test; `folder` holds the clone and the keys."""
+
+    vm: FakeVM
+    folder: Path
+    releases: Releases = field(init=False)
+    upstream: Upstream = field(init=False)
+    listener: Listener = field(init=False)
+    settings: dict[str, str] = field(default_factory=dict)
+    """Further lines of the host's settings."""
+    first: str = ""
+    """The commit of the first release."""
+
+    def __post_init__(self) -> None:
+        self.releases = Releases(self.folder / "tree", self.vm.registry, self.vm.registry_push)
+        image = f"bluesky-archive/demo:{IMAGE_TAG}"
+        python = next(str(one) for one in references() if one.variable == "PYTHON_IMAGE")
+        self.listener = Listener(f"{self.vm.name}-listener", self.vm.name, python)
+        self.upstream = Upstream(f"{self.vm.name}-upstream", self.vm.name, image, RATE)
+
+    def prepare(self) -> None:
+        """Make of the machine what its provision would: users, the gate, secrets, settings."""
+        self.upstream.start()
+        self.listener.start()
+        secrets = self.folder / "secrets"
+        make_secrets(secrets)
+        (secrets / "alert_webhook").write_text(f"{self.listener.address}\n", "utf-8")
+        program = self.folder / "gate"
+        program.write_bytes(gate())
+        settings = {
+            **SETTINGS,
+            "IMAGE_PREFIX": self.releases.prefix,
+            "INGEST_HOSTS": self.upstream.address,
+            "WRITER_BIRTH": str(self.upstream.first_us - 1_000_000),
+            **self.settings,
+        }
+        told = self.folder / "settings"
+        told.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), "utf-8")
+        self.vm.copy(secrets, f"{HOME}/shared/secrets")
+        self.vm.copy(told, f"{HOME}/shared/.env")
+        self.vm.copy(program, f"{HOME}/bin/gate")
+        key = self.vm.deploy_key.with_suffix(".pub").read_text("utf-8").strip()
+        self.vm.run(
+            f"set -e; chown -R root:root {HOME}; chmod 755 {HOME}/bin/gate; chmod 700 {HOME}/shared\n"
+            "useradd --create-home --shell /bin/sh deploy; passwd -q -d deploy\n"
+            "install -d -o deploy -m 700 ~deploy/.ssh\n"
+            f"echo 'command=\"sudo -n {HOME}/bin/gate\",restrict {key}' >~deploy/.ssh/authorized_keys\n"
+            f"echo 'Defaults!{HOME}/bin/gate env_keep += \"SSH_ORIGINAL_COMMAND\"' >/etc/sudoers.d/gate\n"
+            f"echo 'deploy ALL=(root) NOPASSWD: {HOME}/bin/gate \"\"' >>/etc/sudoers.d/gate\n"
+            f"echo '127.0.0.1 {SITE}' >>/etc/hosts; mkdir -p /var/lib/archive/textfile\n"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return what the workflow hands to deployment.deploy."""
+        return {
+            "DEPLOY_HOST": "127.0.0.1",
+            "DEPLOY_PORT": str(self.vm.ssh_port),
+            "DEPLOY_KEY": self.vm.deploy_key.read_text("utf-8"),
+            "DEPLOY_KNOWN_HOSTS": self.vm.known_hosts.read_text("utf-8"),
+        }
+
+    def deploy(self, sha: str, verb: str = "deploy") -> subprocess.CompletedProcess[str]:
+        """Deploy a commit, or roll back to one, and wait for the end."""
+        return self.releases.run(f"deployment.{verb}", sha, env=self.environment(), seconds=DEPLOY_SECONDS)
+
+    def start_deploying(self, sha: str) -> subprocess.Popen[str]:
+        """Begin to deploy a commit; the process' standard output is the host's log."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "deployment.deploy", sha],
+            cwd=self.releases.tree,
+            env=surroundings(self.environment()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def live(self) -> str:
+        """Return the commit that is live, with data flowing; the first one is deployed if there is none."""
+        self.upstream.go_on()
+        lines = self.status(self.first).stdout.splitlines()
+        shown = lines[0].split()[1]
+        if shown == "nothing":
+            done = self.deploy(self.first)
+            assert done.returncode == 0, done.stdout
+            return self.first
+        return shown
+
+    def status(self, sha: str) -> subprocess.CompletedProcess[str]:
+        """Ask the gate for the status of a commit."""
+        return self.vm.ssh("deploy", self.vm.deploy_key, f"status {sha}")
+
+    def prometheus(self, path: str) -> Any:
+        """Ask the machine's Prometheus, which is published nowhere."""
+        asked = f"docker exec {PROJECT}-prometheus-1 wget -q -O - 'http://127.0.0.1:9090/api/v1/{path}'"
+        return json.loads(self.vm.run(asked))["data"]
+
+    def containers(self) -> dict[str, tuple[str, str]]:
+        """Return each service's container: its id and since when it runs."""
+        words = "docker ps -q | xargs -r docker inspect --format"
+        form = '{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.StartedAt}}'
+        lines = self.vm.run(f"{words} '{form}'").splitlines()
+        return {service: (one, since) for service, one, since in (line.split() for line in lines)}
+
+    def audit_lines(self) -> list[dict[str, Any]]:
+        """Return what the gate noted of each order."""
+        return [json.loads(line) for line in self.vm.run("cat /var/log/archive/deploys.jsonl").splitlines()]
+
+    def redis(self, *words: str) -> list[str]:
+        """Ask the machine's Redis; returns the lines of its answer."""
+        login = "REDISCLI_AUTH=$(cat /run/secrets/redis_tools)"
+        inside = f"{login} redis-cli --no-auth-warning --user tools {' '.join(words)}"
+        return self.vm.run(f"docker exec {PROJECT}-redis-1 sh -c '{inside}'").splitlines()
+
+    def wait_committed(self, events: int, seconds: float) -> None:
+        """Wait until so many distinct events were pushed, and every one is in the archive."""
+
+        def committed() -> bool:
+            said = self.redis("HGETALL", PUSHED)
+            counts = dict(zip(said[::2], map(int, said[1::2]), strict=True))
+            distinct = sum(counts.get(f"{stream}:pushed", 0) for stream in JETSTREAM)
+            waiting = [key for key in self.redis("--scan") if key.startswith(WAITING)]
+            return distinct == events and not waiting
+
+        wait_for(committed, seconds, f"{events} events are committed")
+
+    def archive(self) -> Path:
+        """Copy the archive here; returns the copy."""
+        copy = self.folder / "archive"
+        self.vm.run(f"docker cp {PROJECT}-data_writer-1:/archive /var/tmp/archive")
+        words = ["docker", "cp", f"{self.vm.name}:/var/tmp/archive", str(copy)]
+        subprocess.run(words, check=True, capture_output=True)
+        return copy
+
+    def end(self) -> None:
+        """Remove what is beside the machine, which its own `with` removes."""
+        self.upstream.stop()
+        self.listener.stop()
