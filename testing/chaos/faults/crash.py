@@ -6,7 +6,6 @@ Some moments come only after something else has happened; that is done first.
 from __future__ import annotations
 
 import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 from services.shared.crash_points import CrashPoint
@@ -16,6 +15,8 @@ from testing.chaos.world import PROVE_SECONDS, NotFiredError, World
 from testing.waiting import wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from testing.chaos.plan import Fault
 
 HOUR_DIRECTORY = "hour="
@@ -35,7 +36,7 @@ def crash(world: World, fault: Fault) -> None:
         world.daemon(part).kill()
         _prepare(world, fault)
     try:
-        die(world, fault.point, fault.nth)
+        die(world, fault.point, fault.nth, _keep_up(world, fault.point))
     finally:
         if fault.point is CrashPoint.RECEIVE_PARKED:
             with world.tools() as tools:
@@ -43,15 +44,24 @@ def crash(world: World, fault: Fault) -> None:
     world.restart(part, fault.seconds)
 
 
-def die(world: World, point: CrashPoint, nth: int) -> None:
-    """Start the daemon, which must be dead, armed with a point; returns when it died there."""
+def die(world: World, point: CrashPoint, nth: int, keep_up: Callable[[], None] = lambda: None) -> None:
+    """Start the daemon, which must be dead, armed with a point; returns when it died there.
+
+    What the point needs is kept up meanwhile.
+    """
     daemon = world.daemon(victim(point))
     daemon.starter = ("testing.chaos.armed", point.value, str(nth))
     daemon.start()
+
+    def is_dead() -> bool:
+        keep_up()
+        return not daemon.is_alive
+
     try:
-        code = daemon.wait(PROVE_SECONDS)
-    except subprocess.TimeoutExpired as error:
+        wait_for(is_dead, PROVE_SECONDS, f"{point} ({nth})")
+    except TimeoutError as error:
         raise NotFiredError(f"{point} ({nth}) was not reached; see {daemon.log}") from error
+    code = daemon.wait()
     if code != -signal.SIGKILL:
         raise NotFiredError(f"{point} ({nth}): ended with exit code {code} instead; see {daemon.log}")
     world.crashed[point] += 1
@@ -71,12 +81,20 @@ def _prepare(world: World, fault: Fault) -> None:
         case CrashPoint.COMMIT_STRANGER_REMOVED:
             die(world, CrashPoint.ACK_BEFORE_TRIM, 1 + int(fault.share * 5))
             _misplace(world)
-        case CrashPoint.RECEIVE_PARKED:
-            with world.tools() as tools:
-                used = int(tools.info("memory")["used_memory"])
-                tools.config_set("maxmemory", int(used / FULLNESS))
         case _:
             pass
+
+
+def _keep_up(world: World, point: CrashPoint) -> Callable[[], None]:
+    """Return what must be done again and again until the daemon comes to the point."""
+
+    def keep_full() -> None:
+        # The writer may have drained Redis since the last time.
+        with world.tools() as tools:
+            used = int(tools.info("memory")["used_memory"])
+            tools.config_set("maxmemory", int(used / FULLNESS))
+
+    return keep_full if point is CrashPoint.RECEIVE_PARKED else lambda: None
 
 
 def _misplace(world: World) -> None:

@@ -43,8 +43,15 @@ def hang_up(world: World, fault: Fault) -> None:
 def silence(world: World, fault: Fault) -> None:
     """Answer pings and send nothing."""
     before = _fired(world, "silence")
-    world.host.tell("silence", seconds=fault.seconds)
-    _fires(world, "silence", before)
+
+    def fell() -> bool:
+        # Where another fault keeps the ingester away just then, there is nobody to be silent to.
+        world.host.tell("silence", seconds=fault.seconds)
+        with contextlib.suppress(TimeoutError):
+            return wait_for(lambda: _fired(world, "silence") > before, fault.seconds, "somebody to hear it")
+        return False
+
+    _proves(fell, "the lie silence to be told")
     pause(fault.seconds)
 
 
@@ -146,7 +153,9 @@ def blind(world: World, _fault: Fault) -> None:
     world.host.tell("blind", collections=[MISSED])
     try:
         _fires(world, "blind", 0)
-        _second_followed(world)
+        # Not before it pushed something of the second's: killed until then, it forgets why it left the first.
+        second = world.pipeline.hosts[1].address
+        _proves(lambda: world.cursor().get("host") == second, "a push of the second host's events")
     finally:
         world.host.tell("see")
 
