@@ -61,12 +61,14 @@ app.command(rich_help_panel=_ASK)(export)
 app.command(rich_help_panel=_TRUST)(verify)
 if find_spec("obstore") is not None:
     # Only in the image `tools`: the writer's has no network, and none of the packages for it.
+    from services.tools.forget.command import forget
     from services.tools.offload.command import offload
     from services.tools.repair.command import repair
 
     _MEND = "With Redis and the network"
     app.command(rich_help_panel=_MEND)(repair)
     app.command(rich_help_panel=_MEND)(offload)
+    app.command(rich_help_panel=_MEND)(forget)
 
 
 if __name__ == "__main__":
