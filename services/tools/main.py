@@ -64,10 +64,12 @@ if find_spec("obstore") is not None:
     from services.tools.forget.command import forget
     from services.tools.offload.command import offload
     from services.tools.repair.command import repair
+    from services.tools.replay import replay
 
     _MEND = "With Redis and the network"
     app.command(rich_help_panel=_MEND)(repair)
     app.command(rich_help_panel=_MEND)(offload)
+    rejects.command()(replay)
     app.command(rich_help_panel=_MEND)(forget)
 
 

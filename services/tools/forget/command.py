@@ -44,10 +44,10 @@ def forget(
     mentions: Annotated[
         bool, typer.Option("--mentions", help="Also rows of others that name it: replies, likes, follows.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; else it only says what there is.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One object, without the account's name.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else it is only told.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One object, and no name in it.")] = False,
 ) -> None:
-    """Erase an account from hours, trash and bucket. The writer must run, the compactor must not."""
+    """Erase an account from hours, trash and bucket; the writer must run, the compactor must not."""
     given = settings()
     wanted = conditions(did, mentions=mentions)
     start_logs("forget", "warning")
@@ -56,7 +56,7 @@ def forget(
     bucket = _bucket(given)
     if not all(is_owned(given.root, stream) for stream in wanted):
         raise BrokenInvariant(
-            "no writer owns the streams: start it, for it commits what is buffered and swaps what is rewritten"
+            "no writer owns the streams; start it: it commits what is buffered and swaps what is rewritten"
         )
     with stopping_on_signals() as stopping, alone(given.root):
         erased = _erase(given, wanted, bucket, stopping)

@@ -9,14 +9,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.jetstream.dictionary import Decompressor, load_dictionary
 from services.jetstream.settings import IngesterSettings
+from services.shared.errors import BrokenInvariant
 from services.shared.lifecycle import stopping_on_signals
 from services.shared.logs import start_logs
 from services.shared.retry import until_done
 from services.shared.settings import load
 from services.tools.buffers import Buffers
 from services.tools.console import FINE, FOUND
+from services.tools.frames import opener
 from services.tools.part_names import read_time
 from services.tools.repair.reread import Reread
 from services.tools.repair.rows import gap_rows, holes, hosts_in_doubt, repaired
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from services.shared.lifecycle import Stopping
     from services.tools.repair.run import Outcome
 
+DEMO = ".demo"
+"""The mark that the demo's host leaves in an archive."""
 SETTLED_US = 60_000_000
 """How far behind the cursor a repair ends: what is nearer, the ingester still reads again by itself."""
 QUIETLY = "warning"
@@ -69,6 +72,11 @@ class Asked(NamedTuple):
 
 
 def _repair(settings: IngesterSettings, asked: Asked, stopping: Stopping, console: Console) -> int:
+    if (settings.archive_root / DEMO).exists() and not asked.hosts:
+        raise BrokenInvariant(
+            "this archive was born in the demo, and made-up events and real ones never mix: "
+            "name the demo's host with --host"
+        )
     buffers = Buffers(settings, stopping)
     until_done(buffers.open, stopping, lambda error: console.print(str(error), markup=False))
     if stopping:
@@ -88,7 +96,7 @@ def _repair(settings: IngesterSettings, asked: Asked, stopping: Stopping, consol
     said = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
     with Progress(*said, TimeRemainingColumn(), console=console) as progress:
         told = _teller(progress, spans)
-        reread = Reread(settings, buffers.pusher, stopping, _opener(settings), told)
+        reread = Reread(settings, buffers.pusher, stopping, opener(settings), told)
         outcome = Repair(buffers, reread, stopping).run(spans, hosts)
     buffers.close()
     return _tell_outcome(console, outcome, stopped=bool(stopping))
@@ -104,13 +112,6 @@ def in_turn(hosts: Sequence[str], rows: Sequence[Gap]) -> list[str]:
     """Order the hosts: first those that no hole is told of."""
     doubted = hosts_in_doubt(rows)
     return sorted(hosts, key=lambda host: host in doubted)
-
-
-def _opener(settings: IngesterSettings) -> Callable[[bytes], bytes]:
-    if not settings.ingest_compress:
-        return bytes
-    dictionary = load_dictionary(settings.ingest_dictionary)
-    return Decompressor(dictionary, settings.ingest_max_event_bytes).open
 
 
 def _teller(progress: Progress, spans: Sequence[Span]) -> Callable[[int, Counter[str]], None]:
