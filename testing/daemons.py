@@ -19,7 +19,8 @@ from testing.redis_server import free_port
 from testing.waiting import wait_for
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PREFIXES = ("INGEST_", "WRITER_", "ARCHIVE_", "REDIS_")
+PREFIXES = ("INGEST_", "WRITER_", "COMPACT_", "ARCHIVE_", "REDIS_")
+PORTS = {"jetstream": "INGEST_PORT", "data_writer": "WRITER_PORT", "compactor": "COMPACT_PORT"}
 STOP_SECONDS = 30.0
 
 
@@ -42,8 +43,8 @@ class Daemon:
     def start(self, *arguments: str) -> None:
         """Start the process; returns at once."""
         env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
-        port_name = "INGEST_PORT" if "jetstream" in self.module else "WRITER_PORT"
-        env |= self.settings | {port_name: str(self.port)}
+        service = self.module.split(".")[1] if self.module.startswith("services.") else ""
+        env |= self.settings | {PORTS.get(service, "WRITER_PORT"): str(self.port)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.under, sys.executable, "-m", *self.starter, self.module, *arguments],

@@ -24,7 +24,10 @@ JETSTREAM = [stream for stream in Stream if stream not in (Stream.REJECTS, Strea
 
 @dataclass
 class Pipeline:
-    """Both daemons, a Redis and the hosts they read from; everything lies in `folder`."""
+    """Both daemons, a Redis and the hosts they read from; everything lies in `folder`.
+
+    The compactor is there too, and not started with the others.
+    """
 
     folder: Path
     hosts: list[Host]
@@ -32,8 +35,10 @@ class Pipeline:
     """Further INGEST_* settings."""
     write: dict[str, str] = field(default_factory=dict)
     """Further WRITER_* settings."""
+    compact: dict[str, str] = field(default_factory=dict)
+    """Further COMPACT_* settings."""
     common: dict[str, str] = field(default_factory=dict)
-    """Further settings of both."""
+    """Further settings of all."""
     tree: Path = REPOSITORY
     birth_us: int | None = None
     """Where the archive begins; default: with the first host's first event."""
@@ -45,6 +50,7 @@ class Pipeline:
         self.redis = RedisServer(self.folder / "redis")
         self.ingester = Daemon("services.jetstream.main", {}, self.folder / "ingester.log", tree=self.tree)
         self.writer = Daemon("services.data_writer.main", {}, self.folder / "writer.log", tree=self.tree)
+        self.compactor = Daemon("services.compactor.main", {}, self.folder / "compactor.log", tree=self.tree)
 
     @property
     def root(self) -> Path:
@@ -91,9 +97,16 @@ class Pipeline:
             **self.ingest,
         }
 
+        self.compactor.settings = {
+            **both,
+            "REDIS_URL": self.redis.url("writer"),
+            "COMPACT_EVERY": "0.5",
+            **self.compact,
+        }
+
     def end(self) -> None:
         """Kill what still runs; the hosts last."""
-        for daemon in (self.ingester, self.writer):
+        for daemon in (self.ingester, self.writer, self.compactor):
             if daemon.is_alive:
                 daemon.kill()
         self.redis.kill()

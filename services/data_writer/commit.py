@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.data_writer.durable import make_directories, sync_directory, up_to
 from services.data_writer.layout import (
     Chunk,
     part_path,
@@ -103,7 +104,7 @@ def remove_strangers(
             path.unlink()
             reach(CrashPoint.COMMIT_STRANGER_REMOVED)
         for directory in sorted({path.parent for path in strangers}):
-            _sync_directory(directory)
+            sync_directory(directory)
     except OSError as error:
         raise Transient(f"cannot remove what an earlier attempt left in {root}: {error}") from error
     return strangers
@@ -123,13 +124,13 @@ def _make_durable(
             reach(CrashPoint.COMMIT_STAGED)
         size = sum(staging.stat().st_size for staging in staged)
         for staging, path in zip(staged, paths, strict=True):
-            _make_directories(root, path.parent)
+            make_directories(root, path.parent)
             reach(CrashPoint.COMMIT_BEFORE_RENAME)
             staging.replace(path)
             reach(CrashPoint.COMMIT_AFTER_RENAME)
-        for directory in _directories(root, paths):
+        for directory in up_to(root, paths):
             reach(CrashPoint.COMMIT_BEFORE_SYNC)
-            _sync_directory(directory)
+            sync_directory(directory)
             reach(CrashPoint.COMMIT_AFTER_SYNC)
     finally:
         _remove(staged)
@@ -155,35 +156,11 @@ def _footer(part: Part, chunk: Chunk, origin: Origin, number: str) -> dict[str, 
 def _stage(
     staging: Path, part: Part, footer: Mapping[str, str], compression: Compression, root: Path
 ) -> None:
-    _make_directories(root, staging.parent)
+    make_directories(root, staging.parent)
     with staging.open("wb") as file:
         write_part(file, part, footer, compression)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _make_directories(root: Path, directory: Path) -> None:
-    """Make what is missing below the root, never the root: its absence means an unmounted volume."""
-    for missing in reversed([directory, *directory.parents]):
-        if missing.is_relative_to(root) and missing != root:
-            missing.mkdir(exist_ok=True)
-
-
-def _directories(root: Path, paths: Iterable[Path]) -> list[Path]:
-    """Return every directory between the root and the parts, both ends too, the deepest first.
-
-    Not only those just made: an attempt before this one may have made them and died before it synced them.
-    """
-    found = {parent for path in paths for parent in path.parents if parent.is_relative_to(root)}
-    return sorted(found, key=lambda directory: len(directory.parts), reverse=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _remove(paths: Iterable[Path]) -> None:

@@ -8,10 +8,11 @@ would read anew. Nothing in a name depends on what encoding makes of the chunk.
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,10 +29,35 @@ MAX_TIME_US = 253_402_300_799_999_999
 STAGING = ".staging"
 """Beside the streams, never inside one: no reader's pattern for a stream reaches it."""
 
+PREPARED = ".prepared"
+"""What is to take an hour's place, beside the manifest that says so."""
+
+TRASH = ".trash"
+"""What an hour's place was taken from; kept for a while."""
+
+REMOVED = ".removed"
+"""What was lawfully taken out of the archive, so that the ledger still closes."""
+
 _ID_DIGITS = 24
 _HASHED_AT_ONCE = 1024
 """Elements joined before hashing: a call for each costs as much as the hashing."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COMPACTED = "compacted-"
+_NAME = re.compile(rf"({_COMPACTED})?(-?\d+)-(-?\d+)-(\d+)-([0-9a-f]{{{_ID_DIGITS}}})\.parquet")
+_HOUR = re.compile(r"year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d)")
+
+
+class PartName(NamedTuple):
+    """What a file name of an hour says."""
+
+    is_compacted: bool
+    first_us: int
+    """Of the whole chunk; of a compacted file, of its rows."""
+    last_us: int
+    rows: int
+    """Elements of the chunk; of a compacted file, its rows."""
+    id: str
+    """The chunk's id; of a compacted file, an id of what it was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +97,68 @@ def chunk_id(stream: Stream, elements: Sequence[bytes]) -> str:
 
 def part_path(root: Path, stream: Stream, hour: int, chunk: Chunk) -> Path:
     """Return where the chunk's share of this stream and hour (counted from 1970) belongs."""
-    start = _EPOCH + timedelta(hours=hour)
+    return hour_directory(root, stream, hour) / chunk.name
+
+
+def hour_directory(root: Path, stream: Stream, hour: int) -> Path:
+    """Return the directory of a stream's hour, counted from 1970."""
+    start = hour_start(hour)
     # strftime does not pad years below 1000 on every platform.
     year = f"year={start.year:04d}"
-    directory = f"{year}/month={start.month:02d}/day={start.day:02d}/hour={start.hour:02d}"
-    return stream_root(root, stream) / directory / chunk.name
+    return (
+        stream_root(root, stream)
+        / f"{year}/month={start.month:02d}/day={start.day:02d}/hour={start.hour:02d}"
+    )
+
+
+def hour_of(directory: Path) -> int | None:
+    """Return the hour, counted from 1970, whose directory this is; None where it is none."""
+    found = _HOUR.fullmatch("/".join(directory.parts[-4:]))
+    if found is None:
+        return None
+    try:
+        start = datetime(*map(int, found.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]
+    except ValueError:
+        return None
+    return (start - _EPOCH) // timedelta(hours=1)
+
+
+def hour_start(hour: int) -> datetime:
+    """Return the UTC time at which an hour, counted from 1970, begins."""
+    return _EPOCH + timedelta(hours=hour)
+
+
+def hour_text(hour: int) -> str:
+    """Return an hour as people and file names write it: 2026-07-04T14."""
+    start = hour_start(hour)
+    return f"{start.year:04d}-{start.month:02d}-{start.day:02d}T{start.hour:02d}"
+
+
+def hour_of_text(text: str) -> int:
+    """Return the hour that `hour_text` wrote so. Raises ValueError."""
+    return (datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC) - _EPOCH) // timedelta(hours=1)
+
+
+def parse_name(name: str) -> PartName | None:
+    """Read a file name of an hour; None where it is none of ours."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    mark, first_us, last_us, count, identity = found.groups()
+    return PartName(mark is not None, int(first_us), int(last_us), int(count), identity)
+
+
+def compacted_name(first_us: int, last_us: int, rows: int, identity: str) -> str:
+    """Return the name of a compacted file; `identity` is a hash of its inputs (`inputs_id`)."""
+    return f"{_COMPACTED}{first_us:016d}-{last_us:016d}-{rows}-{identity}.parquet"
+
+
+def inputs_id(*words: str) -> str:
+    """Return 24 hex digits that stand for exactly these words, in this order."""
+    digest = hashlib.sha256()
+    for word in words:
+        digest.update(f"{len(word)}:{word}".encode())
+    return digest.hexdigest()[:_ID_DIGITS]
 
 
 def staging_path(root: Path, stream: Stream, hour: int, chunk: Chunk) -> Path:
@@ -84,8 +167,11 @@ def staging_path(root: Path, stream: Stream, hour: int, chunk: Chunk) -> Path:
 
 
 def parts_pattern(chunk_id: str) -> str:
-    """Return the glob, below a stream's root, of every part that bears this chunk's id."""
-    return f"year=*/month=*/day=*/hour=*/*-{chunk_id}.parquet"
+    """Return the glob, below a stream's root, of every part that bears this chunk's id.
+
+    Never of a compacted file: a chunk that is committed again must not take away what others became.
+    """
+    return f"year=*/month=*/day=*/hour=*/[-0-9]*-{chunk_id}.parquet"
 
 
 def stream_root(root: Path, stream: Stream) -> Path:
@@ -96,6 +182,26 @@ def stream_root(root: Path, stream: Stream) -> Path:
 def staging_root(root: Path, stream: Stream) -> Path:
     """Return the directory of a stream's unfinished parts."""
     return root / STAGING / stream.value
+
+
+def prepared_path(root: Path, stream: Stream, hour: int) -> Path:
+    """Return the directory that is to take the place of an hour's."""
+    return root / PREPARED / stream.value / hour_text(hour)
+
+
+def manifest_path(root: Path, stream: Stream, hour: int) -> Path:
+    """Return the file that says what is to take the place of what."""
+    return root / PREPARED / stream.value / f"{hour_text(hour)}.json"
+
+
+def trash_path(root: Path, stream: Stream, hour: int, identity: str) -> Path:
+    """Return where the files of an hour go when others took their place."""
+    return root / TRASH / stream.value / f"{hour_text(hour)}-{identity}"
+
+
+def removed_path(root: Path, stream: Stream, hour: int) -> Path:
+    """Return the file that keeps account of what was taken out of an hour for good."""
+    return root / REMOVED / stream.value / f"{hour_text(hour)}.json"
 
 
 def frontier_path(root: Path, stream: Stream) -> Path:

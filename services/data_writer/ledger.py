@@ -1,30 +1,34 @@
 """The ledger: what this epoch was pushed, against what is in Redis and in the archive. It must come to 0.
 
 Committed is counted from the footers, not remembered: at a start all of them are read once, beside the
-work; from then on each commit is added. Rejects that encoding made count for the stream they came from.
+work; from then on each commit and each swap is added. Rejects that encoding made count for the stream they
+came from. What compaction removed, or an hour that went for good, is accounted for by those who noted it.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from services.data_writer.layout import stream_root
+from services.data_writer.footer import Counts, accounted
+from services.data_writer.layout import REMOVED, hour_directory, hour_of_text, stream_root
+from services.data_writer.manifest import read_removals, removed_here
 from services.data_writer.part_file import read_footer
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from services.shared.lifecycle import Stopping
 
-Rows = dict["Path", int]
-"""Parts of one epoch, and the rows of each."""
+Rows = dict[Path, int]
+"""Files of one epoch, and the rows that each answers for."""
 log = structlog.get_logger()
 
 
@@ -62,14 +66,28 @@ class Ledger:
             for rows in self._rows.values():
                 rows.pop(path, None)
 
+    def swapped(self, gone: Iterable[Path], come: Iterable[Path]) -> None:
+        """Strike out what a swap took away, and enter what it put there: files, or the note of a removal."""
+        self.removed(gone)
+        for path, counts in _read(come):
+            self._removed.discard(path)
+            for name, rows in counts.get(str(self._epoch), {}).items():
+                if name in self._rows:
+                    self._rows[Stream(name)][path] = rows
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether all footers have been read: until then nothing may take another's place."""
+        while not self._counts.empty():
+            self._enter(*self._counts.get())
+        return self._is_counted
+
     def unaccounted(self, stream: Stream, pushed: int, held: int) -> int | None:
         """Return what is there (`held` in Redis) beyond what was `pushed`; None while still counting.
 
         Below 0 is loss, above 0 doubling. Only true while no chunk of the stream is committed and not acked.
         """
-        while not self._counts.empty():
-            self._enter(*self._counts.get())
-        return held + sum(self._rows[stream].values()) - pushed if self._is_counted else None
+        return held + sum(self._rows[stream].values()) - pushed if self.is_counted else None
 
     def _enter(self, epoch: int, counted: Mapping[Stream, Rows]) -> None:
         """Add what was counted beside the work; what this writer did meanwhile is newer."""
@@ -84,23 +102,36 @@ class Ledger:
 
     def _count(self, epoch: int) -> None:
         found: dict[Stream, Rows] = {stream: {} for stream in self._streams}
-        for path, footer in _footers(self._root, {*self._streams, Stream.REJECTS}):
+        for path, counts in _read(_files(self._root, {*self._streams, Stream.REJECTS})):
             if self._stopping:
                 return
-            stream = footer.get("archive.source_stream")
-            if footer.get("archive.epoch") == str(epoch) and stream in found:
-                found[Stream(stream)][path] = int(footer["archive.rows"])
+            for name, rows in counts.get(str(epoch), {}).items():
+                if name in found:
+                    found[Stream(name)][path] = rows
         log.info("commit.counted", epoch=epoch, parts=sum(map(len, found.values())))
         self._counts.put((epoch, found))
 
 
-def _footers(root: Path, streams: Iterable[Stream]) -> Iterator[tuple[Path, dict[str, str]]]:
+def _files(root: Path, streams: Iterable[Stream]) -> Iterator[Path]:
     for stream in streams:
-        for path in stream_root(root, stream).rglob("*.parquet"):
-            try:
-                yield path, read_footer(path)
-            except FileNotFoundError:
-                continue
-            except (OSError, BrokenInvariant) as error:
-                # Its rows count as lost, which is what they are; the writer's work does not depend on them.
-                log.error("commit.unreadable", error=str(error))  # noqa: TRY400 - the message is the mend
+        for top in (stream_root(root, stream), root / REMOVED / stream.value):
+            # Not rglob: a directory may go while it is walked.
+            for directory, _, names in os.walk(top):
+                yield from (Path(directory, name) for name in names if name.endswith((".parquet", ".json")))
+
+
+def _read(paths: Iterable[Path]) -> Iterator[tuple[Path, Counts]]:
+    for path in paths:
+        try:
+            yield path, _removed(path) if path.suffix == ".json" else accounted(read_footer(path))
+        except FileNotFoundError:
+            continue
+        except (OSError, BrokenInvariant) as error:
+            # Its rows count as lost, which is what they are; the writer's work does not depend on them.
+            log.error("commit.unreadable", error=str(error))  # noqa: TRY400 - the message is the mend
+
+
+def _removed(path: Path) -> Counts:
+    """Return what the note of a removal accounts for; its path is `.removed/<stream>/<hour>.json`."""
+    root, stream, hour = path.parents[2], Stream(path.parent.name), hour_of_text(path.stem)
+    return removed_here(hour_directory(root, stream, hour), read_removals(path))

@@ -88,6 +88,17 @@ class WriterMetrics:
             ["stream"],
             registry=registry,
         )
+        self.swaps = Counter(
+            "archive_commit_swaps_total",
+            "Manifests dealt with, by cause and what was done; `discard` means that a late part came.",
+            ["cause", "step"],
+            registry=registry,
+        )
+        self.swap_failures = Counter(
+            "archive_commit_swap_failures_total",
+            "Swaps that the disk refused; a rise means that hours stay uncompacted.",
+            registry=registry,
+        )
         self.retries = Counter(
             "archive_commit_retries_total",
             "Rounds broken off and begun again; rises while Redis is away or the disk is full.",

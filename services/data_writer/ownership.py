@@ -45,6 +45,15 @@ def owning(root: Path, streams: Iterable[Stream]) -> Iterator[None]:
         yield
 
 
+def is_owned(root: Path, stream: Stream) -> bool:
+    """Whether a writer owns the stream just now."""
+    try:
+        with owning(root, [stream]):
+            return False
+    except BrokenInvariant:
+        return True
+
+
 def archive_id(root: Path, known_to_redis: str | None) -> str:
     """Return the archive's id, made at its birth.
 

@@ -18,7 +18,7 @@ from services.data_writer.frontier import (
     used_epoch,
     write_frontier,
 )
-from services.data_writer.layout import stream_root
+from services.data_writer.layout import parse_name, stream_root
 from services.data_writer.ownership import archive_id
 from services.shared.buffer.cursor import Cursor
 from services.shared.crash_points import CrashPoint, reach
@@ -88,5 +88,6 @@ def _beginning(settings: WriterSettings, here: Here) -> Beginning | None:
 
 def _committed_us(root: Path) -> int | None:
     """Return the newest time in the names of all parts, or None when there are none."""
-    names = (path.name for stream in Stream for path in stream_root(root, stream).rglob("*.parquet"))
-    return max((int(name.split("-")[1]) for name in names), default=None)
+    paths = (path for stream in Stream for path in stream_root(root, stream).rglob("*.parquet"))
+    names = (parse_name(path.name) for path in paths)
+    return max((name.last_us for name in names if name), default=None)

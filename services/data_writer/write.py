@@ -16,13 +16,15 @@ from services.data_writer.claim import Limits, Schedule
 from services.data_writer.commit import Origin, commit, remove_strangers, sweep
 from services.data_writer.encode import encode
 from services.data_writer.frontier import sweep_frontiers, write_frontier
+from services.data_writer.layout import PREPARED, removed_path
 from services.data_writer.ledger import Ledger
 from services.data_writer.part_file import Codec, Compression
 from services.data_writer.recover import recover
+from services.data_writer.swap import Step, owed, swap_prepared
 from services.shared.buffer.claims import Claim, Claims
 from services.shared.buffer.connection import Full
 from services.shared.crash_points import CrashPoint, reach
-from services.shared.errors import Transient
+from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.retry import until_done
 from services.shared.version import VERSION
@@ -129,8 +131,35 @@ class Writer:
                 return False
         if self._claims.found(stream):
             raise Transient(f"a claim of {stream} appeared during its round; looking again")
+        self._swap(stream)
         self._balance(stream, before.epoch)
         return True
+
+    def _swap(self, stream: Stream) -> None:
+        """Let prepared files take their places, now that no claim holds what may be in what they replace."""
+        root = self._settings.archive_root
+        if not owed(root / PREPARED / stream.value) or not self._ledger.is_counted:
+            return
+        if stream is Stream.REJECTS and not self._has_no_claim():
+            return
+        try:
+            for swapped in swap_prepared(root, stream):
+                note = removed_path(root, stream, swapped.manifest.hour)
+                come = swapped.come or (note,)
+                if swapped.step is not Step.DISCARD:
+                    self._ledger.swapped(swapped.gone, come)
+                self._metrics.swaps.labels(swapped.manifest.cause, swapped.step.name.lower()).inc()
+        except (OSError, BrokenInvariant) as error:
+            # The hours are whole either way, and what is owed is done next time; commits do not wait for it.
+            self._metrics.swap_failures.inc()
+            log.error("swap.failed", stream=stream, error=str(error))  # noqa: TRY400 - the message is the mend
+
+    def _has_no_claim(self) -> bool:
+        """Whether nobody can write to `rejects` now: every stream's chunks may have rows there."""
+        if set(self._settings.streams) != set(Stream):
+            log.info("swap.waits", stream=Stream.REJECTS, mend="compact it while all writers are stopped")
+            return False
+        return not any(self._claims.found(stream) for stream in Stream)
 
     def _balance(self, stream: Stream, epoch: int) -> None:
         """Close the ledger of a stream that has no claim just now."""

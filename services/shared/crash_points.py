@@ -43,6 +43,18 @@ class CrashPoint(StrEnum):
     ACK_AFTER_TRIM = "ack.after_trim"
     FRONTIER_BEFORE_RENAME = "frontier.before_rename"
     FRONTIER_AFTER_RENAME = "frontier.after_rename"
+    COMPACT_STAGED = "compact.staged"
+    COMPACT_PREPARED = "compact.prepared"
+    COMPACT_MANIFEST = "compact.manifest"
+    SWAP_NOTED = "swap.noted"
+    SWAP_BEFORE_EXCHANGE = "swap.before_exchange"
+    SWAP_AFTER_EXCHANGE = "swap.after_exchange"
+    SWAP_HALF_WAY = "swap.half_way"
+    SWAP_TRASHED = "swap.trashed"
+    SWAP_DONE = "swap.done"
+    SWAP_DISCARDED = "swap.discarded"
+    COMPACT_PURGE = "compact.purge"
+    COVERAGE_STAGED = "coverage.staged"
 
 
 OWED = {
@@ -73,6 +85,18 @@ OWED = {
     CrashPoint.ACK_AFTER_TRIM: "The rest of the claim is found by SCAN; what was acked is gone.",
     CrashPoint.FRONTIER_BEFORE_RENAME: "The old frontier stands, which is older and therefore safe.",
     CrashPoint.FRONTIER_AFTER_RENAME: "Either frontier may stand after a power cut; both are true.",
+    CrashPoint.COMPACT_STAGED: "The staged files are swept; the hour is as it was and merged again.",
+    CrashPoint.COMPACT_PREPARED: "No manifest names the prepared files: they are swept, and merged again.",
+    CrashPoint.COMPACT_MANIFEST: "The swap is owed; if the hour changed meanwhile, a new merge is.",
+    CrashPoint.SWAP_NOTED: "What is noted as removed counts only once it is gone; the removal is owed.",
+    CrashPoint.SWAP_BEFORE_EXCHANGE: "The hour holds its inputs: the exchange is done now.",
+    CrashPoint.SWAP_AFTER_EXCHANGE: "The hour holds the outputs: the inputs still go to the trash.",
+    CrashPoint.SWAP_HALF_WAY: "No exchange here: the inputs are in the trash, the outputs still go in.",
+    CrashPoint.SWAP_TRASHED: "The hour holds the outputs: only the manifest is taken away.",
+    CrashPoint.SWAP_DONE: "Nothing: the next look finds no manifest.",
+    CrashPoint.SWAP_DISCARDED: "No manifest names the prepared files: they are swept.",
+    CrashPoint.COMPACT_PURGE: "What is left of the trash is as old as before, and deleted next time.",
+    CrashPoint.COVERAGE_STAGED: "The staged table is swept; the day is counted again.",
 }
 """What the next start has to do about a death at each of them."""
 

@@ -150,6 +150,11 @@ _OF_INGESTER = frozenset(
         CrashPoint.BUFFER_AFTER_EXEC,
     }
 )
+AFTER_COMMIT = frozenset(
+    point for point in CrashPoint if point.value.partition(".")[0] in ("compact", "swap", "coverage")
+)
+"""Moments of compaction, which comes after a run; services/compactor has tests that die at each."""
+
 BIRTH = frozenset(
     {
         CrashPoint.RECOVER_ID_STAGED,

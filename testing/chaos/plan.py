@@ -8,6 +8,7 @@ from typing import Literal
 
 from services.shared.crash_points import CrashPoint
 from testing.chaos.kinds import (
+    AFTER_COMMIT,
     BIRTH,
     CALM,
     DATA_LOSS,
@@ -20,7 +21,7 @@ from testing.chaos.kinds import (
     Part,
 )
 
-POINTS = tuple(CrashPoint)
+POINTS = tuple(point for point in CrashPoint if point not in AFTER_COMMIT)
 FEATURES = tuple(kind for kind in Kind if kind is not Kind.CRASH_POINT)
 MOST_DISCONNECTS = 2
 RATES = (1000, 1500, 2000)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from services.shared.crash_points import CrashPoint
 from testing.chaos.kinds import Kind
+from testing.chaos.plan import POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -99,7 +99,7 @@ def markdown(outcomes: Sequence[Outcome], seconds: float, jobs: int) -> str:
         *_table(
             "crash point",
             "hits",
-            ((point, sum(one.crashed[point] for one in outcomes)) for point in CrashPoint),
+            ((point, sum(one.crashed[point] for one in outcomes)) for point in POINTS),
         ),
     ]
     for outcome in failed:

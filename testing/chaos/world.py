@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
+from services.data_writer.layout import parse_name
 from testing.chaos.kinds import TRAPPED, WIRED, Kind, Part
 from testing.chaos.wire import Wire
 from testing.events import HostView, Traffic
@@ -126,7 +127,8 @@ class World:
     def committed_us(self) -> int:
         """Return the newest time in the names of all parts, in microseconds of event time."""
         parts = (path for stream in JETSTREAM for path in (self.pipeline.root / stream).rglob("*.parquet"))
-        return max((int(path.name.split("-")[1]) for path in parts), default=0)
+        names = (parse_name(path.name) for path in parts)
+        return max((name.last_us for name in names if name), default=0)
 
     def restart_redis(self, away: float = 0.0) -> None:
         """Kill Redis and start it again on what it left."""

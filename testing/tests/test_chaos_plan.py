@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from services.shared.crash_points import CrashPoint
 from testing.chaos.__main__ import TEN_MINUTES_OF_RUNS
 from testing.chaos.faults import INJECT
 from testing.chaos.kinds import (
@@ -21,7 +20,7 @@ from testing.chaos.kinds import (
     touches,
     victim,
 )
-from testing.chaos.plan import MOST_DISCONNECTS, OFTEN, OFTEN_ELSE, plan
+from testing.chaos.plan import MOST_DISCONNECTS, OFTEN, OFTEN_ELSE, POINTS, plan
 
 SEEDS = range(1, 400)
 
@@ -33,7 +32,7 @@ def test_a_plan_is_a_function_of_its_seed() -> None:
 
 def test_a_default_run_goes_through_every_crash_point_and_every_kind_of_fault() -> None:
     plans = [plan(seed) for seed in range(1, 1 + TEN_MINUTES_OF_RUNS)]
-    assert {fault.point for one in plans for fault in one.faults if fault.point} == set(CrashPoint)
+    assert {fault.point for one in plans for fault in one.faults if fault.point} == set(POINTS)
     assert {kind for one in plans for kind in one.kinds} == set(Kind)
 
 
@@ -66,7 +65,7 @@ def test_a_crash_point_strikes_at_a_time_that_comes_within_a_run() -> None:
 def test_every_kind_is_carried_out_by_somebody_and_takes_hold_of_something() -> None:
     assert set(INJECT) == set(Kind)
     assert all(touches(kind) for kind in Kind if kind is not Kind.CRASH_POINT)
-    for point in CrashPoint:
+    for point in POINTS:
         assert victim(point) in touches(Kind.CRASH_POINT, point)
 
 

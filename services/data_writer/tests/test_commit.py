@@ -170,7 +170,7 @@ def test_every_directory_up_to_the_root_is_synced_each_time(
 ) -> None:
     commit(tmp_path, encode(Stream.LIKES, ELEMENTS[:1]), ORIGIN)
     synced: list[Path] = []
-    monkeypatch.setattr(commit_module, "_sync_directory", synced.append)
+    monkeypatch.setattr(commit_module, "sync_directory", synced.append)
     (path,) = commit(tmp_path, encode(Stream.LIKES, ELEMENTS[:1]), ORIGIN).paths
     expected = [parent for parent in path.parents if parent.is_relative_to(tmp_path)]
     assert synced == expected
@@ -191,7 +191,7 @@ def test_the_steps_are_in_the_order_that_survives_a_power_cut(
 
     monkeypatch.setattr(commit_module, "write_part", noted("write", part_file.write_part))
     monkeypatch.setattr(commit_module, "check_part", noted("check", part_file.check_part))
-    monkeypatch.setattr(commit_module, "_sync_directory", noted("sync directory", lambda _: None))
+    monkeypatch.setattr(commit_module, "sync_directory", noted("sync directory", lambda _: None))
     monkeypatch.setattr(os, "fsync", noted("sync", os.fsync))
     monkeypatch.setattr(Path, "replace", noted("rename", Path.replace))
     commit(tmp_path, encode(Stream.LIKES, ELEMENTS[:2]), ORIGIN)

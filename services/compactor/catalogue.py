@@ -1,0 +1,173 @@
+"""What lies in the archive: each hour's files, and what their footers say; none ever changes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.compactor.plan import Hour
+from services.data_writer import footer as footers
+from services.data_writer.durable import write_durably
+from services.data_writer.layout import hour_directory, hour_of, hour_text, parse_name, stream_root
+from services.shared.errors import BrokenInvariant
+from services.shared.event import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+COMPARED = "archive.compared"
+"""In a compacted file's footer: ids of the chunks in earlier hours that its hour was compared with."""
+
+_NOTES = ".compared"
+"""Beside the streams: what hours were compared with since they were merged, where nothing was found."""
+
+
+class File(NamedTuple):
+    """What is known of one file of an hour."""
+
+    name: str
+    is_compacted: bool
+    rows: int
+    bytes: int
+    first_us: int | None
+    """Least time of its rows; None where it has none."""
+    last_us: int | None
+    counts: footers.Counts
+    removed: footers.Counts
+    duplicates: int
+    sources: tuple[footers.Source, ...]
+    compared: frozenset[str]
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What an hour that holds exactly these files was compared with beyond what their footers say."""
+
+    files: tuple[str, ...]
+    against: tuple[str, ...]
+
+
+class Catalogue:
+    """The archive's hours as of the last look."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files: dict[Path, File] = {}
+
+    def names(self, stream: Stream) -> dict[int, tuple[str, ...]]:
+        """List the files of every hour of a stream."""
+        return {hour: names for hour, names in _walk(stream_root(self._root, stream)) if names}
+
+    def files(self, stream: Stream, hour: int, names: Iterable[str]) -> tuple[File, ...]:
+        """Return what is known of an hour's files.
+
+        Raises FileNotFoundError when they were just replaced, OSError, or BrokenInvariant for a file that is
+        damaged or none of ours.
+        """
+        directory = hour_directory(self._root, stream, hour)
+        return tuple(self._file(directory / name, stream) for name in names)
+
+    def prune(self, stream: Stream, hours: dict[int, tuple[str, ...]]) -> None:
+        """Forget files that are no more."""
+        here = {
+            hour_directory(self._root, stream, hour) / name for hour, names in hours.items() for name in names
+        }
+        top = stream_root(self._root, stream)
+        for path in [path for path in self._files if path not in here and path.is_relative_to(top)]:
+            del self._files[path]
+
+    def hour(self, stream: Stream, hour: int, files: tuple[File, ...]) -> Hour:
+        """Return what planning needs to know."""
+        noted = _note(self._root, stream, hour)
+        compared = frozenset[str]().union(*(file.compared for file in files))
+        if noted is not None and noted.files == tuple(sorted(file.name for file in files)):
+            compared |= frozenset(noted.against)
+        return Hour(
+            not all(file.is_compacted for file in files),
+            # With the hour: of a chunk that is being committed one hour's part may be seen before another's.
+            frozenset(f"{hour}-{source.chunk}" for file in files for source in file.sources),
+            compared,
+        )
+
+    def _file(self, path: Path, stream: Stream) -> File:
+        known = self._files.get(path)
+        if known is None:
+            known = self._files[path] = read_file(path, stream)
+        return known
+
+
+def read_file(path: Path, stream: Stream) -> File:
+    """Read a file's footer. Raises OSError, or BrokenInvariant for one that is damaged or none of ours."""
+    try:
+        metadata = pq.read_metadata(path)
+    except pa.ArrowInvalid as error:
+        raise BrokenInvariant(
+            f"{path} is no Parquet file: take it out of the archive and look at its disk"
+        ) from error
+    raw = metadata.metadata or {}
+    footer = {key.decode(): value.decode() for key, value in raw.items() if key.startswith(b"archive.")}
+    name = parse_name(path.name)
+    if name is None or footer.get("archive.stream") != stream:
+        raise BrokenInvariant(f"{path} is no file of this archive's {stream}: take it out")
+    first_us, last_us = _times(metadata, stream)
+    counts = footers.rows_by_epoch(footer)
+    if footers.rows_in(counts) != metadata.num_rows:
+        raise BrokenInvariant(f"{path} has other rows than its footer says: take it out of the archive")
+    return File(
+        name=path.name,
+        is_compacted=name.is_compacted,
+        rows=metadata.num_rows,
+        bytes=path.stat().st_size,
+        first_us=first_us,
+        last_us=last_us,
+        counts=counts,
+        removed=footers.removed_by_epoch(footer),
+        duplicates=int(footer.get(footers.DUPLICATES, "0")),
+        sources=footers.sources(footer, path.name),
+        compared=frozenset(msgspec.json.decode(footer.get(COMPARED, "[]"), type=list[str])),
+    )
+
+
+def time_column(stream: Stream) -> str:
+    """Return the column that decides a row's hour."""
+    return "received_at" if stream in (Stream.REJECTS, Stream.GAPS) else "time_us"
+
+
+def write_note(root: Path, stream: Stream, hour: int, note: Note) -> None:
+    """Note, durably, what an hour was compared with. Raises OSError."""
+    write_durably(root, _note_path(root, stream, hour), msgspec.json.encode(note))
+
+
+def _note(root: Path, stream: Stream, hour: int) -> Note | None:
+    try:
+        return msgspec.json.decode(_note_path(root, stream, hour).read_bytes(), type=Note)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        # Only saves comparing once more.
+        return None
+
+
+def _note_path(root: Path, stream: Stream, hour: int) -> Path:
+    return root / _NOTES / stream.value / f"{hour_text(hour)}.json"
+
+
+def _times(metadata: pq.FileMetaData, stream: Stream) -> tuple[int | None, int | None]:
+    found: list[int] = []
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        for index in range(row_group.num_columns):
+            column = row_group.column(index)
+            if column.path_in_schema == time_column(stream) and column.statistics is not None:
+                found += [int(column.statistics.min), int(column.statistics.max)]
+    return (min(found), max(found)) if found else (None, None)
+
+
+def _walk(top: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
+    # Not rglob: a directory may be exchanged or go while it is walked.
+    for directory, _, names in os.walk(top):
+        hour = hour_of(Path(directory))
+        if hour is not None:
+            yield hour, tuple(sorted(names))

@@ -1,0 +1,183 @@
+"""COVERAGE: `<root>/coverage/`, a small table a day: whether each hour of each stream is complete.
+
+Derived from footers, gap rows and frontiers whenever those change; each day's file is replaced whole.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.compactor.catalogue import Catalogue
+from services.compactor.cover import Covered, Hole, Place, State, cover, rejects_of
+from services.compactor.look import watermark_us
+from services.compactor.plan import closed_before
+from services.compactor.prepare import workshop
+from services.data_writer.durable import make_directories, sync_directory, up_to
+from services.data_writer.layout import HOUR_US, hour_directory, hour_start
+from services.shared.crash_points import CrashPoint, reach
+from services.shared.errors import BrokenInvariant, Transient
+from services.shared.event import GapReason, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from services.compactor.catalogue import File
+
+AFTER_US = 15 * 60_000_000
+_BEFORE_FIRST = 48
+"""Hours without a row that are shown before the first one that has: a birth may be set far back."""
+_NAME = "coverage.parquet"
+_INSTANT = pa.timestamp("ms", tz="UTC")
+SCHEMA = pa.schema(
+    [
+        pa.field("hour", _INSTANT, nullable=False),
+        pa.field("stream", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("first_us", pa.int64()),
+        pa.field("last_us", pa.int64()),
+        pa.field("gap_seconds", pa.float64(), nullable=False),
+        pa.field("duplicates_removed", pa.int64(), nullable=False),
+        pa.field("rejects", pa.int64(), nullable=False),
+        pa.field("parts", pa.int32(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("updated_at", _INSTANT, nullable=False),
+    ]
+)
+
+
+def read(root: Path) -> list[Covered]:
+    """Return the table's rows, the oldest hour first. Raises OSError."""
+    rows: list[Covered] = []
+    for path in sorted((root / "coverage").glob(f"year=*/month=*/day=*/{_NAME}")):
+        rows += _read(path)
+    return sorted(rows, key=lambda row: (row.hour, list(Stream).index(row.stream)))
+
+
+def refresh(root: Path, now_us: int) -> None:
+    """Bring the whole table up to date; for a command, while no compactor runs. Raises Transient."""
+    Coverage(root, Catalogue(root), AFTER_US).refresh(now_us)
+
+
+class Coverage:
+    """Keeps the table right from look to look."""
+
+    def __init__(self, root: Path, catalogue: Catalogue, after_us: int) -> None:
+        self._root = root
+        self._catalogue = catalogue
+        self._after_us = after_us
+        self._written: dict[int, list[Covered]] = {}
+        self._holes: dict[Path, list[Hole]] = {}
+
+    def refresh(self, now_us: int) -> None:
+        """Replace the files of the days that are no longer right. Raises Transient."""
+        try:
+            days: dict[int, list[Covered]] = {}
+            for row in self._rows():
+                days.setdefault(row.hour // 24, []).append(row)
+            for day, rows in days.items():
+                if self._known(day) != rows:
+                    self._write(day, rows, now_us)
+                self._written[day] = rows
+        except OSError as error:
+            raise Transient(f"cannot renew the coverage of {self._root}: {error}") from error
+
+    def _rows(self) -> Iterable[Covered]:
+        files = {stream: self._files(stream) for stream in Stream}
+        holes = self._all_holes(files[Stream.GAPS])
+        passed_us = watermark_us(self._root)
+        still_open = closed_before(passed_us, self._after_us)
+        hours = {hour for of_stream in files.values() for hour in of_stream}
+        for hour in sorted(hours | set(_quiet(hours, holes, passed_us))):
+            rejects = files[Stream.REJECTS].get(hour, ())
+            for stream in Stream:
+                yield cover(
+                    Place(stream, hour),
+                    files[stream].get(hour, ()),
+                    holes,
+                    is_open=hour >= still_open,
+                    rejects=rejects_of(stream, rejects),
+                )
+
+    def _files(self, stream: Stream) -> dict[int, tuple[File, ...]]:
+        found: dict[int, tuple[File, ...]] = {}
+        for hour, names in self._catalogue.names(stream).items():
+            known: list[File] = []
+            for name in names:
+                try:
+                    known += self._catalogue.files(stream, hour, [name])
+                except (FileNotFoundError, BrokenInvariant):
+                    # Replaced just now: the next look counts it. Damaged: its rows are not there to be read.
+                    continue
+            found[hour] = tuple(known)
+        return found
+
+    def _all_holes(self, files: dict[int, tuple[File, ...]]) -> list[Hole]:
+        paths = [
+            hour_directory(self._root, Stream.GAPS, hour) / file.name
+            for hour, of_hour in files.items()
+            for file in of_hour
+        ]
+        for path in paths:
+            if path not in self._holes:
+                table = pq.read_table(
+                    path, columns=["from_us", "to_us", "reason", "collection"], partitioning=None
+                )
+                self._holes[path] = [Hole(**row) for row in table.to_pylist()]
+        return [hole for path in paths for hole in self._holes[path]]
+
+    def _known(self, day: int) -> list[Covered] | None:
+        if day in self._written:
+            return self._written[day]
+        try:
+            return _read(self._path(day))
+        except (FileNotFoundError, pa.ArrowInvalid):
+            return None
+
+    def _write(self, day: int, rows: list[Covered], now_us: int) -> None:
+        path, staged = self._path(day), workshop(self._root) / f"coverage-{day}.tmp"
+        make_directories(self._root, staged.parent)
+        make_directories(self._root, path.parent)
+        now = datetime.fromtimestamp(now_us / 1e6, UTC)
+        told = [
+            {**row._asdict(), "hour": hour_start(row.hour), "state": row.state.value, "updated_at": now}
+            for row in rows
+        ]
+        with staged.open("wb") as file:
+            pq.write_table(pa.Table.from_pylist(told, SCHEMA), file)
+            file.flush()
+            os.fsync(file.fileno())
+        reach(CrashPoint.COVERAGE_STAGED)
+        staged.replace(path)
+        for directory in up_to(self._root, [path]):
+            sync_directory(directory)
+
+    def _path(self, day: int) -> Path:
+        start = hour_start(day * 24)
+        folder = f"year={start.year:04d}/month={start.month:02d}/day={start.day:02d}"
+        return self._root / "coverage" / folder / _NAME
+
+
+def _quiet(hours: Iterable[int], holes: Iterable[Hole], passed_us: int) -> Iterable[int]:
+    """Return the hours from the archive's birth to the watermark: they have a row even if nothing came."""
+    birth = max((hole.to_us // HOUR_US for hole in holes if hole.reason == GapReason.BIRTH), default=None)
+    if birth is None:
+        return range(0)
+    first = min((hour for hour in hours if hour >= birth), default=birth)
+    return range(max(birth, first - _BEFORE_FIRST), passed_us // HOUR_US + 1)
+
+
+def _read(path: Path) -> list[Covered]:
+    rows = []
+    for row in pq.read_table(path, partitioning=None).to_pylist():
+        del row["updated_at"]
+        hour = int(row.pop("hour").timestamp()) // 3600
+        row["stream"], row["state"] = Stream(row["stream"]), State(row["state"])
+        rows.append(Covered(hour=hour, **row))
+    return rows

@@ -1,0 +1,79 @@
+"""Which rows of an hour are to go: those that are not the first of their event, and what is to be dropped.
+
+Suspects are found by a 64-bit hash and judged by the columns themselves: no event goes for a hash's sake.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.compactor.catalogue import time_column
+from services.compactor.job import READ
+from services.compactor.order import IDENTITY
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from services.compactor.job import Job
+
+
+def find_lost(database: duckdb.DuckDBPyConnection, job: Job) -> dict[int, int]:
+    """Find the rows that are not the first of their event, as table `lost`; returns how many a file."""
+    identity = ", ".join(IDENTITY[job.stream])
+    names = IDENTITY[job.stream]
+    same = " AND ".join(f"mine.{name} IS NOT DISTINCT FROM theirs.{name}" for name in names)
+    of_mine = ", ".join(f"mine.{name}" for name in names)
+    time = time_column(job.stream)
+    database.execute("CREATE OR REPLACE TEMP TABLE lost (f UBIGINT, r BIGINT)")
+    database.execute(
+        f"CREATE OR REPLACE TEMP TABLE known AS SELECT hash({identity}) AS h FROM {READ}", [job.paths]
+    )
+    database.execute(
+        f"""
+        INSERT INTO lost SELECT f, r FROM (
+            SELECT file_index AS f, file_row_number AS r, row_number() OVER (
+                PARTITION BY {identity} ORDER BY {time}, file_index, file_row_number
+            ) AS nth
+            FROM {READ}
+            WHERE hash({identity}) IN (SELECT h FROM known GROUP BY h HAVING count(*) > 1)
+        ) WHERE nth > 1
+        """,
+        [job.paths],
+    )
+    if job.earlier:
+        database.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE theirs AS SELECT DISTINCT {identity} FROM {READ}
+            WHERE hash({identity}) IN (SELECT h FROM known)
+            """,
+            [[str(path) for path in job.earlier]],
+        )
+        database.execute(
+            f"""
+            INSERT INTO lost SELECT mine.file_index, mine.file_row_number FROM {READ} AS mine
+            WHERE hash({of_mine}) IN (SELECT hash({identity}) FROM theirs)
+            AND EXISTS (SELECT 1 FROM theirs WHERE {same})
+            AND NOT EXISTS (
+                SELECT 1 FROM lost WHERE lost.f = mine.file_index AND lost.r = mine.file_row_number
+            )
+            """,
+            [job.paths],
+        )
+    database.execute("DROP TABLE known")
+    return _by_file(database, "SELECT f, count(*) FROM lost GROUP BY f")
+
+
+def find_dropped(database: duckdb.DuckDBPyConnection, job: Job) -> dict[int, int]:
+    """Add the rows that `drop` speaks of to `lost`; returns how many a file."""
+    found = f"""
+        SELECT file_index AS f, file_row_number AS r FROM {READ} AS mine WHERE ({job.drop}) AND NOT EXISTS (
+            SELECT 1 FROM lost WHERE lost.f = mine.file_index AND lost.r = mine.file_row_number
+        )
+    """
+    database.execute(f"CREATE OR REPLACE TEMP TABLE dropped AS {found}", [job.paths])
+    database.execute("INSERT INTO lost SELECT f, r FROM dropped")
+    return _by_file(database, "SELECT f, count(*) FROM dropped GROUP BY f")
+
+
+def _by_file(database: duckdb.DuckDBPyConnection, query: str) -> dict[int, int]:
+    return {int(index): int(rows) for index, rows in database.execute(query).fetchall()}

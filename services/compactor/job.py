@@ -1,0 +1,54 @@
+"""What is to be merged, and how much that may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from services.data_writer.layout import inputs_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.compactor.catalogue import File
+    from services.shared.event import Stream
+
+READ = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
+"""DuckDB's words for the files that are the query's parameter."""
+
+
+class Bounds(NamedTuple):
+    """What a merge may take, and how its files are made."""
+
+    memory_mb: int = 512
+    file_bytes: int = 256_000_000
+    level: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be merged."""
+
+    stream: Stream
+    hour: int
+    directory: Path
+    """Where the hour's files lie."""
+    files: tuple[File, ...]
+    earlier: tuple[Path, ...]
+    """Files of earlier hours: an event that is there goes from here."""
+    compared: frozenset[str]
+    """Ids of the chunks in them, and of those that the hour was compared with before."""
+    drop: str | None = None
+    """A condition in SQL over the stream's columns: rows for which it is true are left out too."""
+
+    @property
+    def paths(self) -> list[str]:
+        """The hour's files, in order."""
+        return [str(self.directory / file.name) for file in self.files]
+
+    @property
+    def id(self) -> str:
+        """A function of all that decides what comes of it."""
+        names = [file.name for file in self.files]
+        against = sorted(self.compared)
+        return inputs_id(self.stream, str(self.hour), self.drop or "", *names, "against", *against)

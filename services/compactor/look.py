@@ -1,0 +1,160 @@
+"""A look at the archive: which hours are closed and not merged; they are prepared, one by one."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.compactor.catalogue import Catalogue, File
+from services.compactor.job import Bounds, Job
+from services.compactor.overlaps import overlaps
+from services.compactor.plan import Due, Hour, Rhythm, due
+from services.compactor.prepare import compare, is_prepared, prepare
+from services.data_writer.frontier import read_frontiers
+from services.data_writer.layout import hour_directory, hour_text
+from services.shared.errors import BrokenInvariant, Transient
+from services.shared.event import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from services.compactor.settings import CompactorSettings
+    from services.shared.lifecycle import Stopping
+
+FOREVER_US = 2**62
+"""A watermark that has passed every hour there can be: `--close-all`."""
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Found:
+    """What came of one look."""
+
+    prepared: int = 0
+    """Hours that wait for their swap now, and did not before."""
+    duplicates: int = 0
+    """Rows that those leave out."""
+    compared: int = 0
+    """Merged hours that were compared once more, and had nothing to lose."""
+    refused: int = 0
+    """Hours with a file that is damaged or none of ours."""
+    postponed: str = ""
+    """Why the rest has to wait; empty when there is no rest."""
+
+
+def watermark_us(root: Path) -> int:
+    """Return up to where all streams are committed, in Unix microseconds; 0 before an archive's birth."""
+    frontiers = read_frontiers(root)
+    return (
+        min((cursor.time_us for cursor in frontiers.values()), default=0)
+        if len(frontiers) == len(Stream)
+        else 0
+    )
+
+
+class Look:
+    """Prepares what is due; the streams' owners swap."""
+
+    def __init__(self, settings: CompactorSettings, stopping: Stopping, headway: Callable[[], None]) -> None:
+        self._root = settings.archive_root
+        self._stopping = stopping
+        self._headway = headway
+        self._rhythm = Rhythm(int(settings.compact_after_minutes * 60e6), settings.compact_neighbours)
+        self._bounds = Bounds(
+            settings.compact_memory_mb,
+            settings.compact_file_mb * 1_000_000,
+            settings.compact_compression_level,
+        )
+        self._look_back_us = int(settings.archive_look_back_hours * 3600e6)
+        self._reserve_bytes = settings.archive_disk_free_min_mb * 1_000_000
+        self.catalogue = Catalogue(self._root)
+        self._told: set[str] = set()
+
+    def __call__(self, *, close_all: bool = False) -> Found:
+        """Prepare all hours that are due. Raises Transient when the disk does not let us."""
+        came = Found()
+        passed_us = FOREVER_US if close_all else watermark_us(self._root)
+        for stream in Stream:
+            for job, is_merged in self._jobs(stream, passed_us, came):
+                if self._stopping:
+                    return came
+                came.postponed = self._short_of_room(job)
+                if came.postponed:
+                    log.warning("compact.postponed", why=came.postponed)
+                    return came
+                self._do(job, came, is_merged=is_merged)
+                self._headway()
+        return came
+
+    def _jobs(self, stream: Stream, passed_us: int, came: Found) -> Iterator[tuple[Job, bool]]:
+        names = self.catalogue.names(stream)
+        self.catalogue.prune(stream, names)
+        files: dict[int, tuple[File, ...]] = {}
+        hours: dict[int, Hour] = {}
+        for hour, listed in names.items():
+            try:
+                files[hour] = self.catalogue.files(stream, hour, listed)
+                hours[hour] = self.catalogue.hour(stream, hour, files[hour])
+            except FileNotFoundError:
+                continue  # it was just replaced: next time
+            except (BrokenInvariant, OSError) as error:
+                came.refused += 1
+                self._tell(str(error))
+        spans = overlaps(
+            (source for known in files.values() for file in known for source in file.sources),
+            self._look_back_us,
+        )
+        for one in due(hours, passed_us, self._rhythm, spans):
+            if not is_prepared(self._root, stream, one.hour):
+                yield self._job(stream, one, files, hours), one.is_merged
+
+    def _job(
+        self, stream: Stream, one: Due, files: dict[int, tuple[File, ...]], hours: dict[int, Hour]
+    ) -> Job:
+        against = frozenset[str]().union(*(hours[hour].chunks for hour in one.against))
+        return Job(
+            stream=stream,
+            hour=one.hour,
+            directory=hour_directory(self._root, stream, one.hour),
+            files=files[one.hour],
+            earlier=tuple(
+                hour_directory(self._root, stream, hour) / file.name
+                for hour in one.against
+                for file in files[hour]
+            ),
+            compared=against | hours[one.hour].compared,
+        )
+
+    def _do(self, job: Job, came: Found, *, is_merged: bool) -> None:
+        try:
+            if is_merged and not compare(self._root, job, self._bounds):
+                came.compared += 1
+                return
+            manifest = prepare(self._root, job, self._bounds)
+            came.prepared += 1
+            came.duplicates += int(manifest.report["duplicates"])
+        except BrokenInvariant as error:
+            came.refused += 1
+            self._tell(str(error))
+        except Transient as error:
+            # Most likely a file was replaced while we read it; the next look sees the new ones.
+            log.warning("compact.again", hour=hour_text(job.hour), stream=job.stream, error=str(error))
+            came.postponed = str(error)
+
+    def _short_of_room(self, job: Job) -> str:
+        """Say why there is no room for this hour: the sorted rows on disk, and the new files."""
+        needed = self._reserve_bytes + 4 * sum(file.bytes for file in job.files)
+        free = shutil.disk_usage(self._root).free
+        if free >= needed:
+            return ""
+        return f"{free / 1e6:.0f} MB are free on the archive's disk, {needed / 1e6:.0f} MB are needed"
+
+    def _tell(self, trouble: str) -> None:
+        if trouble not in self._told:
+            self._told.add(trouble)
+            log.error("compact.refused", error=trouble)

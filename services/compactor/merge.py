@@ -1,0 +1,152 @@
+"""The files of one hour become few: each event once, sorted. Memory is bounded.
+
+Rows stream from DuckDB, which sorts on disk what does not fit, to the Parquet writer, a row group at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from services.compactor.duplicates import find_dropped, find_lost
+from services.compactor.job import READ
+from services.compactor.order import SEARCHED, SORTED_BY
+from services.compactor.outgoing import Outgoing
+from services.data_writer.footer import Counts, rows_in, split, total
+from services.data_writer.part_file import check_rows
+from services.data_writer.schema import ROWS_PER_ROW_GROUP, SCHEMAS
+from services.shared.errors import BrokenInvariant, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from services.compactor.job import Bounds, Job
+    from services.data_writer.manifest import Output
+
+_ROWS_AT_ONCE = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What came of it: files that are durable, in the folder that was given."""
+
+    outputs: tuple[Output, ...]
+    duplicates: int
+    dropped: int
+    """Rows that `drop` left out."""
+    removed: Counts
+    """Both, by epoch and source stream."""
+
+
+def merge(job: Job, folder: Path, scratch: Path, bounds: Bounds) -> Merged:
+    """Write the hour's rows, each event once and sorted, to files in `folder`; `scratch` is for sorting.
+
+    Transient: a file was replaced meanwhile, or there is no room; to be done again from the start.
+    BrokenInvariant: a file is damaged, or rows do not add up.
+    """
+    try:
+        for file in job.files:
+            check_rows(job.directory / file.name)
+        with _database(scratch, bounds) as database:
+            database.execute("SET TimeZone = 'UTC'")
+            return _merge(database, job, folder, bounds)
+    except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+        raise Transient(f"cannot merge {job.directory} now: {error}") from error
+    except duckdb.Error as error:
+        raise BrokenInvariant(f"{job.directory} cannot be merged: {error}; run `archive verify`") from error
+
+
+def has_duplicates(job: Job, scratch: Path, bounds: Bounds) -> bool:
+    """Whether `merge` would leave a row out. Raises as it does."""
+    try:
+        with _database(scratch, bounds) as database:
+            return bool(sum(find_lost(database, job).values()))
+    except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+        raise Transient(f"cannot compare {job.directory} now: {error}") from error
+    except duckdb.Error as error:
+        raise BrokenInvariant(f"{job.directory} cannot be read: {error}; run `archive verify`") from error
+
+
+def _database(scratch: Path, bounds: Bounds) -> duckdb.DuckDBPyConnection:
+    scratch.mkdir(parents=True, exist_ok=True)
+    return duckdb.connect(
+        config={
+            "memory_limit": f"{bounds.memory_mb}MB",
+            "temp_directory": str(scratch),
+            # One thread each holds its own buffers; and the writer is to have the processor.
+            "threads": 1,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+
+
+def _merge(database: duckdb.DuckDBPyConnection, job: Job, folder: Path, bounds: Bounds) -> Merged:
+    lost = find_lost(database, job)
+    duplicates = sum(lost.values())
+    dropped = find_dropped(database, job) if job.drop else {}
+    removed_now: list[Counts] = []
+    kept: list[Counts] = []
+    for index, file in enumerate(job.files):
+        gone, stays = split(file.counts, lost.get(index, 0) + dropped.get(index, 0))
+        removed_now.append(gone)
+        kept.append(stays)
+    files = Outgoing(
+        job=job,
+        folder=folder,
+        bounds=bounds,
+        left=total(*kept),
+        removed=total(*(file.removed for file in job.files), *removed_now),
+        duplicates=duplicates + sum(file.duplicates for file in job.files),
+        distinct=_distinct(database, job),
+    )
+    rows = rows_in(total(*kept))
+    for table in _tables(database, job):
+        files.write(table)
+    outputs = files.end()
+    if sum(output.rows for output in outputs) != rows:
+        raise BrokenInvariant(
+            f"{job.directory}: {sum(output.rows for output in outputs)} rows were merged instead of {rows}; "
+            "nothing was replaced"
+        )
+    return Merged(outputs, duplicates, sum(dropped.values()), total(*removed_now))
+
+
+def _distinct(database: duckdb.DuckDBPyConnection, job: Job) -> dict[str, int]:
+    """Return about how many values a row group has of each column that is searched."""
+    found = {}
+    for column in SEARCHED.get(job.stream, ()):
+        query = f"SELECT approx_count_distinct({column}) FROM {READ}"
+        row = database.execute(query, [job.paths]).fetchone()
+        found[column] = min(int(row[0]) if row else 1, ROWS_PER_ROW_GROUP)
+    return found
+
+
+def _tables(database: duckdb.DuckDBPyConnection, job: Job) -> Iterator[pa.Table]:
+    """Yield the rows that stay, sorted, a row group at a time."""
+    schema = SCHEMAS[job.stream]
+    described = database.execute(f"DESCRIBE SELECT * FROM {READ}", [job.paths]).fetchall()
+    there = {row[0] for row in described}
+    columns = ", ".join(name if name in there else f"NULL AS {name}" for name in schema.names)
+    order = ", ".join(SORTED_BY[job.stream])
+    query = f"""
+        SELECT {columns} FROM {READ} AS mine
+        ANTI JOIN lost ON lost.f = mine.file_index AND lost.r = mine.file_row_number
+        ORDER BY {order}, mine.file_index, mine.file_row_number
+    """
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in database.sql(query, params=[job.paths]).to_arrow_reader(_ROWS_AT_ONCE):
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows >= ROWS_PER_ROW_GROUP:
+            table = pa.Table.from_batches(waiting)
+            yield table.slice(0, ROWS_PER_ROW_GROUP).cast(schema)
+            rest = table.slice(ROWS_PER_ROW_GROUP)
+            waiting, rows = rest.to_batches(), rest.num_rows
+    if rows:
+        yield pa.Table.from_batches(waiting).cast(schema)

@@ -1,0 +1,69 @@
+"""Archives to compact: events committed as a writer does it, without one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from services.compactor.look import Look
+from services.compactor.settings import CompactorSettings
+from services.data_writer.commit import Origin, commit
+from services.data_writer.encode import encode
+from services.data_writer.frontier import read_frontiers, write_frontier
+from services.data_writer.layout import HOUR_US
+from services.data_writer.swap import swap_prepared
+from services.shared.buffer.cursor import Cursor
+from services.shared.event import Stream
+from services.shared.lifecycle import Stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from services.compactor.look import Found
+
+BORDER_US = 1_790_000_000_000_000 // HOUR_US * HOUR_US
+"""The beginning of an hour."""
+
+Told = tuple[str, bytes]
+"""An event's stream and JSON."""
+
+
+def put(root: Path, events: Iterable[Told], *, epoch: int = 1, host: str = "one", chunk: int = 1000) -> None:
+    """Commit events in chunks, as in one epoch from one host; each call follows the one before."""
+    root.mkdir(parents=True, exist_ok=True)
+    lists: dict[str, list[bytes]] = defaultdict(list)
+    for stream, frame in events:
+        lists[stream].append(frame)
+    push = 1 + max((cursor.push for cursor in read_frontiers(root).values()), default=0)
+    cursor = Cursor(time_us=BORDER_US, epoch=epoch, push=push, host=host)
+    origin = Origin(epoch=str(epoch), host=host, last_cursor=cursor.encode().decode())
+    for stream, frames in lists.items():
+        for at in range(0, len(frames), chunk):
+            commit(root, encode(Stream(stream), frames[at : at + chunk], host), origin)
+    advance(root, cursor)
+
+
+def advance(root: Path, cursor: Cursor) -> None:
+    """Move all frontiers."""
+    (root / ".frontier").mkdir(exist_ok=True)
+    for stream in Stream:
+        write_frontier(root, stream, cursor.encode())
+
+
+def looking(root: Path, **settings: float) -> Look:
+    """Return a compactor's look at an archive, with settings other than the usual ones."""
+    made = CompactorSettings(archive_root=root, archive_disk_free_min_mb=10, **settings)  # type: ignore[arg-type]
+    return Look(made, Stopping(), lambda: None)
+
+
+def compact(root: Path, look: Look | None = None) -> Found:
+    """Prepare and swap, as a compactor and a writer without claims do, until nothing is due."""
+    look = look or looking(root)
+    while True:
+        found = look(close_all=True)
+        for stream in Stream:
+            for _ in swap_prepared(root, stream):
+                pass
+        if not found.prepared:
+            return found
