@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from services.compactor.catalogue import Catalogue
 from services.compactor.cover import Covered, Hole, Place, State, cover, rejects_of
+from services.compactor.mended import what_is_left
 from services.compactor.look import watermark_us
 from services.compactor.plan import closed_before
 from services.compactor.prepare import workshop
@@ -130,7 +131,13 @@ class Coverage:
                     path, columns=["from_us", "to_us", "reason", "collection"], partitioning=None
                 )
                 self._holes[path] = [Hole(**row) for row in table.to_pylist()]
-        return [hole for path in paths for hole in self._holes[path]]
+        noted = [hole for path in paths for hole in self._holes[path]]
+        repairs = [(hole.from_us, hole.to_us) for hole in noted if hole.reason == GapReason.REPAIRED]
+        return [
+            hole._replace(from_us=from_us, to_us=to_us)
+            for hole in noted
+            for from_us, to_us in what_is_left(hole.reason, (hole.from_us, hole.to_us), repairs)
+        ]
 
     def _known(self, day: int) -> list[Covered] | None:
         if day in self._written:

@@ -11,12 +11,16 @@ from typer.core import TyperGroup
 
 from services.shared.errors import ArchiveError
 from services.shared.settings import SettingsError
+from services.tools.compact import compact
 from services.tools.console import UNUSABLE
 from services.tools.coverage import coverage
 from services.tools.export import export
 from services.tools.gaps import gaps
 from services.tools.identities import identities
+from services.tools.pull import pull
 from services.tools.rejects import rejects
+from services.tools.shell import shell
+from services.tools.snapshot import snapshot
 from services.tools.sql import sql
 from services.tools.status import status
 from services.tools.verify import verify
@@ -50,15 +54,19 @@ app = typer.Typer(
 )
 
 
-_SEE, _ASK, _TRUST = "What is there", "Questions", "Trust"
+_SEE, _ASK, _TRUST, _KEEP = "What is there", "Questions", "Trust", "Upkeep"
 app.command(rich_help_panel=_SEE)(status)
 app.command(rich_help_panel=_SEE)(coverage)
 app.command(rich_help_panel=_SEE)(gaps)
 app.add_typer(rejects, name="rejects", rich_help_panel=_SEE)
 app.command(rich_help_panel=_SEE)(identities)
 app.command(rich_help_panel=_ASK)(sql)
+app.command(rich_help_panel=_ASK)(shell)
 app.command(rich_help_panel=_ASK)(export)
 app.command(rich_help_panel=_TRUST)(verify)
+app.add_typer(snapshot, name="snapshot", rich_help_panel=_TRUST)
+app.command(rich_help_panel=_KEEP)(pull)
+app.command(rich_help_panel=_KEEP)(compact)
 if find_spec("obstore") is not None:
     # Only in the image `tools`: the writer's has no network, and none of the packages for it.
     from services.tools.forget.command import forget

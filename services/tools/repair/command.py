@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from services.jetstream.metrics import Reconnect
 from services.jetstream.settings import IngesterSettings
 from services.shared.errors import BrokenInvariant
 from services.shared.lifecycle import stopping_on_signals
@@ -60,6 +61,14 @@ def repair(
     with stopping_on_signals() as stopping:
         code = _repair(settings, Asked(span, tuple(host or ()), again), stopping, Console(stderr=True))
     raise typer.Exit(code)
+
+
+WHYS = {
+    Reconnect.CLOSED: "keeps nothing older, or closed the connection",
+    Reconnect.STEPPED_BACK: "gave its live tail: it has not come so far, or its clock is wrong",
+    Reconnect.OVERSIZE_FRAME: "sent a frame larger than INGEST_MAX_FRAME_BYTES",
+}
+"""What the end of a host's last connection means here."""
 
 
 class Asked(NamedTuple):
@@ -147,9 +156,13 @@ def _tell_outcome(console: Console, outcome: Outcome, *, stopped: bool) -> int:
     pushed, known = outcome.total("pushed"), outcome.total("duplicate")
     console.print(f"{pushed:,} events were missing and are in the archive now; {known:,} were there before")
     for span in outcome.not_had:
-        console.print(f"cannot be had: {span}: older than the look-back of every host asked", style="red")
+        console.print(f"cannot be had: {span}: no host asked still has it", style="red")
     for host, why in outcome.whys.items():
-        console.print(f"  {host}: its last connection ended: {why}")
+        console.print(f"  {host}: {WHYS.get(why, why)}")
+    if outcome.not_had:
+        console.print(
+            "Older events lie in Jetstream's archive of segments, which this version does not read."
+        )
     for span in outcome.unsure:
         console.print(f"not sure: {span}: not seen committed; run the same command again", style="yellow")
     if stopped:
