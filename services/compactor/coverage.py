@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from services.compactor.catalogue import Catalogue
 from services.compactor.cover import Covered, Hole, Place, State, cover, rejects_of
-from services.compactor.mended import what_is_left
 from services.compactor.look import watermark_us
+from services.compactor.mended import what_is_left
 from services.compactor.plan import closed_before
 from services.compactor.prepare import workshop
 from services.data_writer.durable import make_directories, sync_directory, up_to

@@ -1,4 +1,4 @@
-"""Pure: what is left of a hole after repairs. Their rows in `gaps` say `repaired`, and are no holes themselves."""
+"""Pure: what is left of a hole after repairs, whose rows in `gaps` say `repaired` and are no holes."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def repair(
     raise typer.Exit(code)
 
 
-WHYS = {
+WHYS: dict[str, str] = {
     Reconnect.CLOSED: "keeps nothing older, or closed the connection",
     Reconnect.STEPPED_BACK: "gave its live tail: it has not come so far, or its clock is wrong",
     Reconnect.OVERSIZE_FRAME: "sent a frame larger than INGEST_MAX_FRAME_BYTES",
