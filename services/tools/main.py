@@ -40,6 +40,20 @@ class _Commands(TyperGroup):
             raise typer.Exit(UNUSABLE) from error
 
 
+_EXAMPLES = """Examples:
+
+archive coverage --hours 2026-07-04
+
+archive sql "SELECT langs, count(*) FROM posts GROUP BY ALL ORDER BY 2 DESC"
+
+archive export --from 2026-07-04T14 --to 2026-07-04T15 --stream posts > posts.jsonl
+
+archive verify --hours 2026-07-04
+
+archive snapshot paper-2026, and years later: archive snapshot verify paper-2026
+
+docker compose run --rm tools archive repair --gaps"""
+
 app = typer.Typer(
     name="archive",
     cls=_Commands,
@@ -49,8 +63,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Asks the archive at ARCHIVE_ROOT, and mends it. Exit codes: 0 fine, 1 found something, 2 unusable.",
-    epilog='Try: archive status · archive sql "SELECT count(*) FROM posts" · archive verify. '
-    "What needs the network or Redis runs as: docker compose run --rm tools archive …",
+    epilog=_EXAMPLES,
 )
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import importlib
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from services.shared.errors import BadInput
 from services.tools.answers import ask, show
 from services.tools.console import console
 from services.tools.settings import settings
+from services.tools.tiers import far_datasets
 from services.tools.views import connected, create_views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import duckdb
+    import pyarrow.dataset as ds
+
+    from services.shared.event import Stream
 
 PROMPT, MORE = "archive> ", "    ...> "
 _FRESH_SECONDS = 60.0
@@ -34,15 +39,21 @@ def shell() -> None:
     given = settings()
     with connected(given.root, given.tools_memory_mb) as connection:
         console().print(_HELP, style="dim")
-        Shell(connection, given.root).run(input)
+        Shell(connection, given.root, far_datasets(given)).run(input)
 
 
 class Shell:
     """What has been typed, and the connection that answers."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, root: Path) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        root: Path,
+        far: Mapping[Stream, ds.Dataset] = MappingProxyType({}),
+    ) -> None:
         self._connection = connection
         self._root = root
+        self._far = far
         self._typed: list[str] = []
         self._viewed_at: float | None = None
 
@@ -87,5 +98,5 @@ class Shell:
         """Look at the files again now and then: the writer adds, compaction replaces."""
         now = time.monotonic()
         if self._viewed_at is None or now - self._viewed_at > _FRESH_SECONDS:
-            create_views(self._connection, self._root)
+            create_views(self._connection, self._root, far=self._far)
             self._viewed_at = now

@@ -32,6 +32,7 @@ DAY_US = 24 * HOUR_US
 _LATE_SECONDS = 900
 """An archive that is further behind than three rounds is worth a look."""
 _FEW_DAYS = 14
+_SHOWN = (State.CLOSED, State.PARTIAL, State.OPEN, State.EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,5 +246,5 @@ def _worst(covered: Table) -> dict[str, int]:
     hours: dict[int, State] = {}
     for (_, hour), row in covered.items():
         hours[hour] = max(hours.get(hour, State.EMPTY), row.state, key=order.index)
-    counts = {state.value: sum(one is state for one in hours.values()) for state in State}
+    counts = {state.value: sum(one is state for one in hours.values()) for state in _SHOWN}
     return {state: count for state, count in counts.items() if count}
