@@ -15,8 +15,16 @@ PASSWORDS = (
     "redis_health",
     "grafana_admin",
 )
-ADDRESSES = ("alert_webhook", "alert_slack", "alert_discord", "alert_smtp_password", "alert_watchdog")
-"""Made empty, for a person to fill: how alerts reach somebody, and the dead man's switch."""
+ADDRESSES = (
+    "alert_webhook",
+    "alert_slack",
+    "alert_discord",
+    "alert_smtp_password",
+    "alert_watchdog",
+    "object_store_keys",
+)
+"""Made empty, for a person to fill: how alerts reach somebody, the dead man's switch, and for
+`archive offload` the bucket's access key and its secret, a line each."""
 EXPORTER_MAP = "redis_exporter.json"
 """redis_exporter takes no bare password from a file, only a map by address."""
 EXPORTER_ADDRESSES = ("redis://redis:6379", "redis://exporter@redis:6379")

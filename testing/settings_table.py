@@ -8,6 +8,7 @@ from services.data_writer.settings import WriterSettings
 from services.jetstream.settings import IngesterSettings
 from services.monitoring.settings import HealthSettings
 from services.shared.settings import Settings
+from services.tools.settings import ToolsSettings
 from testing.daemons import REPOSITORY
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ LONGEST = 40
 
 
 def table() -> str:
-    """Return the table in Markdown: of all, of the ingester, of the writer, of the health endpoint."""
+    """Return the table in Markdown: of all, of each daemon, of the command."""
     lines = ["| setting | default | effect |", "|---|---|---|"]
     shown: set[str] = set()
-    for kind in (Settings, IngesterSettings, WriterSettings, HealthSettings):
+    for kind in (Settings, IngesterSettings, WriterSettings, HealthSettings, ToolsSettings):
         for name, field in kind.model_fields.items():
             if name not in shown:
                 shown.add(name)

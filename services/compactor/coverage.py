@@ -15,10 +15,20 @@ import pyarrow.parquet as pq
 from services.compactor.catalogue import Catalogue
 from services.compactor.cover import Covered, Hole, Place, State, cover, rejects_of
 from services.compactor.look import watermark_us
+from services.compactor.mended import what_is_left
 from services.compactor.plan import closed_before
 from services.compactor.prepare import workshop
 from services.data_writer.durable import make_directories, sync_directory, up_to
-from services.data_writer.layout import HOUR_US, hour_directory, hour_start
+from services.data_writer.footer import rows_in, total
+from services.data_writer.layout import (
+    HOUR_US,
+    REMOVED,
+    hour_directory,
+    hour_of_text,
+    hour_start,
+    removed_path,
+)
+from services.data_writer.manifest import read_removals
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import GapReason, Stream
@@ -93,17 +103,28 @@ class Coverage:
         holes = self._all_holes(files[Stream.GAPS])
         passed_us = watermark_us(self._root)
         still_open = closed_before(passed_us, self._after_us)
-        hours = {hour for of_stream in files.values() for hour in of_stream}
+        gone = {stream: removed_hours(self._root, stream) for stream in Stream}
+        hours = {hour for of_stream in (*files.values(), *gone.values()) for hour in of_stream}
         for hour in sorted(hours | set(_quiet(hours, holes, passed_us))):
             rejects = files[Stream.REJECTS].get(hour, ())
             for stream in Stream:
-                yield cover(
+                row = cover(
                     Place(stream, hour),
                     files[stream].get(hour, ()),
                     holes,
                     is_open=hour >= still_open,
                     rejects=rejects_of(stream, rejects),
                 )
+                yield self._as_it_was(row) if hour in gone[stream] and not row.parts else row
+
+    def _as_it_was(self, row: Covered) -> Covered:
+        """Return the row of an hour that was removed on purpose: what it held, in no files any more."""
+        for known in self._known(row.hour // 24) or ():
+            if (known.stream, known.hour) == (row.stream, row.hour) and known.rows:
+                return known._replace(parts=0, bytes=0)
+        noted = read_removals(removed_path(self._root, row.stream, row.hour))
+        rows = rows_in(total(*(one.accounted for removal in noted for one in removal.inputs)))
+        return row._replace(rows=rows, state=State.CLOSED if row.state is State.EMPTY and rows else row.state)
 
     def _files(self, stream: Stream) -> dict[int, tuple[File, ...]]:
         found: dict[int, tuple[File, ...]] = {}
@@ -130,7 +151,13 @@ class Coverage:
                     path, columns=["from_us", "to_us", "reason", "collection"], partitioning=None
                 )
                 self._holes[path] = [Hole(**row) for row in table.to_pylist()]
-        return [hole for path in paths for hole in self._holes[path]]
+        noted = [hole for path in paths for hole in self._holes[path]]
+        repairs = [(hole.from_us, hole.to_us) for hole in noted if hole.reason == GapReason.REPAIRED]
+        return [
+            hole._replace(from_us=from_us, to_us=to_us)
+            for hole in noted
+            for from_us, to_us in what_is_left(hole.reason, (hole.from_us, hole.to_us), repairs)
+        ]
 
     def _known(self, day: int) -> list[Covered] | None:
         if day in self._written:
@@ -162,6 +189,11 @@ class Coverage:
         start = hour_start(day * 24)
         folder = f"year={start.year:04d}/month={start.month:02d}/day={start.day:02d}"
         return self._root / "coverage" / folder / _NAME
+
+
+def removed_hours(root: Path, stream: Stream) -> set[int]:
+    """Return the hours of a stream that were removed on purpose: by retention, offload or forget."""
+    return {hour_of_text(path.stem) for path in (root / REMOVED / stream.value).glob("*.json")}
 
 
 def _quiet(hours: Iterable[int], holes: Iterable[Hole], passed_us: int) -> Iterable[int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from services.compactor.order import IDENTITY
+from services.data_writer import footer as footers
+from services.data_writer.layout import hour_directory, hour_text
+from services.tools.coverage_table import is_settled
 from services.tools.part_check import Fault, Finding
-from services.tools.part_names import hour_directory, hour_text
-from services.tools.views import IDENTITY, scan
+from services.tools.views import literal, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,12 +18,9 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from services.compactor.cover import Covered
     from services.shared.event import Stream
-    from services.tools.coverage_table import Covered
     from services.tools.part_check import Checked
-
-SOURCES = "archive.sources"
-"""In a compacted file's footer: the chunks whose rows it took over, as JSON lists that begin with the id."""
 
 
 def missing_of_chunks(checked: Iterable[Checked]) -> Iterator[Finding]:
@@ -30,9 +29,9 @@ def missing_of_chunks(checked: Iterable[Checked]) -> Iterator[Finding]:
     taken_over: set[str] = set()
     for one in checked:
         if one.of:
-            where = f"{one.part.stream}/{hour_directory(one.part.hour)}"
-            there[one.part.name.id, one.of][one.number] = where
-        taken_over |= {source[0] for source in json.loads(one.footer.get(SOURCES, "[]"))}
+            there[one.part.name.id, one.of][one.number] = f"{one.part.stream} {hour_text(one.part.hour)}"
+        if footers.COMPACTED in one.footer and not one.findings:
+            taken_over |= {source.chunk for source in footers.sources(one.footer, one.part.path.name)}
     for (chunk, of), parts in sorted(there.items()):
         lost = [number for number in range(1, of + 1) if number not in parts]
         if lost and chunk not in taken_over:
@@ -51,7 +50,7 @@ def missing_of_hours(
         rows[one.part.stream, one.part.hour].append(one.rows)
     for key, noted in sorted(covered.items()):
         here = rows.get(key, [])
-        if noted.hour in hours and noted.is_settled and (len(here), sum(here)) != (noted.parts, noted.rows):
+        if noted.hour in hours and is_settled(noted) and (len(here), sum(here)) != (noted.parts, noted.rows):
             yield Finding(
                 Fault.MISSING,
                 f"{noted.stream} {hour_text(noted.hour)}",
@@ -71,17 +70,17 @@ def duplicates(
         paths[one.part.stream][one.part.hour].append(one.part.path)
     for stream, hours in paths.items():
         for hour in sorted(hours):
-            yield from _twice(connection, root, stream, hour, [*hours.get(hour - 1, []), *hours[hour]])
+            here = hour_directory(root, stream, hour)
+            yield from _twice(connection, root, stream, here, [*hours.get(hour - 1, []), *hours[hour]])
             looked_at()
 
 
 def _twice(
-    connection: duckdb.DuckDBPyConnection, root: Path, stream: Stream, hour: int, paths: list[Path]
+    connection: duckdb.DuckDBPyConnection, root: Path, stream: Stream, here: Path, paths: list[Path]
 ) -> Iterator[Finding]:
     identity = ", ".join(f'"{name}"' for name in IDENTITY[stream])
     files = scan(paths, more=", filename = true")
-    here = hour_directory(hour)
-    mine = f"bool_or(contains(filename, '/{here}/'))"
+    mine = f"bool_or(starts_with(filename, {literal(f'{here}/')}))"
     # A digest of eight bytes an event first: the texts are only compared where two of these agree.
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE twice AS SELECT hash({identity}) AS key FROM {files}"  # noqa: S608 - our own names, quoted paths

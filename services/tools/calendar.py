@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from services.compactor.cover import State
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from services.compactor.cover import Covered
     from services.shared.event import Stream
-    from services.tools.coverage_table import Covered
 
 HOURS_A_DAY = 24
 HOUR_SECONDS = 3600
@@ -74,9 +76,9 @@ def calendar(rows: Iterable[Covered], hours: range) -> list[Day]:
 
 def kind_of(row: Covered) -> str:
     """Return how an hour is drawn."""
-    if row.state == "partial" and row.gap_seconds >= HOUR_SECONDS / 2:
+    if row.state is State.PARTIAL and row.gap_seconds >= HOUR_SECONDS / 2:
         return "broken"
-    return str(row.state)
+    return row.state.value
 
 
 def span(rows: Mapping[tuple[Stream, int], Covered], days: int) -> range:

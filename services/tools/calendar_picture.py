@@ -6,9 +6,9 @@ import importlib
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from services.data_writer.layout import hour_start, hour_text
 from services.shared.errors import BadInput
 from services.tools.calendar import HOURS_A_DAY, LOOKS
-from services.tools.part_names import hour_text, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,4 +99,4 @@ def _rectangle(cell: Cell, left: int, top: int) -> str:
 
 
 def _date(day: Day) -> str:
-    return start_of(day.number * HOURS_A_DAY).strftime("%Y-%m-%d")
+    return hour_start(day.number * HOURS_A_DAY).strftime("%Y-%m-%d")

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from services.compactor.cover import State
+from services.data_writer.layout import hour_start, hour_text
 from services.shared.errors import BadInput
 from services.shared.event import Stream
 from services.tools.calendar import HOURS_A_DAY, LOOKS, calendar, span
 from services.tools.calendar_picture import page, write_png
 from services.tools.console import FINE, FOUND, console, say_json
 from services.tools.coverage_table import read_coverage
-from services.tools.part_names import hour_text, read_hours, start_of
+from services.tools.part_names import read_hours
 from services.tools.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from services.compactor.cover import Covered
     from services.tools.calendar import Day
-    from services.tools.coverage_table import Covered
 
 _ALL = "all streams"
 
@@ -74,10 +76,11 @@ def read_names(names: Iterable[str]) -> list[Stream]:
 
 def is_complete(rows: Iterable[Covered], named: range, streams: Iterable[Stream]) -> bool:
     """Whether no hour is partial, and each named hour of each stream is closed or empty. Pure."""
-    states = {(row.stream, row.hour): str(row.state) for row in rows}
-    if "partial" in states.values():
+    states = {(row.stream, row.hour): row.state for row in rows}
+    if State.PARTIAL in states.values():
         return False
-    return all(states.get((stream, hour)) in ("closed", "empty") for stream in streams for hour in named)
+    complete = (State.CLOSED, State.EMPTY)
+    return all(states.get((stream, hour)) in complete for stream in streams for hour in named)
 
 
 def _show(calendars: Mapping[str, Iterable[Day]]) -> None:
@@ -86,7 +89,7 @@ def _show(calendars: Mapping[str, Iterable[Day]]) -> None:
     for name, days in calendars.items():
         screen.print(f"{name:<12}{hours}", style="bold")
         for day in days:
-            line = Text(f"{start_of(day.number * HOURS_A_DAY):%Y-%m-%d}  ")
+            line = Text(f"{hour_start(day.number * HOURS_A_DAY):%Y-%m-%d}  ")
             for cell in day.cells:
                 look = LOOKS[cell.kind]
                 line.append(f"{look.glyph} ", style=look.style)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from services.compactor.mended import what_is_left
 from services.shared.event import GapReason, Stream
 from services.tools.views import connected, create_views
 
@@ -29,12 +30,18 @@ class Hole(NamedTuple):
 
 
 def read_holes(root: Path, memory_mb: int) -> list[Hole]:
-    """Return every row of `gaps`, the oldest first."""
+    """Return every hole that the rows of `gaps` leave, the oldest first; repairs are taken out."""
     columns = ", ".join(Hole._fields)
     with connected(root, memory_mb) as connection:
         create_views(connection, root, (Stream.GAPS,))
         rows = connection.execute(f"SELECT {columns} FROM gaps ORDER BY from_us, to_us").fetchall()  # noqa: S608 - our own names
-    return [Hole(*row) for row in rows]
+    noted = [Hole(*row) for row in rows]
+    repairs = [(hole.from_us, hole.to_us) for hole in noted if hole.reason == GapReason.REPAIRED]
+    return [
+        hole._replace(from_us=from_us, to_us=to_us)
+        for hole in noted
+        for from_us, to_us in what_is_left(hole.reason, (hole.from_us, hole.to_us), repairs)
+    ]
 
 
 def seconds(holes: Iterable[Hole], from_us: int = 0, to_us: int = 1 << 62) -> float:

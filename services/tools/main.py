@@ -11,12 +11,16 @@ from typer.core import TyperGroup
 
 from services.shared.errors import ArchiveError
 from services.shared.settings import SettingsError
+from services.tools.compact import compact
 from services.tools.console import UNUSABLE
 from services.tools.coverage import coverage
 from services.tools.export import export
 from services.tools.gaps import gaps
 from services.tools.identities import identities
+from services.tools.pull import pull
 from services.tools.rejects import rejects
+from services.tools.shell import shell
+from services.tools.snapshot import snapshot
 from services.tools.sql import sql
 from services.tools.status import status
 from services.tools.verify import verify
@@ -36,6 +40,20 @@ class _Commands(TyperGroup):
             raise typer.Exit(UNUSABLE) from error
 
 
+_EXAMPLES = """Examples:
+
+archive coverage --hours 2026-07-04
+
+archive sql "SELECT langs, count(*) FROM posts GROUP BY ALL ORDER BY 2 DESC"
+
+archive export --from 2026-07-04T14 --to 2026-07-04T15 --stream posts > posts.jsonl
+
+archive verify --hours 2026-07-04
+
+archive snapshot paper-2026, and years later: archive snapshot verify paper-2026
+
+docker compose run --rm tools archive repair --gaps"""
+
 app = typer.Typer(
     name="archive",
     cls=_Commands,
@@ -45,28 +63,35 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Asks the archive at ARCHIVE_ROOT, and mends it. Exit codes: 0 fine, 1 found something, 2 unusable.",
-    epilog='Try: archive status · archive sql "SELECT count(*) FROM posts" · archive verify. '
-    "What needs the network or Redis runs as: docker compose run --rm tools archive …",
+    epilog=_EXAMPLES,
 )
 
 
-_SEE, _ASK, _TRUST = "What is there", "Questions", "Trust"
+_SEE, _ASK, _TRUST, _KEEP = "What is there", "Questions", "Trust", "Upkeep"
 app.command(rich_help_panel=_SEE)(status)
 app.command(rich_help_panel=_SEE)(coverage)
 app.command(rich_help_panel=_SEE)(gaps)
 app.add_typer(rejects, name="rejects", rich_help_panel=_SEE)
 app.command(rich_help_panel=_SEE)(identities)
 app.command(rich_help_panel=_ASK)(sql)
+app.command(rich_help_panel=_ASK)(shell)
 app.command(rich_help_panel=_ASK)(export)
 app.command(rich_help_panel=_TRUST)(verify)
+app.add_typer(snapshot, name="snapshot", rich_help_panel=_TRUST)
+app.command(rich_help_panel=_KEEP)(pull)
+app.command(rich_help_panel=_KEEP)(compact)
 if find_spec("obstore") is not None:
     # Only in the image `tools`: the writer's has no network, and none of the packages for it.
+    from services.tools.forget.command import forget
     from services.tools.offload.command import offload
     from services.tools.repair.command import repair
+    from services.tools.replay import replay
 
     _MEND = "With Redis and the network"
     app.command(rich_help_panel=_MEND)(repair)
     app.command(rich_help_panel=_MEND)(offload)
+    rejects.command()(replay)
+    app.command(rich_help_panel=_MEND)(forget)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from services.data_writer.layout import HOUR_US
+from services.data_writer import footer as footers
+from services.data_writer.layout import HOUR_US, hour_text
 from services.data_writer.schema import SCHEMA_VERSION, SCHEMAS
+from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
-from services.tools.part_names import hour_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from services.tools.part_names import PartFile
 
-COMPACTED = "archive.compacted"
 _BLOCK = 1 << 20
 
 
@@ -105,7 +105,7 @@ def check_part(root: Path, part: PartFile, read: Callable[[int], None]) -> Check
             found = list(_by_rows(part, file))
     except FileNotFoundError:
         raise
-    except (OSError, pa.ArrowException, KeyError, ValueError, UnicodeDecodeError) as error:
+    except (OSError, pa.ArrowException, BrokenInvariant, KeyError, ValueError) as error:
         # pyarrow tells of damage in each of these ways; a footer without our keys is no part either.
         found = [(Fault.UNREADABLE, f"it cannot be read: {error}".splitlines()[0])]
     checked.findings = [Finding(fault, where, what) for fault, what in found]
@@ -133,17 +133,19 @@ def _by_footer(part: PartFile, file: pq.ParquetFile, checked: Checked) -> Iterat
         yield Fault.WRONG_PLACE, f"it is of the stream {footer['archive.stream']}"
     if int(footer["archive.rows"]) != rows:
         yield Fault.WRONG_ROWS, f"{rows} rows, and its footer says {footer['archive.rows']}"
-    if name.is_compacted != (footer.get(COMPACTED) == "1"):
+    if name.is_compacted != (footers.COMPACTED in footer):
         yield Fault.WRONG_NAME, "its name and its footer disagree about its being compacted"
-    if name.is_compacted and name.elements != rows:
-        yield Fault.WRONG_ROWS, f"{rows} rows, and its name says {name.elements}"
+    if name.is_compacted and footers.rows_in(footers.rows_by_epoch(footer)) != rows:
+        yield Fault.WRONG_ROWS, f"{rows} rows, and by epoch {footer[footers.ROWS_BY_EPOCH]}"
+    if name.is_compacted and name.rows != rows:
+        yield Fault.WRONG_ROWS, f"{rows} rows, and its name says {name.rows}"
     if not name.is_compacted:
         number, _, of = footer["archive.part"].partition("/")
         checked.number, checked.of = int(number), int(of)
         if footer["archive.chunk_id"] != name.id:
             yield Fault.WRONG_NAME, f"it is of the chunk {footer['archive.chunk_id']}"
-        if rows > name.elements:
-            yield Fault.WRONG_ROWS, f"{rows} rows, and its chunk had {name.elements}"
+        if rows > name.rows:
+            yield Fault.WRONG_ROWS, f"{rows} rows, and its chunk had {name.rows}"
     if wrong := wrong_schema(part.stream, file.schema_arrow, int(footer["archive.schema_version"])):
         yield Fault.WRONG_SCHEMA, wrong
 

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.data_writer.layout import HOUR_US, stream_root
+from services.data_writer.layout import HOUR_US, hour_of, parse_name, stream_root
 from services.shared.errors import BadInput
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_NAME = re.compile(
-    r"(?P<compacted>compacted-)?(?P<first>\d{16,})-(?P<last>\d{16,})-(?P<elements>\d+)-(?P<id>[0-9a-f]{24})\.parquet"
-)
-_HOUR = re.compile(r"year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d)")
-
-
-class PartName(NamedTuple):
-    """What a part's file name says: of its chunk, or of a compacted file itself."""
-
-    first_us: int
-    last_us: int
-    elements: int
-    id: str
-    is_compacted: bool
+    from services.data_writer.layout import PartName
 
 
 class PartFile(NamedTuple):
@@ -49,46 +35,10 @@ class Found(NamedTuple):
     """Files that are no parts: a reader's pattern may reach them all the same."""
 
 
+_LEVELS = 4
+"""Year, month, day, hour."""
 ALL_HOURS = range(1 << 40)
 """Hours are counted from 1970-01-01T00Z."""
-
-
-def read_name(name: str) -> PartName | None:
-    """Return what a file's name says, or None if it is no part's."""
-    match = _NAME.fullmatch(name)
-    if match is None:
-        return None
-    first, last, elements = (int(match[field]) for field in ("first", "last", "elements"))
-    return PartName(first, last, elements, match["id"], match["compacted"] is not None)
-
-
-def read_hour(directory: str) -> int | None:
-    """Return the hour of `year=…/month=…/day=…/hour=…`, or None."""
-    match = _HOUR.fullmatch(directory)
-    if match is None:
-        return None
-    try:
-        year, month, day, hour = (int(part) for part in match.groups())
-        start = datetime(year, month, day, hour, tzinfo=UTC)
-    except ValueError:
-        return None
-    return int(start.timestamp()) // 3600
-
-
-def hour_directory(hour: int) -> str:
-    """Return the directory of an hour below a stream's root."""
-    start = start_of(hour)
-    return f"year={start.year:04d}/month={start.month:02d}/day={start.day:02d}/hour={start.hour:02d}"
-
-
-def start_of(hour: int) -> datetime:
-    """Return the first instant of an hour."""
-    return datetime.fromtimestamp(hour * 3600, UTC)
-
-
-def hour_text(hour: int) -> str:
-    """Return an hour as people write it."""
-    return start_of(hour).strftime("%Y-%m-%dT%HZ")
 
 
 def read_time(text: str) -> int:
@@ -129,9 +79,9 @@ def find(root: Path, streams: Iterable[Stream] = tuple(Stream), hours: range = A
     for stream in streams:
         base = stream_root(root, stream)
         for folder, names in _walk(base):
-            hour = read_hour(folder.relative_to(base).as_posix())
+            hour = hour_of(folder) if len(folder.relative_to(base).parts) == _LEVELS else None
             for file in names:
-                name = None if hour is None else read_name(file)
+                name = None if hour is None else parse_name(file)
                 if hour is None or name is None:
                     found.strays.append(folder / file)
                 elif hour in hours:

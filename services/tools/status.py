@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.compactor.cover import State
 from services.data_writer.frontier import read_frontiers
 from services.data_writer.layout import HOUR_US, archive_id_path
 from services.tools.console import console, duration, instant_us, say_json, size, table
-from services.tools.coverage_table import STATES, read_coverage
+from services.tools.coverage_table import Table, read_coverage
 from services.tools.holes import Hole, by_reason, read_holes, seconds, touching
 from services.tools.settings import settings
 from services.tools.stream_figures import ArchiveFigures, measure
@@ -31,6 +32,7 @@ DAY_US = 24 * HOUR_US
 _LATE_SECONDS = 900
 """An archive that is further behind than three rounds is worth a look."""
 _FEW_DAYS = 14
+_SHOWN = (State.CLOSED, State.PARTIAL, State.OPEN, State.EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ def look(given: ToolsSettings, now_us: int) -> Status:
         archive_id=identity.read_text(encoding="ascii").strip() if identity.exists() else None,
         now_us=now_us,
         figures=measure(root, covered),
-        hours=_worst({key: row.state for key, row in covered.items()}),
+        hours=_worst(covered),
         gaps=touching(read_holes(root, given.tools_memory_mb), now_us - DAY_US, now_us),
         frontiers=read_frontiers(root),
         writer=ask_writer(given.tools_metrics_url),
@@ -238,11 +240,11 @@ def _lag(found: Status, newest_us: int | None) -> float | None:
     return None if newest_us is None else max(0.0, (found.now_us - newest_us) / 1e6)
 
 
-def _worst(states: Mapping[tuple[Stream, int], str]) -> dict[str, int]:
+def _worst(covered: Table) -> dict[str, int]:
     """Return how many hours there are of each state: an hour is as good as the worst of its streams."""
-    order = {"empty": 0, "closed": 1, "partial": 2, "open": 3}
-    hours: dict[int, str] = {}
-    for (_, hour), state in states.items():
-        hours[hour] = max(hours.get(hour, "empty"), state, key=order.__getitem__)
-    counts = {state: sum(one == state for one in hours.values()) for state in STATES}
+    order = (State.EMPTY, State.CLOSED, State.PARTIAL, State.OPEN)
+    hours: dict[int, State] = {}
+    for (_, hour), row in covered.items():
+        hours[hour] = max(hours.get(hour, State.EMPTY), row.state, key=order.index)
+    counts = {state.value: sum(one is state for one in hours.values()) for state in _SHOWN}
     return {state: count for state, count in counts.items() if count}

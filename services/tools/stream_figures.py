@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.shared.event import Stream
+from services.tools.coverage_table import is_settled
 from services.tools.part_names import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from services.tools.coverage_table import Covered
+    from services.compactor.cover import Covered
     from services.tools.part_names import PartFile
 
 
@@ -48,7 +49,7 @@ def measure(root: Path, covered: Mapping[tuple[Stream, int], Covered]) -> Archiv
     for (stream, hour), parts in _by_hour(found.parts).items():
         mine = figures.streams[stream]
         known = covered.get((stream, hour))
-        if known is not None and known.is_settled and known.parts == len(parts):
+        if known is not None and is_settled(known) and known.parts == len(parts):
             rows, newest, size = known.rows, known.last_us, known.bytes
             mine.parts += known.parts
         else:

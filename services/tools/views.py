@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from services.compactor.order import IDENTITY
 from services.data_writer.schema import SCHEMAS
 from services.shared.event import Stream
 from services.tools.part_names import find
@@ -24,21 +25,6 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
     from services.tools.part_names import PartFile
-
-_COMMIT = ("did", "rev", "collection", "rkey", "operation")
-_ACCOUNT = ("did", "relay_seq")
-IDENTITY: dict[Stream, tuple[str, ...]] = {
-    Stream.POSTS: _COMMIT,
-    Stream.LIKES: _COMMIT,
-    Stream.REPOSTS: _COMMIT,
-    Stream.FOLLOWS: _COMMIT,
-    Stream.RECORDS: _COMMIT,
-    Stream.IDENTITIES: _ACCOUNT,
-    Stream.ACCOUNTS: _ACCOUNT,
-    Stream.REJECTS: ("frame",),
-    Stream.GAPS: tuple(SCHEMAS[Stream.GAPS].names),
-}
-"""The columns that make an event the same event."""
 
 _PARTITION = ("day", "hour", "month", "year")
 _HIVE = ", ".join(f"{name}: INT" for name in _PARTITION)

@@ -163,6 +163,18 @@ def test_the_buffer_and_the_archive_are_different_volumes(config: dict[str, Any]
     assert sources["jetstream", "/disks/archive"] == ("archive", True)
 
 
+@pytest.mark.parametrize("files", FILES, ids=str)
+def test_tools_start_only_when_somebody_asks(engine: None, tmp_path: Path, files: tuple[str, ...]) -> None:  # noqa: ARG001
+    assert "tools" not in _read(tmp_path, files, ())["services"]
+    tools = _read(tmp_path, files, ("tools",))["services"]["tools"]
+    assert tools["restart"] == "no"
+    assert not tools.get("ports")
+    assert {"inside", "egress"} == set(tools["networks"])
+    assert {"redis_tools", "object_store_keys"} == {secret["source"] for secret in tools["secrets"]}
+    assert tools["read_only"]
+    assert tools["cap_drop"] == ["ALL"]
+
+
 def test_no_image_is_called_latest_and_every_one_has_its_stand_in(config: dict[str, Any]) -> None:
     known = {str(reference) for reference in references()}
     for service in config["services"].values():

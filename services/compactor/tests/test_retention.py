@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 import structlog
 
 from services.compactor.catalogue import Catalogue
+from services.compactor.cover import State
+from services.compactor.coverage import read, refresh
 from services.compactor.retention import expired, retire
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
+from services.data_writer.epoch import birth_cursor
 from services.data_writer.footer import total
+from services.data_writer.frontier import create_frontiers
 from services.data_writer.layout import HOUR_US, hour_directory, removed_path
 from services.data_writer.manifest import read_removals
 from services.data_writer.swap import swap_prepared
@@ -60,6 +65,20 @@ def test_expired_hours_go_and_are_accounted_for_and_gaps_stay(tmp_path: Path) ->
     (removal,) = read_removals(removed_path(tmp_path, Stream.POSTS, FIRST_HOUR))
     assert removal.cause == "retention"
     assert total(*(one.accounted for one in removal.inputs)) == {"1": {"posts": old}}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_coverage_still_tells_what_an_hour_held(tmp_path: Path, known: bool) -> None:  # noqa: FBT001 - two cases
+    old = posts(tmp_path, FIRST_HOUR)
+    create_frontiers(tmp_path, Stream, birth_cursor((FIRST_HOUR + 2) * HOUR_US).encode())
+    if known:
+        refresh(tmp_path, FIRST_US)
+    retire(tmp_path, Catalogue(tmp_path), 1, (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US)
+    list(swap_prepared(tmp_path, Stream.POSTS))
+    refresh(tmp_path, FIRST_US)
+    (row,) = [one for one in read(tmp_path) if one.rows]
+    assert (row.stream, row.hour, row.rows, row.parts, row.bytes) == (Stream.POSTS, FIRST_HOUR, old, 0, 0)
+    assert row.state is State.CLOSED
 
 
 def test_a_damaged_hour_stays_for_a_person_to_look_at(tmp_path: Path) -> None:

@@ -127,6 +127,12 @@ class AsidePusher:
         """Ask how full Redis is."""
         return server.memory(self._connection)
 
+    def rewrite_log(self) -> None:
+        """Let Redis write its append-only file anew, without what has left the lists."""
+        (reply,) = self._connection.ask(("BGREWRITEAOF",))
+        if isinstance(reply, exceptions.ResponseError) and "in progress" not in str(reply):
+            raise reaction(reply)
+
     def _slices(self, key: str | bytes) -> Iterator[list[bytes]]:
         # An ack takes elements from the head while we read: that shifts the rest, and may hide a slice from
         # us. Read from the tail, what shifts is what we have read.

@@ -35,6 +35,8 @@ class Object(msgspec.Struct, frozen=True):
     name: str
     bytes: int
     sha256: str
+    replaces: str = ""
+    """The file whose place it takes, where that was another one: rows of it were erased."""
 
 
 class Far(NamedTuple):
@@ -101,7 +103,8 @@ def only_far(root: Path, streams: Iterable[Stream]) -> list[Far]:
                 for one in removal.inputs
                 if not (directory / one.name).exists()
             }
-            found += [Far(stream, hour, one) for one in read_index(root, stream, hour) if one.name in gone]
+            noted = read_index(root, stream, hour)
+            found += [Far(stream, hour, one) for one in noted if (one.replaces or one.name) in gone]
     return found
 
 

@@ -9,14 +9,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.jetstream.dictionary import Decompressor, load_dictionary
+from services.jetstream.metrics import Reconnect
 from services.jetstream.settings import IngesterSettings
+from services.shared.errors import BrokenInvariant
 from services.shared.lifecycle import stopping_on_signals
 from services.shared.logs import start_logs
 from services.shared.retry import until_done
 from services.shared.settings import load
 from services.tools.buffers import Buffers
 from services.tools.console import FINE, FOUND
+from services.tools.frames import opener
 from services.tools.part_names import read_time
 from services.tools.repair.reread import Reread
 from services.tools.repair.rows import gap_rows, holes, hosts_in_doubt, repaired
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from services.shared.lifecycle import Stopping
     from services.tools.repair.run import Outcome
 
+DEMO = ".demo"
+"""The mark that the demo's host leaves in an archive."""
 SETTLED_US = 60_000_000
 """How far behind the cursor a repair ends: what is nearer, the ingester still reads again by itself."""
 QUIETLY = "warning"
@@ -59,6 +63,14 @@ def repair(
     raise typer.Exit(code)
 
 
+WHYS: dict[str, str] = {
+    Reconnect.CLOSED: "keeps nothing older, or closed the connection",
+    Reconnect.STEPPED_BACK: "gave its live tail: it has not come so far, or its clock is wrong",
+    Reconnect.OVERSIZE_FRAME: "sent a frame larger than INGEST_MAX_FRAME_BYTES",
+}
+"""What the end of a host's last connection means here."""
+
+
 class Asked(NamedTuple):
     """What the operator wants."""
 
@@ -69,6 +81,11 @@ class Asked(NamedTuple):
 
 
 def _repair(settings: IngesterSettings, asked: Asked, stopping: Stopping, console: Console) -> int:
+    if (settings.archive_root / DEMO).exists() and not asked.hosts:
+        raise BrokenInvariant(
+            "this archive was born in the demo, and made-up events and real ones never mix: "
+            "name the demo's host with --host"
+        )
     buffers = Buffers(settings, stopping)
     until_done(buffers.open, stopping, lambda error: console.print(str(error), markup=False))
     if stopping:
@@ -88,7 +105,7 @@ def _repair(settings: IngesterSettings, asked: Asked, stopping: Stopping, consol
     said = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
     with Progress(*said, TimeRemainingColumn(), console=console) as progress:
         told = _teller(progress, spans)
-        reread = Reread(settings, buffers.pusher, stopping, _opener(settings), told)
+        reread = Reread(settings, buffers.pusher, stopping, opener(settings), told)
         outcome = Repair(buffers, reread, stopping).run(spans, hosts)
     buffers.close()
     return _tell_outcome(console, outcome, stopped=bool(stopping))
@@ -104,13 +121,6 @@ def in_turn(hosts: Sequence[str], rows: Sequence[Gap]) -> list[str]:
     """Order the hosts: first those that no hole is told of."""
     doubted = hosts_in_doubt(rows)
     return sorted(hosts, key=lambda host: host in doubted)
-
-
-def _opener(settings: IngesterSettings) -> Callable[[bytes], bytes]:
-    if not settings.ingest_compress:
-        return bytes
-    dictionary = load_dictionary(settings.ingest_dictionary)
-    return Decompressor(dictionary, settings.ingest_max_event_bytes).open
 
 
 def _teller(progress: Progress, spans: Sequence[Span]) -> Callable[[int, Counter[str]], None]:
@@ -146,9 +156,13 @@ def _tell_outcome(console: Console, outcome: Outcome, *, stopped: bool) -> int:
     pushed, known = outcome.total("pushed"), outcome.total("duplicate")
     console.print(f"{pushed:,} events were missing and are in the archive now; {known:,} were there before")
     for span in outcome.not_had:
-        console.print(f"cannot be had: {span}: older than the look-back of every host asked", style="red")
+        console.print(f"cannot be had: {span}: no host asked still has it", style="red")
     for host, why in outcome.whys.items():
-        console.print(f"  {host}: its last connection ended: {why}")
+        console.print(f"  {host}: {WHYS.get(why, why)}")
+    if outcome.not_had:
+        console.print(
+            "Older events lie in Jetstream's archive of segments, which this version does not read."
+        )
     for span in outcome.unsure:
         console.print(f"not sure: {span}: not seen committed; run the same command again", style="yellow")
     if stopped:

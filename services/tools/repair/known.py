@@ -31,15 +31,24 @@ class _Reject(msgspec.Struct):
 
 
 def known_identities(pusher: AsidePusher, root: Path, span: Span, now_us: int) -> set[bytes]:
-    """Return the identities of all events with a time in `span`, and of all rejects since its beginning.
+    """Return the identities of all events with a time in `span`, and of all rejects since its beginning."""
+    found = known_events(pusher, root, span)
+    for elements in pusher.waiting(Stream.REJECTS):
+        for element in elements:
+            found.add(reject_identity(base64.b64decode(msgspec.json.decode(element, type=_Reject).frame)))
+    # A reject is filed under its receipt, which may be any time after.
+    found.update(_rejected(root, Span(span.from_us, now_us + HOUR_US)))
+    return found
+
+
+def known_events(pusher: AsidePusher, root: Path, span: Span) -> set[bytes]:
+    """Return the identities of all events with a time in `span`.
 
     Redis first, then the archive: what moves from one to the other meanwhile is seen in at least one.
     """
     found = set(_buffered(pusher, span))
     for stream in JETSTREAM_STREAMS:
         found.update(_archived(root, stream, span))
-    # A reject is filed under its receipt, which may be any time after.
-    found.update(_rejected(root, Span(span.from_us, now_us + HOUR_US)))
     return found
 
 
@@ -53,9 +62,6 @@ def _buffered(pusher: AsidePusher, span: Span) -> Iterator[bytes]:
                     continue  # not of this version's making: the writer will make a reject of it
                 if span.from_us <= event.time_us < span.to_us:
                     yield event.identity
-    for elements in pusher.waiting(Stream.REJECTS):
-        for element in elements:
-            yield reject_identity(base64.b64decode(msgspec.json.decode(element, type=_Reject).frame))
 
 
 def _archived(root: Path, stream: Stream, span: Span) -> Iterator[bytes]:

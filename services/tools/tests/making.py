@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from services.compactor import coverage
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
+from services.data_writer.frontier import write_frontier
 from services.data_writer.layout import HOUR_US
+from services.shared.buffer.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic
 from testing.truth import stream_of
@@ -23,22 +26,6 @@ START_US = 1_790_006_400_000_000
 """An hour's beginning, 2026-09-21T16:00Z."""
 START_HOUR = START_US // HOUR_US
 ORIGIN = Origin(writer_version="1", epoch="1", host="wss://host.test")
-COVERAGE = pa.schema(
-    [
-        ("hour", pa.timestamp("ms", tz="UTC")),
-        ("stream", pa.string()),
-        ("state", pa.string()),
-        ("rows", pa.int64()),
-        ("first_us", pa.int64()),
-        ("last_us", pa.int64()),
-        ("gap_seconds", pa.float64()),
-        ("duplicates_removed", pa.int64()),
-        ("rejects", pa.int64()),
-        ("parts", pa.int32()),
-        ("bytes", pa.int64()),
-        ("updated_at", pa.timestamp("ms", tz="UTC")),
-    ]
-)
 
 
 def events(
@@ -66,6 +53,16 @@ def archive(root: Path, by_stream: dict[Stream, list[bytes]], *, chunk: int = 10
     return root
 
 
+def settle(root: Path) -> Path:
+    """Let all streams have passed two hours after the last event, and judge the hours; returns the root."""
+    (root / ".frontier").mkdir(exist_ok=True)
+    cursor = Cursor(time_us=START_US + 4 * HOUR_US, epoch=1, push=1)
+    for stream in Stream:
+        write_frontier(root, stream, cursor.encode())
+    coverage.refresh(root, cursor.time_us)
+    return root
+
+
 def note_gaps(root: Path, *spans: tuple[int, int], reason: GapReason = GapReason.CURSOR_TOO_OLD) -> None:
     """Commit rows of `gaps`, each from so many to so many seconds after the start."""
     rows = [
@@ -80,10 +77,10 @@ def cover(root: Path, *rows: dict[str, Any]) -> None:
     days: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         start = datetime.fromtimestamp(row["hour"] * 3600, UTC)
-        whole = dict.fromkeys(COVERAGE.names, 0) | {"first_us": None, "last_us": None}
+        whole = dict.fromkeys(coverage.SCHEMA.names, 0) | {"first_us": None, "last_us": None}
         whole |= row | {"hour": start, "updated_at": start}
         days[start.strftime("year=%Y/month=%m/day=%d")].append(whole)
     for day, told in days.items():
         path = root / "coverage" / day / "coverage.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(told, COVERAGE), path)
+        pq.write_table(pa.Table.from_pylist(told, coverage.SCHEMA), path)

@@ -5,22 +5,11 @@ from __future__ import annotations
 import pytest
 
 from services.shared.errors import BadInput
-from services.tools.part_names import hour_directory, hour_text, read_hour, read_hours, read_name, read_time
+from services.tools.part_names import read_hours, read_time
 from services.tools.tests.making import START_HOUR, START_US
 
 
-def test_names() -> None:
-    assert read_name("0000000000000001-0000000000000002-3-0123456789abcdef01234567.parquet")
-    compacted = read_name("compacted-0000000000000001-0000000000000002-3-0123456789abcdef01234567.parquet")
-    assert compacted is not None
-    assert (compacted.is_compacted, compacted.elements) == (True, 3)
-    assert read_name("x.parquet") is None
-    assert read_hour(hour_directory(START_HOUR)) == START_HOUR
-    assert read_hour("year=2026/month=02/day=30/hour=00") is None
-
-
 def test_hours_as_people_write_them() -> None:
-    assert hour_text(START_HOUR) == "2026-09-21T16Z"
     assert read_hours("2026-09-21T16") == range(START_HOUR, START_HOUR + 1)
     assert read_hours("2026-09-21") == range(START_HOUR - 16, START_HOUR + 8)
     assert read_hours("2026-09-21T16..2026-09-22") == range(START_HOUR, START_HOUR + 32)

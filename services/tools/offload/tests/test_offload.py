@@ -57,6 +57,7 @@ def test_after_a_removal_one_question_sees_both_tiers(place: Place) -> None:
     assert place.rows() == before, "handed over, and not yet removed"
     place.swap()
     assert files(place) == []
+    assert place.ask("verify").exit_code == 0, "what was removed on purpose is not missing"
     assert place.rows() == before == sum(map(len, place.truth.values()))
     hour = place.ask("sql", "--csv", "SELECT count(*) FROM likes WHERE hour = 17")
     whole = place.ask("sql", "--csv", "SELECT count(*) FROM likes")

@@ -1,0 +1,110 @@
+"""A real writer beside it: what the account wrote is gone from every tier, all else is there once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from services.data_writer.layout import HOUR_US
+from services.shared.event import Stream
+from services.tools.forget.conditions import conditions
+from services.tools.forget.erase import replace_object
+from services.tools.offload.bucket import Bucket
+from services.tools.offload.index import indexed
+from services.tools.offload.tests.conftest import Place, place
+from services.tools.settings import ToolsSettings
+from services.tools.tests.making import START_HOUR
+from services.tools.tests.running import run
+from testing.audit import audit
+from testing.host import Host
+from testing.truth import truth_of
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from testing.pipeline import Pipeline
+
+__all__ = ["place"]
+EVENTS = 4000
+
+
+def busiest(frames: Iterable[bytes]) -> str:
+    (did, _), *_ = Counter(json.loads(frame)["did"] for frame in frames).most_common(1)
+    return str(did)
+
+
+def rows_of(did: str, root: Path, pattern: str) -> int:
+    files = [str(path) for path in root.glob(pattern)]
+    if not files:
+        return 0
+    asked = (
+        "SELECT count(*) FROM read_parquet(?, union_by_name = true, hive_partitioning = false) WHERE did = ?"
+    )
+    row = duckdb.execute(asked, [files, did]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_an_account_is_gone_from_closed_hours_and_trash_and_nothing_else_is(
+    pipeline: Callable[..., Pipeline],
+) -> None:
+    # Two hours are closed, the third has come twelve minutes far and still grows.
+    first_us = START_HOUR * HOUR_US
+    options = {"rate": "0.5", "events": str(EVENTS), "backlog": str(2 * 3600 + 720)}
+    source = Host(options, first_us=first_us, started=time.time())
+    with pipeline(source) as running:
+        truth = list(truth_of(source))
+        of_closed = [pair for pair in truth if hour_of_frame(pair[1]) < START_HOUR + 2]
+        did = busiest(frame for _, frame in of_closed)
+        mine = sum(json.loads(frame)["did"] == did for _, frame in of_closed)
+        running.wait_pushed(len(of_closed) + 300, 60)
+        code, said = run(running, "forget", did)
+        assert (code, "Nothing was changed" in said) == (1, True), said
+        code, said = run(running, "forget", did, "--yes")
+        assert code in (0, 1), said
+        assert f"{mine:,} rows are gone" in said
+        wait_for(lambda: running.writer.total("archive_unaccounted_events") == 0, 30, "the ledger closed")
+        running.ingester.stop()
+        running.wait_committed(30)
+        for hour in ("16", "17"):
+            assert rows_of(did, running.root, f"*/year=*/month=*/day=*/hour={hour}/*.parquet") == 0
+        assert rows_of(did, running.root, ".trash/*/*/*.parquet") == 0
+        kept = [
+            (stream, frame)
+            for stream, frame in truth
+            if json.loads(frame)["did"] != did or hour_of_frame(frame) >= START_HOUR + 2
+        ]
+        verdict = audit(running.root, kept)
+    for name, stream in verdict.streams.items():
+        assert (stream.doubled, stream.altered, stream.strangers) == (0, 0, 0), (name, stream)
+    assert sum(stream.archive for stream in verdict.streams.values()) >= len(of_closed) + 300 - mine
+
+
+def hour_of_frame(frame: bytes) -> int:
+    return int(json.loads(frame)["time_us"]) // HOUR_US
+
+
+def test_objects_lose_its_rows_and_one_question_still_sees_the_rest(place: Place) -> None:
+    frames = [frame for frames in place.truth.values() for frame in frames]
+    did = busiest(frames)
+    mine = sum(json.loads(frame)["did"] == did for frame in frames)
+    place.ask("offload", "--remove")
+    place.swap()
+    before = place.rows()
+    wanted, bucket = conditions(did, mentions=False), Bucket(ToolsSettings())
+    erased = sum(
+        replace_object(place.root, bucket, far, wanted[far.stream], 256)
+        for far in list(indexed(place.root, wanted))
+    )
+    assert erased == mine > 0
+    assert place.rows() == before - mine
+    asked = " + ".join(f"(SELECT count(*) FROM {stream} WHERE did = '{did}')" for stream in place.truth)  # noqa: S608 - a test's own words
+    assert place.ask("sql", "--csv", f"SELECT {asked} AS n").stdout.split()[-1] == "0"
+    kept = {one.key for one in indexed(place.root, Stream)}
+    assert all(bucket.size(key) is not None for key in kept)

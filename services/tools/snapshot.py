@@ -1,0 +1,175 @@
+"""`archive snapshot`: what closed hours hold, with a hash to cite; says later whether it is so still."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pyarrow.parquet as pq
+import typer
+from typer.core import TyperGroup
+
+from services.data_writer.durable import write_durably
+from services.data_writer.layout import archive_id_path, hour_text
+from services.shared.errors import BadInput
+from services.tools.console import FINE, FOUND, console, progress, say_json, size, table
+from services.tools.coverage_table import is_settled, read_coverage
+from services.tools.manifest import (
+    FOLDER,
+    VERSION,
+    FileEntry,
+    Manifest,
+    content_hash,
+    decode,
+    encode,
+    file_hash,
+    manifest_path,
+)
+from services.tools.part_names import ALL_HOURS, find, read_hours
+from services.tools.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from services.tools.coverage_table import Table
+    from services.tools.part_names import PartFile
+
+_MAKE = "make"
+
+
+class _MakeIsMeant(TyperGroup):
+    """`snapshot NAME` is `snapshot make NAME`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Name the command that was left out."""
+        named = bool(args) and args[0] in self.commands
+        return super().resolve_command(ctx, args if named else [_MAKE, *args])
+
+
+snapshot = typer.Typer(
+    cls=_MakeIsMeant,
+    no_args_is_help=True,
+    help="What closed hours hold, with a hash to cite: archive snapshot NAME, archive snapshot verify NAME.",
+)
+
+
+@snapshot.command(_MAKE)
+def make(
+    name: Annotated[str, typer.Argument(help="A new name, e.g. paper-2026.")],
+    *,
+    hours: Annotated[str, typer.Option(help="Only these, e.g. 2026-07-01..2026-07-31.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The manifest without its files.")] = False,
+) -> None:
+    """Write the manifest of closed hours; prints the hash that stands for all of it."""
+    root = settings().root
+    path = manifest_path(root, name)
+    if path.exists():
+        raise BadInput(
+            f"there is a snapshot {name} already, and a snapshot never changes; choose another name"
+        )
+    parts = settled(find(root, hours=read_hours(hours) if hours else ALL_HOURS).parts, read_coverage(root))
+    if not parts:
+        raise BadInput("none of these hours is closed yet; `archive coverage` shows which are")
+    made = manifest_of(root, name, parts, datetime.now(UTC))
+    write_durably(root, path, encode(made))
+    if as_json:
+        say_json({field: getattr(made, field) for field in made.__struct_fields__ if field != "files"})
+    else:
+        console().print(f"{len(made.files):,} files, {made.rows:,} rows, {size(made.bytes)}", highlight=False)
+        console().print(f"{made.first_hour} to {made.last_hour}, sha256 {made.sha256}")
+
+
+@snapshot.command("verify")
+def verify(
+    name: Annotated[str, typer.Argument(help="As it was made.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+) -> None:
+    """Read every file of a snapshot again. Exit code 1 if one is gone or altered."""
+    root = settings().root
+    kept = read(root, name)
+    wrong = compare(root, kept)
+    if as_json:
+        say_json({"name": name, "sha256": kept.sha256, "files": len(kept.files), "wrong": wrong})
+    elif wrong:
+        console().print(table(("file", "fault"), wrong.items(), f"{len(wrong)} of {len(kept.files)} files"))
+    else:
+        console().print(f"{len(kept.files):,} files are as they were: sha256 {kept.sha256}")
+    raise typer.Exit(FOUND if wrong else FINE)
+
+
+@snapshot.command("list")
+def list_snapshots(
+    *, as_json: Annotated[bool, typer.Option("--json", help="A list of objects.")] = False
+) -> None:
+    """Which snapshots there are."""
+    root = settings().root
+    kept = [decode(path.read_bytes(), str(path)) for path in sorted((root / FOLDER).glob("*.json"))]
+    columns = ("name", "made_at", "first_hour", "last_hour", "rows", "bytes", "sha256")
+    rows = [tuple(getattr(one, column) for column in columns) for one in kept]
+    if as_json:
+        say_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        console().print(table(columns, rows, right=("rows", "bytes")))
+
+
+def read(root: Path, name: str) -> Manifest:
+    """Read a snapshot. Raises BadInput where there is none."""
+    path = manifest_path(root, name)
+    try:
+        return decode(path.read_bytes(), str(path))
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no snapshot {name}; `archive snapshot list` names them") from error
+
+
+def settled(parts: Sequence[PartFile], covered: Table) -> list[PartFile]:
+    """Return the parts of hours that no more events are expected in. Pure."""
+    rows = ((part, covered.get((part.stream, part.hour))) for part in parts)
+    return [part for part, row in rows if row is not None and is_settled(row)]
+
+
+def manifest_of(root: Path, name: str, parts: Sequence[PartFile], now: datetime) -> Manifest:
+    """Read the parts and return their manifest."""
+    with progress() as bar:
+        task = bar.add_task("hashing", total=sum(part.path.stat().st_size for part in parts))
+        files = [
+            FileEntry(
+                part.path.relative_to(root).as_posix(),
+                part.path.stat().st_size,
+                pq.read_metadata(part.path).num_rows,
+                file_hash(part.path, lambda count: bar.advance(task, count)),
+            )
+            for part in parts
+        ]
+    hours = {part.hour for part in parts}
+    identity = archive_id_path(root)
+    return Manifest(
+        version=VERSION,
+        name=name,
+        archive=identity.read_text(encoding="ascii").strip() if identity.exists() else "",
+        made_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        hours=len(hours),
+        first_hour=hour_text(min(hours)),
+        last_hour=hour_text(max(hours)),
+        rows=sum(one.rows for one in files),
+        bytes=sum(one.bytes for one in files),
+        sha256=content_hash(files),
+        files=tuple(files),
+    )
+
+
+def compare(root: Path, kept: Manifest) -> dict[str, str]:
+    """Return what is wrong with each file that is not as it was."""
+    wrong: dict[str, str] = {}
+    with progress() as bar:
+        task = bar.add_task("hashing", total=kept.bytes)
+        for one in kept.files:
+            try:
+                if file_hash(root / one.path, lambda count: bar.advance(task, count)) != one.sha256:
+                    wrong[one.path] = "altered"
+            except FileNotFoundError:
+                wrong[one.path] = "gone"
+            except OSError as error:
+                wrong[one.path] = f"unreadable: {error}"
+    return wrong

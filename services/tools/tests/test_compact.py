@@ -1,0 +1,78 @@
+"""The compactor at a person's command, and that every command reads what it leaves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from services.compactor.tests.archives import compact
+from services.shared.buffer.keys import ARCHIVE_ID
+from services.shared.event import Stream
+from services.tools.tests.making import note_gaps, settle, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.tools.tests.conftest import Ask
+    from testing.redis_server import RedisServer
+
+    Events = dict[Stream, list[bytes]]
+
+
+@pytest.fixture
+def compacted(root: Path, truth: Events) -> Path:
+    """Give an archive that had repeats and is compacted."""
+    write(root, Stream.LIKES, truth[Stream.LIKES][:30])
+    note_gaps(root, (0, 60))
+    compact(settle(root))
+    return settle(root)
+
+
+def test_commands_read_compacted_hours(compacted: Path, ask: Ask, truth: Events) -> None:
+    assert all(path.name.startswith("compacted-") for path in compacted.glob("*/year=*/**/hour=*/*.parquet"))
+    assert json.loads(ask("verify", "--json").stdout)["findings"] == []
+    told = json.loads(ask("status", "--json").stdout)
+    assert told["streams"]["likes"]["rows"] == len(truth[Stream.LIKES])
+    assert told["hours"] == {"closed": 1, "partial": 1} or told["hours"]["partial"] == 1
+    assert len(ask("export").stdout.splitlines()) == sum(map(len, truth.values()))
+    assert json.loads(ask("gaps", "--json").stdout)["seconds"] == 60
+    assert ask("coverage", "--hours", "2026-09-21T16").exit_code == 1
+    assert ask("coverage", "--hours", "2026-09-21T17").exit_code == 0
+
+
+def test_late_repeats_of_a_compacted_hour_are_hidden_and_found(
+    compacted: Path, ask: Ask, truth: Events
+) -> None:
+    write(compacted, Stream.LIKES, truth[Stream.LIKES][:5])
+    count = json.loads(ask("sql", "--json", "SELECT count(*) AS n FROM likes").stdout)
+    assert count == [{"n": len(truth[Stream.LIKES])}]
+    faults = json.loads(ask("verify", "--json").stdout)["findings"]
+    assert {fault["fault"] for fault in faults} == {"duplicate", "missing"}
+
+
+def test_rows_out_of_order_are_found(compacted: Path, ask: Ask) -> None:
+    # As the file says of itself; its bytes are as they were written.
+    assert json.loads(ask("verify", "--json").stdout)["findings"] == []
+    part = min(compacted.glob("likes/**/*.parquet"))
+    renamed = part.with_name(part.name.removeprefix("compacted-"))
+    part.rename(renamed)
+    faults = json.loads(ask("verify", "--json").stdout)["findings"]
+    assert renamed.relative_to(compacted).as_posix() in {fault["where"] for fault in faults}
+
+
+def test_the_command_compacts(
+    root: Path, ask: Ask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(root)
+    with redis.Redis.from_url(redis_server.url("tools")) as tools:
+        tools.set(ARCHIVE_ID, (root / ".archive-id").read_text())
+    monkeypatch.setenv("REDIS_URL", redis_server.url("writer"))
+    monkeypatch.setenv("ARCHIVE_DISK_FREE_MIN_MB", "10")
+    answer = ask("compact")
+    assert answer.exit_code == 0, answer.stderr
+    assert "became" in answer.stdout
+    assert all(path.name.startswith("compacted-") for path in root.glob("*/year=*/**/hour=*/*.parquet"))
+    assert ask("coverage", "--hours", "2026-09-21T16..2026-09-21T17").exit_code == 0
