@@ -31,7 +31,7 @@ class CloudConfig(NamedTuple):
 
 
 def render(settings: Settings, volume_id: int, memory_mb: int, files: dict[str, bytes]) -> CloudConfig:
-    """Return the cloud-config, `files` in /opt/archive/bin; raises Refused where Hetzner would not take it."""
+    """Return the cloud-config, with `files` in /opt/archive/bin; raises Refused where it is too large."""
     told = {
         "IMAGE_PREFIX": settings.image_prefix,
         "SITE_ADDRESS": settings.site,

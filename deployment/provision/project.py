@@ -36,13 +36,13 @@ class Project:
         client = self.client
         things = [
             self._found("ssh_key", key, {"public_key": " ".join(key.public_key.split()[:2])})
-            for key in client.ssh_keys.get_all(label_selector=chosen)
+            for key in _every(client.ssh_keys, chosen)
         ]
         things += [
             self._found("firewall", wall, {"rules": _rules(wall)})
-            for wall in client.firewalls.get_all(label_selector=chosen)
+            for wall in _every(client.firewalls, chosen)
         ]
-        for ip in client.primary_ips.get_all(label_selector=chosen):
+        for ip in _every(client.primary_ips, chosen):
             fields = {
                 "type": ip.type,
                 "location": ip.location.name,
@@ -50,7 +50,7 @@ class Project:
                 "protected": _yes(ip.protection["delete"]),
             }
             things.append(self._found("primary_ip", ip, fields))
-        for volume in client.volumes.get_all(label_selector=chosen):
+        for volume in _every(client.volumes, chosen):
             fields = {
                 "size": f"{volume.size} GB",
                 "location": volume.location.name,
@@ -58,7 +58,7 @@ class Project:
             }
             things.append(self._found("volume", volume, fields))
         walls = {self.objects[key].id: key[1] for key in self.objects if key[0] == "firewall"}
-        for server in client.servers.get_all(label_selector=chosen):
+        for server in _every(client.servers, chosen):
             fields = {
                 "type": server.server_type.name,
                 "image": server.image.name if server.image else NONE,
@@ -75,7 +75,7 @@ class Project:
 
     def refuse_taken(self, missing: Iterable[Thing]) -> None:
         """Raise Refused where a name wanted belongs to an object without our label."""
-        clients = {
+        clients: dict[str, Any] = {
             "ssh_key": self.client.ssh_keys,
             "firewall": self.client.firewalls,
             "primary_ip": self.client.primary_ips,
@@ -165,6 +165,11 @@ class Project:
     def _found(self, kind: str, bound: Any, fields: dict[str, str]) -> Thing:
         self.objects[kind, bound.name] = bound
         return Thing(kind, bound.name, fields)
+
+
+def _every(client: Any, chosen: str) -> Any:
+    """Return objects as they come: the library calls optional what the API always gives."""
+    return client.get_all(label_selector=chosen)
 
 
 def _rules(wall: BoundFirewall) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hcloud import APIException
 
+STATUS: dict[int | str, str] = {401: "unauthorized", 403: "forbidden"}
+"""Answers that come without a code of Hetzner's."""
 MENDS = {
     "unauthorized": (
         "Hetzner does not know this token; make one with read and write in the project's console "
@@ -43,7 +45,7 @@ class Refused(Exception):  # noqa: N818 - it is no error of ours; the message is
 
 def refusal(error: APIException) -> Refused:
     """Return what to tell a person about the API's answer."""
-    code = {401: "unauthorized", 403: "forbidden"}.get(error.code, error.code)  # type: ignore[call-overload]
+    code = STATUS.get(error.code, str(error.code))
     mend = MENDS.get(code)
     if mend is None:
         return Refused(f"Hetzner refuses: {error.message} ({code}); mend that in the settings or the console")

@@ -169,7 +169,7 @@ class FakeHetzner:
         if kind == "servers" and body["server_type"] in self.state.sold_out:
             return _refuse(412, "resource_unavailable", "server type is out of stock")
         made = self.state.add(kind, body)
-        answer = {SINGULAR[kind]: made}
+        answer: dict[str, Any] = {SINGULAR[kind]: made}
         if kind in ("volumes", "servers"):
             answer |= {"action": self._action(failed=failed), "next_actions": [self._action()]}
         if kind == "servers":

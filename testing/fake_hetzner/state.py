@@ -13,6 +13,7 @@ TYPES = {
     "cax21": (4, 8.0, 80, "arm"),
     "cx43": (8, 16.0, 160, "x86"),
 }
+NAMES = ("ssh_keys", "firewalls", "primary_ips", "volumes", "servers")
 PLACES = ("nbg1", "fsn1")
 Body = dict[str, Any]
 
@@ -21,7 +22,7 @@ Body = dict[str, Any]
 class State:
     """Objects by kind and id; `available` decides what is in stock."""
 
-    objects: dict[str, dict[int, Body]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    objects: dict[str, dict[int, Body]] = field(default_factory=lambda: {kind: {} for kind in NAMES})
     rrsets: dict[str, Body] = field(default_factory=dict)
     sold_out: set[str] = field(default_factory=set)
     zones: tuple[str, ...] = ("example.org",)
@@ -149,5 +150,5 @@ def rules(asked: Body) -> list[Body]:
 
 
 def _rule(rule: Body) -> Body:
-    empty = {"source_ips": [], "destination_ips": [], "port": None, "description": None}
+    empty: Body = {"source_ips": [], "destination_ips": [], "port": None, "description": None}
     return {**empty, **rule}
