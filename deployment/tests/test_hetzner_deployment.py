@@ -1,22 +1,145 @@
-"""The whole deployment against a machine that is one as far as it can tell; the names here are fixed."""
+"""The whole deployment on machines of our own: releases, certificates of real authorities, the firewall."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from deployment.tests import deployment_story as story
+from deployment.tests.certificates import (
+    NAMES,
+    PASSWORD,
+    RENEW_SECONDS,
+    Site,
+    caddy_authority,
+    end,
+    pebble_authority,
+)
 from deployment.tests.workflows import carry_out, jobs, substitutes
 from testing.audit import audit
 from testing.fake_vm import FakeVM
+from testing.fixtures import missing
+from testing.namespace import Namespace
 from testing.production import Production
 from testing.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+IN_A_HURRY = {"RENEW_INTERVAL": "3s", "RENEW_RATIO": "0.95"}
+"""The CA's certificates live five minutes: renewed once fifteen seconds are used up."""
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Namespace]:
+    reason = Namespace.why_not()
+    if reason:
+        missing(reason)
+    for program in ("caddy", "curl", "openssl"):
+        if shutil.which(program) is None and program != "caddy":
+            missing(f"no {program} here; install it")
+    with Namespace(tmp_path, NAMES) as made:
+        yield made
+
+
+def test_ssl_certificates(net: Namespace, tmp_path: Path) -> None:
+    directory, root, authority = caddy_authority(net, tmp_path)
+    site = Site(net, tmp_path, directory, root, root, IN_A_HURRY)
+    site.upstream(3000, "stands for Grafana")
+    site.start()
+    # The chain leads to this authority: curl trusts no other.
+    answered = site.get("/").stdout
+    assert "stands for Grafana" in answered
+    head = answered.partition("\r\n\r\n")[0].lower()
+    assert "strict-transport-security: max-age=31536000" in head
+    assert "x-content-type-options: nosniff" in head
+    assert "server:" not in head
+    first = site.certificate()
+    assert "A CA of a test" in first
+
+    moved = site.get("/x?y=1", scheme="http").stdout
+    assert moved.startswith("HTTP/1.1 308 ")
+    assert "Location: https://archive.test/x?y=1" in moved
+
+    # The authority goes away before the renewal: the site serves what it has, and renews when it is back.
+    end(authority)
+    wait_for(
+        lambda: "could not get certificate" in (tmp_path / "site.log").read_text("utf-8"),
+        RENEW_SECONDS,
+        "a renewal was tried in vain",
+    )
+    assert site.get("/").returncode == 0
+    assert site.certificate() == first
+    caddy_authority(net, tmp_path)
+    wait_for(lambda: site.certificate() not in ("", first), RENEW_SECONDS, "the certificate is renewed")
+    assert site.get("/").returncode == 0
+
+
+def test_ssl_certificates_of_another_authority(net: Namespace, tmp_path: Path) -> None:
+    if shutil.which("pebble") is None:
+        missing("no pebble here; on a Debian machine: make engine")
+    directory, trusted, chain = pebble_authority(net, tmp_path)
+    site = Site(net, tmp_path, directory, trusted, chain)
+    site.upstream(3000, "stands for Grafana")
+    site.start()
+    assert "stands for Grafana" in site.get("/").stdout
+    assert "Pebble Intermediate" in site.certificate()
+
+
+def test_the_door_shows_what_it_should(net: Namespace, tmp_path: Path) -> None:
+    directory, root, _ = caddy_authority(net, tmp_path)
+    site = Site(net, tmp_path, directory, root, root)
+    site.upstream(3000, "stands for Grafana")
+    well = site.upstream(9103, '{"secret": "detail"}')
+    site.start()
+    said = site.get("/healthz").stdout
+    assert said.startswith("HTTP/2 200")
+    assert said.endswith("ok")
+    assert "secret" not in said
+    end(well)
+    assert site.get("/healthz").stdout.endswith("502 Bad Gateway")
+    site.upstream(9103, '{"secret": "detail"}', 503)
+    said = site.get("/healthz").stdout
+    assert said.startswith("HTTP/2 503")
+    assert said.endswith("not ok")
+    for inside in ("/metrics", "/prometheus", "/alertmanager", "/healthz/jetstream"):
+        assert "stands for Grafana" in site.get(inside).stdout, "everything else is Grafana's"
+
+
+def test_researchers_read_parts_in_ranges_and_nothing_else(net: Namespace, tmp_path: Path) -> None:
+    part = tmp_path / "archive" / "posts" / "year=2026" / "part.parquet"
+    part.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"text": ["hello"] * 1000}), part)
+    for name in (".frontier/posts.json", ".archive-id", "posts/.hidden/x"):
+        (tmp_path / "archive" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "archive" / name).write_text("inner", "utf-8")
+    directory, root, _ = caddy_authority(net, tmp_path)
+    site = Site(net, tmp_path, directory, root, root)
+    site.upstream(3000, "stands for Grafana")
+    site.start()
+    path = "/archive/posts/year=2026/part.parquet"
+    assert site.get(path).stdout.startswith("HTTP/2 401")
+    assert site.get(path, "--user", "reader:wrong").stdout.startswith("HTTP/2 401")
+    login = ("--user", f"reader:{PASSWORD}")
+    footer = site.get(path, *login, "--range", "-4").stdout
+    assert footer.startswith("HTTP/2 206")
+    assert footer.endswith("PAR1")
+    listed = site.get("/archive/posts/", *login, "--header", "Accept: application/json").stdout
+    names = [one["name"] for one in json.loads(listed[listed.index("[") :])]
+    assert names == ["year=2026/"]
+    for hidden in ("/.frontier/posts.json", "/.archive-id", "/posts/.hidden/x", "/%2earchive-id"):
+        assert site.get(f"/archive{hidden}", *login, "--path-as-is").stdout.startswith("HTTP/2 404"), hidden
+    assert "archive-id" not in site.get("/archive/", *login).stdout
+    assert site.get(path, *login, "--request", "DELETE").stdout.startswith("HTTP/2 405")
+    assert part.is_file()
 
 
 @pytest.fixture(scope="module")
