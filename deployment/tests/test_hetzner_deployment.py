@@ -155,7 +155,7 @@ def production(
             one.first = one.releases.clone()
             one.releases.mirror()
             one.releases.build(one.first)
-            one.prepare()
+            one.provision()
             yield one
         finally:
             one.end()
