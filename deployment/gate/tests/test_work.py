@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deployment.gate import work
+from deployment.gate import preflight, stack, watch, work
 from deployment.gate.errors import BUSY, DONE, FAILED, REFUSED, STUCK, Failed
 from deployment.gate.layout import Layout
 from deployment.gate.lock import held
@@ -80,18 +80,18 @@ class Host:
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     one = Host(Layout(tmp_path))
     monkeypatch.setattr(work, "fetch", one.fetch)
-    monkeypatch.setattr(work.preflight, "host", lambda _: "registry.test/archive")
+    monkeypatch.setattr(preflight, "host", lambda _: "registry.test/archive")
     for name in ("release_fits", "redis_answers"):
-        monkeypatch.setattr(work.preflight, name, lambda *_: None)
+        monkeypatch.setattr(preflight, name, lambda *_: None)
     for name, act in (
         ("pull", lambda *_: None),
         ("up", one.up),
         ("down", one.down),
         ("tell", lambda *_: None),
     ):
-        monkeypatch.setattr(work.stack, name, act)
-    monkeypatch.setattr(work.watch, "look", lambda *_: None)
-    monkeypatch.setattr(work.watch, "until_data_flow", one.flow)
+        monkeypatch.setattr(stack, name, act)
+    monkeypatch.setattr(watch, "look", lambda *_: None)
+    monkeypatch.setattr(watch, "until_data_flow", one.flow)
     return one
 
 
@@ -167,7 +167,7 @@ def test_an_order_that_was_cut_off_is_done_anew(host: Host, monkeypatch: pytest.
         raise PowerCut
 
     with monkeypatch.context() as patched:
-        patched.setattr(work.stack, "up", cut)
+        patched.setattr(stack, "up", cut)
         with pytest.raises(PowerCut):
             host.order("deploy", NEW)
     assert host.links == (NEW, GOOD)
@@ -185,7 +185,7 @@ def test_a_disk_that_fills_up_after_the_switch_leads_back_too(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(work.watch, "until_data_flow", full)
+        patched.setattr(watch, "until_data_flow", full)
         assert host.order("deploy", NEW) == STUCK
     assert host.links == (GOOD, GOOD)
 
