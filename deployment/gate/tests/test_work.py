@@ -68,7 +68,7 @@ class Host:
     def links(self) -> tuple[str | None, str | None]:
         """What is current and what is good."""
         current, good = read(self.layout.current), read(self.layout.good)
-        return current and current.sha, good and good.sha
+        return current.sha if current else None, good.sha if good else None
 
     @property
     def results(self) -> list[str]:
