@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from deployment.make_secrets import make_secrets
+from deployment.running import Place
+from deployment.services import images_of
 from testing.daemons import REPOSITORY
 from testing.redis_server import free_port
 from testing.waiting import wait_for
@@ -166,6 +168,11 @@ class Stack:
     def end(self) -> None:
         """Remove its containers, networks and volumes."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "5", check=False, seconds=120)
+
+
+def images_of_production(prefix: str, tag: str) -> dict[str, str]:
+    """Return production's variables for images as they are on this machine: by tag."""
+    return {image.variable: image.source for image in images_of(Place(prefix, prefix, tag, 0, ""))}
 
 
 def inspect(container: str) -> dict[str, Any]:

@@ -22,6 +22,14 @@ LABEL = "bluesky-archive=test"
 PORT = 6008
 ENDING_EVENTS = 20
 """Still to come when a host is told to fall silent."""
+FOR_EVER = 1_000_000_000
+
+
+def address_of(container: str, network: str) -> str:
+    """Return a container's address on a network."""
+    words = ["docker", "inspect", "--format", "{{json .NetworkSettings.Networks}}", container]
+    networks = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+    return str(networks[network]["IPAddress"])
 
 
 @dataclass
@@ -39,9 +47,7 @@ class Upstream:
     @property
     def address(self) -> str:
         """What INGEST_HOSTS is told: containers inside the machine know no names of this network."""
-        words = ["docker", "inspect", "--format", "{{json .NetworkSettings.Networks}}", self.name]
-        networks = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
-        return f"ws://{networks[self.network]['IPAddress']}:{PORT}"
+        return f"ws://{address_of(self.name, self.network)}:{PORT}"
 
     def start(self) -> None:
         """Start it and wait until it listens."""
@@ -74,6 +80,10 @@ class Upstream:
         self.total = self.tell("status")["tip"] + ENDING_EVENTS
         self.tell("end", total=self.total)
         return self.total
+
+    def go_on(self) -> None:
+        """Let it tell of events again after an end, those of the silence too."""
+        self.tell("end", total=FOR_EVER)
 
     def truth(self) -> Iterator[tuple[str, bytes]]:
         """Yield every event that it told, with its stream."""

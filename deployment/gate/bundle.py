@@ -28,28 +28,13 @@ def fetch(layout: Layout, prefix: str, sha: str) -> Release:
     pulled = docker("pull", "--quiet", tag, seconds=PULL_SECONDS)
     if pulled.code != 0:
         raise Refused(why_not(tag, pulled.said))
-    digests = json.loads(docker("image", "inspect", "--format={{json .RepoDigests}}", tag).said)
-    digest = next(one for one in digests if one.startswith(f"{prefix}/release@"))
-    layout.releases.mkdir(parents=True, exist_ok=True)
-    folder, staged = layout.releases / sha, layout.releases / f".{sha}.new"
-    there = read(folder)
-    if there is not None and there.digest == digest:
-        return there
-    shutil.rmtree(staged, ignore_errors=True)
-    _unpack(digest, staged)
-    about = json.loads((staged / ABOUT).read_text("utf-8"))
-    if about["sha"] != sha:
-        raise Refused(f"{tag} says that it is {about['sha']}; build the release of {sha} again")
-    (staged / ABOUT).write_text(json.dumps(about | {"digest": digest}), "utf-8")
-    _share(layout, staged)
-    # A power cut must not leave a release that looks whole.
-    os.sync()
-    shutil.rmtree(folder, ignore_errors=True)
-    staged.rename(folder)
-    release = read(folder)
-    if release is None:
-        raise Refused(f"{digest} holds no release; build it again")
-    return release
+    try:
+        digests = json.loads(docker("image", "inspect", "--format={{json .RepoDigests}}", tag).said)
+        digest = next(one for one in digests if one.startswith(f"{prefix}/release@"))
+        return _unpacked(layout, sha, digest)
+    finally:
+        # Once it is a folder, the image is of no more use.
+        docker("image", "rm", tag)
 
 
 def why_not(image: str, said: str) -> str:
@@ -74,7 +59,30 @@ def config_hash(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _unpack(digest: str, folder: Path) -> None:
+def _unpacked(layout: Layout, sha: str, digest: str) -> Release:
+    layout.releases.mkdir(parents=True, exist_ok=True)
+    folder, staged = layout.releases / sha, layout.releases / f".{sha}.new"
+    there = read(folder)
+    if there is not None and there.digest == digest:
+        return there
+    shutil.rmtree(staged, ignore_errors=True)
+    _copy_out(digest, staged)
+    about = json.loads((staged / ABOUT).read_text("utf-8"))
+    if about["sha"] != sha:
+        raise Refused(f"{digest} says that it is {about['sha']}; build the release of {sha} again")
+    (staged / ABOUT).write_text(json.dumps(about | {"digest": digest}), "utf-8")
+    _share(layout, staged)
+    # A power cut must not leave a release that looks whole.
+    os.sync()
+    shutil.rmtree(folder, ignore_errors=True)
+    staged.rename(folder)
+    release = read(folder)
+    if release is None:
+        raise Refused(f"{digest} holds no release; build it again")
+    return release
+
+
+def _copy_out(digest: str, folder: Path) -> None:
     made = docker("create", digest, "/no-program")
     if made.code != 0:
         raise Refused(f"{digest} cannot be unpacked: {made.said}; look at this host's Docker")

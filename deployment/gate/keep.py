@@ -7,11 +7,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 from deployment.gate.docker import docker
-from deployment.gate.release import CONFIG, SEEN_TO_WORK, images_of, read
+from deployment.gate.release import CONFIG, SEEN_TO_WORK, images_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from deployment.gate.layout import Layout
     from deployment.gate.say import Say
@@ -50,8 +49,8 @@ def make_room(layout: Layout, ours: str, in_use: set[str], say: Say) -> None:
     keep = kept(worked, in_use)
     old = [folder for folder in folders if folder.name not in keep]
     stay = [folder for folder in folders if folder.name in keep]
-    needed = {image for folder in stay for image in _named(folder)}
-    dropped = {image for folder in old for image in _named(folder)}
+    needed = {image for folder in stay for image in images_of(folder)}
+    dropped = {image for folder in old for image in images_of(folder)}
     for image in droppable(_images_here(), ours, dropped, needed):
         # Never forced: what a container still uses stays.
         removed = docker("image", "rm", image)
@@ -64,11 +63,6 @@ def make_room(layout: Layout, ours: str, in_use: set[str], say: Say) -> None:
             shutil.rmtree(config)
     for log in sorted(layout.logs.glob("*.log"))[:-LOGS]:
         log.unlink()
-
-
-def _named(folder: Path) -> set[str]:
-    release = read(folder)
-    return {*images_of(folder), *([release.digest] if release is not None else [])}
 
 
 def _images_here() -> list[str]:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 PULL_SECONDS = 300
 PULLS_AT_ONCE = 3
 UP_SECONDS = 180
-LINES = 60
+LINES = 30
+DAEMONS = ("jetstream", "data_writer")
+"""Healthy as they may be, they tell why nothing flows."""
 
 
 def pull(release: Release, say: Say) -> None:
@@ -50,28 +52,23 @@ def down(layout: Layout, release: Release) -> None:
 
 
 def tell(say: Say) -> None:
-    """Say of each container that is not well how its health checks went, and its last lines."""
+    """Say of each container that is not well how its checks went; last lines of it and of both daemons."""
     listed = docker("ps", "--all", "--quiet", f"--filter=label=com.docker.compose.project={PROJECT}")
     for container in json.loads(docker("inspect", *listed.said.split()).said) if listed.said else ():
-        state = container["State"]
+        state, service = container["State"], container["Config"]["Labels"]["com.docker.compose.service"]
         health = state.get("Health", {})
-        if (
+        well = (
             state["Running"]
             and health.get("Status", "healthy") == "healthy"
             and not container["RestartCount"]
-        ):
+        )
+        if well and service not in DAEMONS:
             continue
-        say(f"{container['Name'][1:]}: {state['Status']}, {health.get('Status')}, exit {state['ExitCode']}")
-        for check in (health.get("Log") or [])[-3:]:
-            say(f"  health check: exit {check['ExitCode']}: {check['Output'].strip()[:300]}")
+        say(f"{service}: {state['Status']}, {health.get('Status')}, exit code {state['ExitCode']}")
+        for check in () if well else (health.get("Log") or [])[-3:]:
+            say(f"  health check: exit code {check['ExitCode']}: {check['Output'].strip()[:300]}")
         for line in docker("logs", f"--tail={LINES}", container["Id"]).said.splitlines():
             say(f"  | {line}")
-
-
-def daemons_lines(layout: Layout, release: Release, say: Say) -> None:
-    """Say the last lines of both daemons: healthy containers through which nothing flows."""
-    said = compose(layout, release, "logs", "--no-color", f"--tail={LINES}", "jetstream", "data_writer").said
-    say(said)
 
 
 def _pull(image: str) -> Done:

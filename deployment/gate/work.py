@@ -59,7 +59,6 @@ def _under_lock(layout: Layout, order: Order, good: Release | None, say: Say) ->
     except NOT_LIVE as error:
         say(f"FAILED: {error}")
         stack.tell(say)
-        stack.daemons_lines(layout, release, say)
         return _back(layout, release, good, str(error), say)
     say(f"live: {release.shown}")
     if order.verb == "deploy" and renew(layout, release):

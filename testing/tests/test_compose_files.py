@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deployment.provision.sizes import sizes
 from testing.daemons import REPOSITORY
 from testing.images.recipes import NOT_TO_BE_HAD, OLDER, RECIPES, minor
 from testing.images.references import references
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 FILES = ((BASE,), (BASE, PRODUCTION))
 PROFILES: tuple[tuple[str, ...], ...] = ((), ("demo",))
-NEEDED = {"IMAGE_PREFIX": "registry.test/me", "SITE_ADDRESS": "archive.test"}
+OURS = "registry.test/me"
+DIGEST = f"sha256:{'0' * 64}"
 PUBLIC = {"caddy"}
+PRODUCTIONS = ("caddy", "blackbox_exporter")
 READS_THE_HOST = {"node_exporter"}
 REACHES_OUT = {"jetstream", "alertmanager", "caddy"}
+TEXTFILES = "--collector.textfile.directory=/host/var/lib/archive/textfile"
 LARGEST_STOP = {"data_writer": 60, "redis": 60, "jetstream": 30}
 SERVICES = (
     "redis",
@@ -35,6 +39,13 @@ SERVICES = (
     "grafana",
     "health",
 )
+
+
+SMALLEST = sizes(4096)
+NEEDED = {
+    "SITE_ADDRESS": "archive.test",
+    **{f"IMAGE_{name.upper()}": f"{OURS}/{name}@{DIGEST}" for name in (*SERVICES, *PRODUCTIONS)},
+}
 
 
 def _read(folder: Path, files: tuple[str, ...], profiles: tuple[str, ...]) -> dict[str, Any]:
@@ -97,6 +108,26 @@ def test_only_what_must_reaches_the_internet(config: dict[str, Any]) -> None:
     assert inside["com.docker.network.bridge.enable_ip_masquerade"] == "false"
 
 
+def test_production_names_every_image_by_digest(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+    services = _read(tmp_path, (BASE, PRODUCTION), ())["services"]
+    assert {name: service["image"] for name, service in services.items()} == {
+        name: f"{OURS}/{name}@{DIGEST}" for name in (*SERVICES, "caddy")
+    }
+    assert [name for name, service in services.items() if "build" in service] == []
+
+
+def test_production_reads_what_the_host_tells_and_nothing_less(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+    base, production = (_read(tmp_path, files, ())["services"]["node_exporter"]["command"] for files in FILES)
+    assert production == [*base, TEXTFILES]
+
+
+def test_every_limit_that_matters_can_be_sized_from_the_machine(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+    """On the smallest machine, of 4 GB, all limits together leave it 15 %."""
+    stack = Stack("bluesky-archive-test-files", tmp_path, {**NEEDED, **SMALLEST}, (BASE, PRODUCTION))
+    services = json.loads(stack.compose("config", "--format", "json"))["services"]
+    assert sum(int(service["mem_limit"]) for service in services.values()) <= 0.85 * 4 * 2**30
+
+
 def test_redis_stands_on_its_port(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
     stack = Stack("bluesky-archive-test-files", tmp_path)
     for name in PORTS:
@@ -132,7 +163,7 @@ def test_no_image_is_called_latest_and_every_one_has_its_stand_in(config: dict[s
         image = service["image"]
         assert ":" in image
         assert not image.endswith(":latest")
-        assert image in known or image.startswith(("registry.test/me/", "bluesky-archive/"))
+        assert image in known or image.startswith((f"{OURS}/", "bluesky-archive/"))
     for reference in references():
         assert reference.name in RECIPES or reference.name in NOT_TO_BE_HAD
 

@@ -10,7 +10,15 @@ from services.shared.event import Stream
 from testing.audit import audit
 from testing.buffering import client, pushed, waiting
 from testing.demo_truth import tell_host, truth_of_demo
-from testing.stack import DAEMONS, METRICS, PIPELINE, PRODUCTION, Stack
+from testing.stack import (
+    DAEMONS,
+    IMAGE_TAG,
+    METRICS,
+    PIPELINE,
+    PRODUCTION,
+    Stack,
+    images_of_production,
+)
 from testing.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -58,7 +66,8 @@ def test_redis_killed_under_load(stack: MakeStack) -> None:
 
 
 def test_production_starts(stack: MakeStack) -> None:
-    site = {"IMAGE_PREFIX": "bluesky-archive", "SITE_ADDRESS": "http://127.0.0.1"}
+    images = images_of_production("bluesky-archive", IMAGE_TAG)
+    site = {**images, "SITE_ADDRESS": "http://127.0.0.1"}
     one = stack(site, files=("docker-compose.yml", PRODUCTION))
     # The ingester is left out: it would look for the public hosts.
     one.up("redis", "data_writer", "health", "caddy", *METRICS)

@@ -1,0 +1,169 @@
+"""The acts of a machine's first day: each does something to production in small and looks what came of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from deployment.gate.errors import BUSY, DONE, FAILED, REFUSED
+from deployment.gate.layout import Layout
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testing.production import Production
+
+LAYOUT = Layout()
+UP_SECONDS = 420
+INGESTER = "services/jetstream/main.py"
+# A full disk is full for everything of ours: releases, settings, the gate itself.
+FILL = (
+    "mkdir -p /mnt/small; mount -t tmpfs -o size=64m small /mnt/small; cp -a /opt/archive/. /mnt/small/; "
+    "mount --bind /mnt/small /opt/archive; head -c 60M /dev/zero >/opt/archive/ballast"
+)
+TARGETS = ("jetstream", "data_writer", "redis", "node", "prometheus", "alertmanager")
+SETBACKS = (
+    (
+        "cp /etc/hosts /tmp/hosts; echo '192.0.2.1 archive.test' >/etc/hosts",
+        "cat /tmp/hosts >/etc/hosts",
+        "leads to 192.0.2.1, not here; mend its DNS records",
+    ),
+    (
+        "mv /opt/archive/shared/secrets/redis_writer /tmp/",
+        "mv /tmp/redis_writer /opt/archive/shared/secrets/",
+        "the secret redis_writer is missing",
+    ),
+    (FILL, "umount /opt/archive; umount /mnt/small", "make room on the host"),
+)
+"""What is done to the machine, how it is mended, and what a deploy meanwhile says."""
+
+
+def first(production: Production, sha: str) -> None:
+    """Give an empty machine its first release: data flow."""
+    done = production.deploy(sha)
+    assert done.returncode == DONE, done.stdout
+    assert "data flow" in done.stdout
+    assert production.status(sha).returncode == DONE
+    metric = production.vm.run(f"cat {LAYOUT.textfile}/deploy.prom")
+    assert f'archive_deploy_timestamp_seconds{{sha="{sha}"}}' in metric
+    published = production.vm.run("docker ps --format '{{.Names}} {{.Ports}}' | grep -e '->' | cut -d' ' -f1")
+    assert published.split() == ["bluesky-archive-caddy-1"]
+
+
+def again(production: Production, sha: str) -> None:
+    """Deploy the same commit again: nothing changes, and that is said."""
+    before = production.containers()
+    done = production.deploy(sha)
+    assert done.returncode == DONE, done.stdout
+    assert "is live already; nothing changed" in done.stdout
+    assert production.containers() == before
+    assert production.audit_lines()[-1]["result"] == "unchanged"
+
+
+def break_the_ingester(production: Production) -> str:
+    """Commit an ingester that ends as soon as it starts; returns the commit."""
+    path = production.releases.tree / INGESTER
+    whole = path.read_text("utf-8")
+    path.write_text('raise SystemExit("broken on purpose")\n', "utf-8")
+    sha = production.releases.commit("broken")
+    production.releases.build(sha)
+    path.write_text(whole, "utf-8")
+    return sha
+
+
+def change_the_ingester(production: Production, why: str) -> str:
+    """Commit an ingester that differs, and works; returns the commit."""
+    path = production.releases.tree / INGESTER
+    path.write_text(f"{path.read_text('utf-8')}# {why}\n", "utf-8")
+    sha = production.releases.commit(why)
+    production.releases.build(sha)
+    return sha
+
+
+def broken(production: Production, sha: str, good: str) -> None:
+    """Deploy what does not work: it is rolled back by itself, and told."""
+    done = production.deploy(sha)
+    assert done.returncode == FAILED, done.stdout
+    assert "broken on purpose" in done.stdout
+    assert f"rolled back: {good[:12]}" in done.stdout
+    assert production.status(good).returncode == DONE
+    line = production.audit_lines()[-1]
+    assert (line["sha"], line["result"], line["previous"]) == (sha, "rolled back", good)
+
+
+def second(production: Production, sha: str) -> None:
+    """Deploy another release: what did not change goes on running, Redis above all."""
+    before = production.containers()
+    done = production.deploy(sha)
+    assert done.returncode == DONE, done.stdout
+    after = production.containers()
+    assert {service for service in after if after[service] != before[service]} == {"jetstream"}
+
+
+def refused(production: Production, sha: str, older: str, live: str) -> None:
+    """Set everything back that can be: it is said in one sentence with the mend, and nothing changes."""
+    vm, before = production.vm, production.containers()
+    unbuilt = "0" * 40
+    _refused(production, older, f"is older than {live[:12]}")
+    _refused(production, unbuilt, "let its build finish, or run it again")
+    _refused(production, unbuilt, "no release of", verb="rollback")
+    for do, mend, sentence in SETBACKS:
+        vm.run(f"set -e; {do}")
+        try:
+            _refused(production, sha, sentence)
+        finally:
+            vm.run(mend)
+    assert production.containers() == before
+    assert production.status(live).returncode == DONE
+
+
+def two_at_once_and_a_client_killed(production: Production, sha: str, other: str) -> None:
+    """Order twice, and kill the first client: the second is told who is at work, which goes on to its end."""
+    with production.start_deploying(sha) as client:
+        assert client.stdout is not None
+        for line in client.stdout:
+            if "switching" in line:
+                break
+        loser = production.deploy(other)
+        assert loser.returncode == BUSY, loser.stdout
+        assert f"deploy {sha} since" in loser.stdout
+        os.killpg(client.pid, signal.SIGKILL)
+    wait_for(lambda: production.status(sha).returncode == DONE, UP_SECONDS, "it went on to its end")
+    assert production.audit_lines()[-1]["result"] == "live"
+
+
+def rolled_back_by_hand(production: Production, sha: str) -> None:
+    """Roll back to a release that is still here."""
+    done = production.deploy(sha, "rollback")
+    assert done.returncode == DONE, done.stdout
+    assert production.status(sha).returncode == DONE
+
+
+def targets_down(production: Production) -> list[str]:
+    """Return the jobs of Prometheus whose target is not up."""
+    targets = production.prometheus("targets")["activeTargets"]
+    assert len(targets) >= len(TARGETS)
+    return [target["labels"]["job"] for target in targets if target["health"] != "up"]
+
+
+def told_of(production: Production, alert: str) -> bool:
+    """Return whether somebody was told that an alert fires."""
+    heard = production.listener.heard()
+    return any(one["labels"]["alertname"] == alert and one["status"] == "firing" for one in heard)
+
+
+def timed(what: str, act: Callable[..., None], *given: object) -> str:
+    """Play an act; returns a line with its seconds."""
+    began = time.monotonic()
+    act(*given)
+    return f"{what:<44} {time.monotonic() - began:6.1f} s"
+
+
+def _refused(production: Production, sha: str, sentence: str, verb: str = "deploy") -> None:
+    done = production.deploy(sha, verb)
+    assert done.returncode == REFUSED, done.stdout
+    assert sentence in done.stdout, done.stdout
+    assert "nothing changed" in done.stdout
