@@ -23,8 +23,9 @@ def sizes(memory_mb: int) -> dict[str, str]:
     shares = {
         "REDIS_MEMORY_LIMIT": int(redis * FORK),
         "JETSTREAM_MEMORY_LIMIT": min(memory_mb // 16, 768),
-        "DATA_WRITER_MEMORY_LIMIT": min(memory_mb * 7 // 64, 1536),
+        "DATA_WRITER_MEMORY_LIMIT": min(memory_mb // 8, 1536),
         "PROMETHEUS_MEMORY_LIMIT": min(memory_mb // 16, 1024),
-        "GRAFANA_MEMORY_LIMIT": min(memory_mb * 5 // 64, 512),
+        "GRAFANA_MEMORY_LIMIT": min(memory_mb // 16, 512),
+        "CADDY_MEMORY_LIMIT": min(memory_mb // 32, 256),
     }
     return {"REDIS_MAXMEMORY": f"{redis}mb", **{name: f"{size}m" for name, size in shares.items()}}

@@ -1,9 +1,10 @@
-"""The whole deployment on machines of our own: releases, certificates of real authorities, the firewall."""
+"""The whole deployment against a machine that is one as far as it can tell; the names here are fixed."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from deployment.tests import deployment_story as story
+from deployment.tests import host
 from deployment.tests.certificates import (
     NAMES,
     PASSWORD,
@@ -36,6 +38,82 @@ if TYPE_CHECKING:
 
 IN_A_HURRY = {"RENEW_INTERVAL": "3s", "RENEW_RATIO": "0.95"}
 """The CA's certificates live five minutes: renewed once fifteen seconds are used up."""
+
+
+@pytest.fixture(scope="module")
+def production(
+    images: str,  # noqa: ARG001 - the upstream's image
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Production]:
+    """Give an empty machine, its registry with the first commit's release, and an upstream."""
+    folder = tmp_path_factory.mktemp("production")
+    with FakeVM(folder / "vm") as vm:
+        one = Production(vm, folder)
+        try:
+            one.first = one.releases.clone()
+            one.releases.mirror()
+            one.releases.build(one.first)
+            one.provision()
+            yield one
+        finally:
+            one.end()
+
+
+@pytest.mark.timeout(1800)
+def test_hetzner_deployment(production: Production) -> None:
+    one = production
+    took = [story.timed("first deploy, on an empty machine", story.first, one, one.first)]
+    took.append(story.timed("the same commit again", story.again, one, one.first))
+    bad = story.break_the_ingester(one)
+    took.append(story.timed("a broken release, and the way back", story.broken, one, bad, one.first))
+    newer = story.change_the_ingester(one, "second")
+    took.append(story.timed("second deploy", story.second, one, newer))
+    third = story.change_the_ingester(one, "third")
+    took.append(story.timed("refused six times", story.refused, one, third, one.first, newer))
+    two = story.two_at_once_and_a_client_killed
+    took.append(story.timed("two at once, then the client killed", two, one, third, newer))
+    took.append(story.timed("rolled back by hand", story.rolled_back_by_hand, one, newer))
+    began = time.monotonic()
+    one.wait_committed(one.upstream.end(), 120)
+    verdict = audit(one.archive(), one.upstream.truth())
+    took.append(f"{'the audit across all of it':<44} {time.monotonic() - began:6.1f} s")
+    print("\n".join(["", *took, str(verdict)]))
+    assert verdict.passed, str(verdict)
+
+
+@pytest.mark.timeout(900)
+def test_cicd_pipeline(production: Production) -> None:
+    """The deploy job of deploy.yml, to the letter, against the machine."""
+    production.live()
+    sha = story.change_the_ingester(production, "as the workflow deploys it")
+    job = jobs()["deploy.yml:deploy"]
+    print("\n".join(["", *substitutes(job)]))
+    own = production.environment()
+    given = {
+        "vars": {name: own[name] for name in ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS")},
+        "secrets": {"DEPLOY_KEY": own["DEPLOY_KEY"]},
+    }
+    # Only the port is of this place: sshd listens on another than 22 here.
+    surroundings = {"GITHUB_SHA": sha, "DEPLOY_PORT": own["DEPLOY_PORT"]}
+    done = carry_out(job, production.releases.tree, given, surroundings)
+    said = "\n".join(one.stdout for one in done)
+    assert [one.returncode for one in done] == [0], said
+    assert not any(line in said for line in own["DEPLOY_KEY"].splitlines()[1:-1])
+    assert production.status(sha).returncode == 0
+
+
+@pytest.mark.timeout(900)
+def test_monitoring_production(production: Production) -> None:
+    """Every target is up, deploys are seen, and somebody is told of what breaks."""
+    sha = production.live()
+    wait_for(lambda: story.targets_down(production) == [], 120, "every target is up")
+    query = quote(f'archive_deploy_timestamp_seconds{{sha="{sha}"}}')
+    wait_for(lambda: production.prometheus(f"query?query={query}")["result"], 60, "the deploy is seen")
+    production.vm.run("docker stop bluesky-archive-jetstream-1")
+    try:
+        wait_for(lambda: story.told_of(production, "IngesterDown"), 180, "somebody is told")
+    finally:
+        production.vm.run("docker start bluesky-archive-jetstream-1")
 
 
 @pytest.fixture
@@ -143,76 +221,75 @@ def test_researchers_read_parts_in_ranges_and_nothing_else(net: Namespace, tmp_p
 
 
 @pytest.fixture(scope="module")
-def production(
-    images: str,  # noqa: ARG001 - the upstream's image
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Production]:
-    """Give an empty machine, its registry with the first commit's release, and an upstream."""
-    folder = tmp_path_factory.mktemp("production")
-    with FakeVM(folder / "vm") as vm:
-        one = Production(vm, folder)
-        try:
-            one.first = one.releases.clone()
-            one.releases.mirror()
-            one.releases.build(one.first)
-            one.provision()
-            yield one
-        finally:
-            one.end()
-
-
-@pytest.mark.timeout(1800)
-def test_hetzner_deployment(production: Production) -> None:
-    one = production
-    took = [story.timed("first deploy, on an empty machine", story.first, one, one.first)]
-    took.append(story.timed("the same commit again", story.again, one, one.first))
-    bad = story.break_the_ingester(one)
-    took.append(story.timed("a broken release, and the way back", story.broken, one, bad, one.first))
-    newer = story.change_the_ingester(one, "second")
-    took.append(story.timed("second deploy", story.second, one, newer))
-    third = story.change_the_ingester(one, "third")
-    took.append(story.timed("refused six times", story.refused, one, third, one.first, newer))
-    two = story.two_at_once_and_a_client_killed
-    took.append(story.timed("two at once, then the client killed", two, one, third, newer))
-    took.append(story.timed("rolled back by hand", story.rolled_back_by_hand, one, newer))
-    began = time.monotonic()
-    one.wait_committed(one.upstream.end(), 120)
-    verdict = audit(one.archive(), one.upstream.truth())
-    took.append(f"{'the audit across all of it':<44} {time.monotonic() - began:6.1f} s")
-    print("\n".join(["", *took, str(verdict)]))
-    assert verdict.passed, str(verdict)
+def machine(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeVM]:  # noqa: ARG001 - for its check
+    """Give a machine behind its first boot, with nothing deployed."""
+    with FakeVM(tmp_path_factory.mktemp("machine")) as vm:
+        host.boot(vm)
+        yield vm
 
 
 @pytest.mark.timeout(900)
-def test_cicd_pipeline(production: Production) -> None:
-    """The deploy job of deploy.yml, to the letter, against the machine."""
-    production.live()
-    sha = story.change_the_ingester(production, "as the workflow deploys it")
-    job = jobs()["deploy.yml:deploy"]
-    print("\n".join(["", *substitutes(job)]))
-    own = production.environment()
-    given = {
-        "vars": {name: own[name] for name in ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS")},
-        "secrets": {"DEPLOY_KEY": own["DEPLOY_KEY"]},
-    }
-    # Only the port is of this place: sshd listens on another than 22 here.
-    surroundings = {"GITHUB_SHA": sha, "DEPLOY_PORT": own["DEPLOY_PORT"]}
-    done = carry_out(job, production.releases.tree, given, surroundings)
-    said = "\n".join(one.stdout for one in done)
-    assert [one.returncode for one in done] == [0], said
-    assert not any(line in said for line in own["DEPLOY_KEY"].splitlines()[1:-1])
-    assert production.status(sha).returncode == 0
+def test_the_host_is_as_its_cloud_config_says(machine: FakeVM) -> None:
+    assert machine.run("ls /var/lib/cloud/archive-ready").strip() == "/var/lib/cloud/archive-ready"
+    machine.run("sshd -t")
+    sshd = set(machine.run("sshd -T -C user=admin,host=x,addr=192.0.2.1").splitlines())
+    assert sshd >= {"permitrootlogin no", "passwordauthentication no", "kbdinteractiveauthentication no"}
+    assert {"allowusers admin", "allowusers deploy"} <= sshd
+    assert "allowtcpforwarding no" in machine.run("sshd -T -C user=deploy,host=x,addr=192.0.2.1")
+    assert "OK" in machine.run("fail2ban-client -t")
+    jail = machine.run("fail2ban-client -d")
+    assert "['add', 'sshd', 'systemd']" in jail
+    machine.run("visudo -c")
+    verified = machine.run(f"cd /etc/systemd/system && systemd-analyze verify {' '.join(host.UNITS)}")
+    assert "archive-" not in verified, verified
+    for rules in ("iptables", "ip6tables"):
+        assert "-A FORWARD -j DOCKER-USER" in machine.run(f"{rules} -S")
+    blocked = machine.run("apt-config dump Unattended-Upgrade::Package-Blacklist")
+    assert all(f'"{name}"' in blocked for name in ("docker", "containerd", "runc"))
+    engine = machine.run("docker info --format '{{.LoggingDriver}} {{.LiveRestoreEnabled}}'")
+    assert engine.split() == ["local", "true"]
+    options = machine.run("docker volume inspect bluesky-archive_archive --format '{{.Options.device}}'")
+    assert options.strip() == "/mnt/archive/data"
+    assert (
+        machine.run("stat -c '%a %U' /opt/archive/shared /opt/archive/shared/secrets").split()
+        == ["700", "root"] * 2
+    )
+    assert len(machine.run("cat /opt/archive/shared/secrets/redis_writer").strip()) >= 32
+    noted = machine.run("cat /var/lib/archive/textfile/backup_copied.prom")
+    assert "backup_copied_timestamp_seconds" in noted
 
 
 @pytest.mark.timeout(900)
-def test_monitoring_production(production: Production) -> None:
-    """Every target is up, deploys are seen, and somebody is told of what breaks."""
-    sha = production.live()
-    wait_for(lambda: story.targets_down(production) == [], 120, "every target is up")
-    query = quote(f'archive_deploy_timestamp_seconds{{sha="{sha}"}}')
-    wait_for(lambda: production.prometheus(f"query?query={query}")["result"], 60, "the deploy is seen")
-    production.vm.run("docker stop bluesky-archive-jetstream-1")
+def test_each_key_opens_its_own_door(machine: FakeVM) -> None:
+    assert machine.ssh("admin", machine.admin_key, "sudo", "-n", "id", "-u").stdout.strip() == "0"
+    for words in (("id",), ("deploy", "x" * 40), ("sudo", "id")):
+        refused = machine.ssh("deploy", machine.deploy_key, *words)
+        assert refused.returncode not in (0, 255), refused
+        assert "not an order; the gate takes:" in refused.stderr
+        assert "uid=" not in refused.stdout
+    wrong = {"root": machine.admin_key, "admin": machine.deploy_key, "deploy": machine.admin_key}
+    for user, key in wrong.items():
+        assert machine.ssh(user, key, "id").returncode == 255
+
+
+@pytest.mark.timeout(900)
+def test_firewall_security(machine: FakeVM) -> None:
+    name = host.image(machine)
+    host.publish(machine, name, 80, 443, host.BY_MISTAKE)
+    host.listen(machine, host.HOSTS_OWN)
+    for address in (machine.address, machine.address6):
+        assert host.open_outside(machine, address) == set(host.WANTED), address
+    # What is shut outside is open on the machine: it is the rules that shut it.
+    assert host.open_here(machine, host.BY_MISTAKE)
+    # Again after Docker has begun anew, which makes its rules anew too.
+    machine.run("systemctl restart docker && systemctl restart archive-firewall")
+    assert host.open_outside(machine, machine.address) <= set(host.WANTED)
+    server = host.metadata_server(machine)
     try:
-        wait_for(lambda: story.told_of(production, "IngesterDown"), 180, "somebody is told")
+        assert not host.reads_metadata(machine, name)
+        machine.run(f"iptables -D DOCKER-USER -d {host.METADATA} -j DROP")
+        assert host.reads_metadata(machine, name), "it is this rule that closes it"
     finally:
-        production.vm.run("docker start bluesky-archive-jetstream-1")
+        machine.run("/opt/archive/bin/firewall")
+        subprocess.run(["docker", "rm", "--force", server], check=True, capture_output=True)
+    assert not host.reads_metadata(machine, name)
