@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from deployment.gate.errors import BUSY, DONE, FAILED, REFUSED
 from deployment.gate.layout import Layout
@@ -149,9 +150,15 @@ def targets_down(production: Production) -> list[str]:
     return [target["labels"]["job"] for target in targets if target["health"] != "up"]
 
 
-def told_of(production: Production, alert: str) -> bool:
-    """Return whether somebody was told that an alert fires."""
-    heard = production.listener.heard()
+def fires(production: Production, alert: str) -> bool:
+    """Return whether an alert fires, or soon will, as Prometheus sees it."""
+    query = quote(f'ALERTS{{alertname="{alert}"}}')
+    return bool(production.prometheus(f"query?query={query}")["result"])
+
+
+def told_of(production: Production, alert: str, before: int) -> bool:
+    """Return whether somebody was told that an alert fires, behind the first `before` alerts."""
+    heard = production.listener.heard()[before:]
     return any(one["labels"]["alertname"] == alert and one["status"] == "firing" for one in heard)
 
 
