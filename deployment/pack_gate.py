@@ -26,7 +26,7 @@ def gate() -> bytes:
         _add(archive, "__main__.py", ENTRY)
         _add(archive, "deployment/__init__.py", "")
         for path in sorted(FOLDER.glob("*.py")):
-            _add(archive, f"deployment/gate/{path.name}", _bare(path.read_text("utf-8")))
+            _add(archive, f"deployment/gate/{path.name}", bare(path.read_text("utf-8")))
     return SHEBANG + packed.getvalue()
 
 
@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _bare(source: str) -> str:
+def bare(source: str) -> str:
     """Return source without comments and docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):

@@ -8,9 +8,11 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from deployment.gate.layout import Layout
 from deployment.gate.release import PROJECT
-from deployment.make_secrets import make_secrets
-from deployment.pack_gate import gate
+from deployment.provision.cloud_init import render
+from deployment.provision.programs import programs
+from deployment.provision.settings import Settings
 from services.shared.buffer.keys import PUSHED
 from testing.images.references import references
 from testing.listener import Listener
@@ -28,15 +30,11 @@ if TYPE_CHECKING:
 SITE = "archive.test"
 RATE = 40.0
 DEPLOY_SECONDS = 900
-HOME = "/opt/archive"
+VOLUME_ID = 1
+MEMORY_MB = 4096
+"""Of the smallest machine that provision takes."""
+LAYOUT = Layout()
 WAITING = ("archive:buffer:", "archive:claim:")
-SETTINGS = {
-    "SITE_ADDRESS": SITE,
-    "REDIS_MAXMEMORY": "256mb",
-    "REDIS_MEMORY_LIMIT": "512m",
-    "WRITER_INTERVAL": "5",
-    "ARCHIVE_DISK_FREE_MIN_MB": "100",
-}
 
 
 @dataclass
@@ -48,8 +46,6 @@ class Production:
     releases: Releases = field(init=False)
     upstream: Upstream = field(init=False)
     listener: Listener = field(init=False)
-    settings: dict[str, str] = field(default_factory=dict)
-    """Further lines of the host's settings."""
     first: str = ""
     """The commit of the first release."""
 
@@ -60,37 +56,30 @@ class Production:
         self.listener = Listener(f"{self.vm.name}-listener", self.vm.name, python)
         self.upstream = Upstream(f"{self.vm.name}-upstream", self.vm.name, image, RATE)
 
-    def prepare(self) -> None:
-        """Make of the machine what its provision would: users, the gate, secrets, settings."""
+    def provision(self) -> None:
+        """Let the machine boot as provision would have it, and tell it what only a test has."""
         self.upstream.start()
         self.listener.start()
-        secrets = self.folder / "secrets"
-        make_secrets(secrets)
-        (secrets / "alert_webhook").write_text(f"{self.listener.address}\n", "utf-8")
-        program = self.folder / "gate"
-        program.write_bytes(gate())
-        settings = {
-            **SETTINGS,
-            "IMAGE_PREFIX": self.releases.prefix,
+        wanted = Settings(
+            site=SITE,
+            image_prefix=self.releases.prefix,
+            admin_key=self.vm.admin_key.with_suffix(".pub").read_text("utf-8"),
+            deploy_key=self.vm.deploy_key.with_suffix(".pub").read_text("utf-8"),
+            ssh_from=("0.0.0.0/0",),
+        )
+        self.vm.boot(render(wanted, VOLUME_ID, MEMORY_MB, programs()).text)
+        own = {
             "INGEST_HOSTS": self.upstream.address,
             "WRITER_BIRTH": str(self.upstream.first_us - 1_000_000),
-            **self.settings,
+            "WRITER_INTERVAL": "5",
+            "ARCHIVE_DISK_FREE_MIN_MB": "100",
+            # No certificate for this name can be had, and nobody out there is asked for one.
+            "ACME_DIRECTORY": "https://acme.invalid/directory",
         }
-        told = self.folder / "settings"
-        told.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), "utf-8")
-        self.vm.copy(secrets, f"{HOME}/shared/secrets")
-        self.vm.copy(told, f"{HOME}/shared/.env")
-        self.vm.copy(program, f"{HOME}/bin/gate")
-        key = self.vm.deploy_key.with_suffix(".pub").read_text("utf-8").strip()
-        self.vm.run(
-            f"set -e; chown -R root:root {HOME}; chmod 755 {HOME}/bin/gate; chmod 700 {HOME}/shared\n"
-            "useradd --create-home --shell /bin/sh deploy; passwd -q -d deploy\n"
-            "install -d -o deploy -m 700 ~deploy/.ssh\n"
-            f"echo 'command=\"sudo -n {HOME}/bin/gate\",restrict {key}' >~deploy/.ssh/authorized_keys\n"
-            f"echo 'Defaults!{HOME}/bin/gate env_keep += \"SSH_ORIGINAL_COMMAND\"' >/etc/sudoers.d/gate\n"
-            f"echo 'deploy ALL=(root) NOPASSWD: {HOME}/bin/gate \"\"' >>/etc/sudoers.d/gate\n"
-            f"echo '127.0.0.1 {SITE}' >>/etc/hosts; mkdir -p /var/lib/archive/textfile\n"
-        )
+        lines = "".join(f"{name}={value}\n" for name, value in own.items())
+        self.vm.run(f"cat >>{LAYOUT.settings}", stdin=lines)
+        self.vm.run(f"cat >{LAYOUT.secrets}/alert_webhook", stdin=f"{self.listener.address}\n")
+        self.vm.run(f"echo '127.0.0.1 {SITE}' >>/etc/hosts")
 
     def environment(self) -> dict[str, str]:
         """Return what the workflow hands to deployment.deploy."""

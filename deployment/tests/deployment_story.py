@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from deployment.gate.errors import BUSY, DONE, FAILED, REFUSED
 from deployment.gate.layout import Layout
@@ -47,6 +48,7 @@ def first(production: Production, sha: str) -> None:
     assert done.returncode == DONE, done.stdout
     assert "data flow" in done.stdout
     assert production.status(sha).returncode == DONE
+    assert production.audit_lines()[-1]["by"] != "somebody on the host"
     metric = production.vm.run(f"cat {LAYOUT.textfile}/deploy.prom")
     assert f'archive_deploy_timestamp_seconds{{sha="{sha}"}}' in metric
     published = production.vm.run("docker ps --format '{{.Names}} {{.Ports}}' | grep -e '->' | cut -d' ' -f1")
@@ -149,9 +151,15 @@ def targets_down(production: Production) -> list[str]:
     return [target["labels"]["job"] for target in targets if target["health"] != "up"]
 
 
-def told_of(production: Production, alert: str) -> bool:
-    """Return whether somebody was told that an alert fires."""
-    heard = production.listener.heard()
+def fires(production: Production, alert: str) -> bool:
+    """Return whether an alert fires, or soon will, as Prometheus sees it."""
+    query = quote(f'ALERTS{{alertname="{alert}"}}')
+    return bool(production.prometheus(f"query?query={query}")["result"])
+
+
+def told_of(production: Production, alert: str, before: int) -> bool:
+    """Return whether somebody was told that an alert fires, behind the first `before` alerts."""
+    heard = production.listener.heard()[before:]
     return any(one["labels"]["alertname"] == alert and one["status"] == "firing" for one in heard)
 
 

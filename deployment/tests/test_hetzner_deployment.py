@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from deployment.tests import deployment_story as story
+from deployment.tests import host
+from deployment.tests.certificates import (
+    NAMES,
+    PASSWORD,
+    RENEW_SECONDS,
+    Site,
+    caddy_authority,
+    end,
+    pebble_authority,
+)
 from deployment.tests.workflows import carry_out, jobs, substitutes
 from testing.audit import audit
 from testing.fake_vm import FakeVM
+from testing.fixtures import missing
+from testing.namespace import Namespace
 from testing.production import Production
 from testing.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+IN_A_HURRY = {"RENEW_INTERVAL": "3s", "RENEW_RATIO": "0.95"}
+"""The CA's certificates live five minutes: renewed once fifteen seconds are used up."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +53,7 @@ def production(
             one.first = one.releases.clone()
             one.releases.mirror()
             one.releases.build(one.first)
-            one.prepare()
+            one.provision()
             yield one
         finally:
             one.end()
@@ -88,8 +109,190 @@ def test_monitoring_production(production: Production) -> None:
     wait_for(lambda: story.targets_down(production) == [], 120, "every target is up")
     query = quote(f'archive_deploy_timestamp_seconds{{sha="{sha}"}}')
     wait_for(lambda: production.prometheus(f"query?query={query}")["result"], 60, "the deploy is seen")
+    # A deploy on a slow machine may have told of it already.
+    wait_for(lambda: not story.fires(production, "IngesterDown"), 120, "nothing fires of an earlier time")
+    before = len(production.listener.heard())
     production.vm.run("docker stop bluesky-archive-jetstream-1")
     try:
-        wait_for(lambda: story.told_of(production, "IngesterDown"), 180, "somebody is told")
+        wait_for(lambda: story.told_of(production, "IngesterDown", before), 180, "somebody is told")
     finally:
         production.vm.run("docker start bluesky-archive-jetstream-1")
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Namespace]:
+    reason = Namespace.why_not()
+    if reason:
+        missing(reason)
+    for program in ("caddy", "curl", "openssl"):
+        if shutil.which(program) is None and program != "caddy":
+            missing(f"no {program} here; install it")
+    with Namespace(tmp_path, NAMES) as made:
+        yield made
+
+
+def test_ssl_certificates(net: Namespace, tmp_path: Path) -> None:
+    directory, root, authority = caddy_authority(net, tmp_path)
+    site = Site(net, tmp_path, directory, root, root, IN_A_HURRY)
+    site.upstream(3000, "stands for Grafana")
+    site.start()
+    # The chain leads to this authority: curl trusts no other.
+    answered = site.get("/").stdout
+    assert "stands for Grafana" in answered
+    head = answered.partition("\r\n\r\n")[0].lower()
+    assert "strict-transport-security: max-age=31536000" in head
+    assert "x-content-type-options: nosniff" in head
+    assert "server:" not in head
+    first = site.certificate()
+    assert "A CA of a test" in first
+
+    moved = site.get("/x?y=1", scheme="http").stdout
+    assert moved.startswith("HTTP/1.1 308 ")
+    assert "Location: https://archive.test/x?y=1" in moved
+
+    # The authority goes away before the renewal: the site serves what it has, and renews when it is back.
+    end(authority)
+    wait_for(
+        lambda: "could not get certificate" in (tmp_path / "site.log").read_text("utf-8"),
+        RENEW_SECONDS,
+        "a renewal was tried in vain",
+    )
+    assert site.get("/").returncode == 0
+    assert site.certificate() == first
+    caddy_authority(net, tmp_path)
+    wait_for(lambda: site.certificate() not in ("", first), RENEW_SECONDS, "the certificate is renewed")
+    assert site.get("/").returncode == 0
+
+
+def test_ssl_certificates_of_another_authority(net: Namespace, tmp_path: Path) -> None:
+    if shutil.which("pebble") is None:
+        missing("no pebble here; on a Debian machine: make engine")
+    directory, trusted, chain = pebble_authority(net, tmp_path)
+    site = Site(net, tmp_path, directory, trusted, chain)
+    site.upstream(3000, "stands for Grafana")
+    site.start()
+    assert "stands for Grafana" in site.get("/").stdout
+    assert "Pebble Intermediate" in site.certificate()
+
+
+def test_the_door_shows_what_it_should(net: Namespace, tmp_path: Path) -> None:
+    directory, root, _ = caddy_authority(net, tmp_path)
+    site = Site(net, tmp_path, directory, root, root)
+    site.upstream(3000, "stands for Grafana")
+    well = site.upstream(9103, '{"secret": "detail"}')
+    site.start()
+    said = site.get("/healthz").stdout
+    assert said.startswith("HTTP/2 200")
+    assert said.endswith("ok")
+    assert "secret" not in said
+    end(well)
+    assert site.get("/healthz").stdout.endswith("502 Bad Gateway")
+    site.upstream(9103, '{"secret": "detail"}', 503)
+    said = site.get("/healthz").stdout
+    assert said.startswith("HTTP/2 503")
+    assert said.endswith("not ok")
+    for inside in ("/metrics", "/prometheus", "/alertmanager", "/healthz/jetstream"):
+        assert "stands for Grafana" in site.get(inside).stdout, "everything else is Grafana's"
+
+
+def test_researchers_read_parts_in_ranges_and_nothing_else(net: Namespace, tmp_path: Path) -> None:
+    part = tmp_path / "archive" / "posts" / "year=2026" / "part.parquet"
+    part.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"text": ["hello"] * 1000}), part)
+    for name in (".frontier/posts.json", ".archive-id", "posts/.hidden/x"):
+        (tmp_path / "archive" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "archive" / name).write_text("inner", "utf-8")
+    directory, root, _ = caddy_authority(net, tmp_path)
+    site = Site(net, tmp_path, directory, root, root)
+    site.upstream(3000, "stands for Grafana")
+    site.start()
+    path = "/archive/posts/year=2026/part.parquet"
+    assert site.get(path).stdout.startswith("HTTP/2 401")
+    assert site.get(path, "--user", "reader:wrong").stdout.startswith("HTTP/2 401")
+    login = ("--user", f"reader:{PASSWORD}")
+    footer = site.get(path, *login, "--range", "-4").stdout
+    assert footer.startswith("HTTP/2 206")
+    assert footer.endswith("PAR1")
+    listed = site.get("/archive/posts/", *login, "--header", "Accept: application/json").stdout
+    names = [one["name"] for one in json.loads(listed[listed.index("[") :])]
+    assert names == ["year=2026/"]
+    for hidden in ("/.frontier/posts.json", "/.archive-id", "/posts/.hidden/x", "/%2earchive-id"):
+        assert site.get(f"/archive{hidden}", *login, "--path-as-is").stdout.startswith("HTTP/2 404"), hidden
+    assert "archive-id" not in site.get("/archive/", *login).stdout
+    assert site.get(path, *login, "--request", "DELETE").stdout.startswith("HTTP/2 405")
+    assert part.is_file()
+
+
+@pytest.fixture(scope="module")
+def machine(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeVM]:  # noqa: ARG001 - for its check
+    """Give a machine behind its first boot, with nothing deployed."""
+    with FakeVM(tmp_path_factory.mktemp("machine")) as vm:
+        host.boot(vm)
+        yield vm
+
+
+@pytest.mark.timeout(900)
+def test_the_host_is_as_its_cloud_config_says(machine: FakeVM) -> None:
+    assert machine.run("ls /var/lib/cloud/archive-ready").strip() == "/var/lib/cloud/archive-ready"
+    machine.run("sshd -t")
+    sshd = set(machine.run("sshd -T -C user=admin,host=x,addr=192.0.2.1").splitlines())
+    assert sshd >= {"permitrootlogin no", "passwordauthentication no", "kbdinteractiveauthentication no"}
+    assert {"allowusers admin", "allowusers deploy"} <= sshd
+    assert "allowtcpforwarding no" in machine.run("sshd -T -C user=deploy,host=x,addr=192.0.2.1")
+    assert "OK" in machine.run("fail2ban-client -t")
+    jail = machine.run("fail2ban-client -d")
+    assert "['add', 'sshd', 'systemd']" in jail
+    machine.run("visudo -c")
+    verified = machine.run(f"cd /etc/systemd/system && systemd-analyze verify {' '.join(host.UNITS)}")
+    assert "archive-" not in verified, verified
+    for rules in ("iptables", "ip6tables"):
+        assert "-A FORWARD -j DOCKER-USER" in machine.run(f"{rules} -S")
+    blocked = machine.run("apt-config dump Unattended-Upgrade::Package-Blacklist")
+    assert all(f'"{name}"' in blocked for name in ("docker", "containerd", "runc"))
+    engine = machine.run("docker info --format '{{.LoggingDriver}} {{.LiveRestoreEnabled}}'")
+    assert engine.split() == ["local", "true"]
+    options = machine.run("docker volume inspect bluesky-archive_archive --format '{{.Options.device}}'")
+    assert options.strip() == "/mnt/archive/data"
+    assert (
+        machine.run("stat -c '%a %U' /opt/archive/shared /opt/archive/shared/secrets").split()
+        == ["700", "root"] * 2
+    )
+    assert len(machine.run("cat /opt/archive/shared/secrets/redis_writer").strip()) >= 32
+    noted = machine.run("cat /var/lib/archive/textfile/backup_copied.prom")
+    assert "backup_copied_timestamp_seconds" in noted
+
+
+@pytest.mark.timeout(900)
+def test_each_key_opens_its_own_door(machine: FakeVM) -> None:
+    assert machine.ssh("admin", machine.admin_key, "sudo", "-n", "id", "-u").stdout.strip() == "0"
+    for words in (("id",), ("deploy", "x" * 40), ("sudo", "id")):
+        refused = machine.ssh("deploy", machine.deploy_key, *words)
+        assert refused.returncode not in (0, 255), refused
+        assert "not an order; the gate takes:" in refused.stderr
+        assert "uid=" not in refused.stdout
+    wrong = {"root": machine.admin_key, "admin": machine.deploy_key, "deploy": machine.admin_key}
+    for user, key in wrong.items():
+        assert machine.ssh(user, key, "id").returncode == 255
+
+
+@pytest.mark.timeout(900)
+def test_firewall_security(machine: FakeVM) -> None:
+    name = host.image(machine)
+    host.publish(machine, name, 80, 443, host.BY_MISTAKE)
+    host.listen(machine, host.HOSTS_OWN)
+    for address in (machine.address, machine.address6):
+        assert host.open_outside(machine, address) == set(host.WANTED), address
+    # What is shut outside is open on the machine: it is the rules that shut it.
+    assert host.open_here(machine, host.BY_MISTAKE)
+    # Again after Docker has begun anew, which makes its rules anew too.
+    machine.run("systemctl restart docker && systemctl restart archive-firewall")
+    assert host.open_outside(machine, machine.address) <= set(host.WANTED)
+    server = host.metadata_server(machine)
+    try:
+        assert not host.reads_metadata(machine, name)
+        machine.run(f"iptables -D DOCKER-USER -d {host.METADATA} -j DROP")
+        assert host.reads_metadata(machine, name), "it is this rule that closes it"
+    finally:
+        machine.run("/opt/archive/bin/firewall")
+        subprocess.run(["docker", "rm", "--force", server], check=True, capture_output=True)
+    assert not host.reads_metadata(machine, name)

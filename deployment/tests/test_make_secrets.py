@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from deployment.make_secrets import ADDRESSES, EXPORTER_MAP, PASSWORDS, main, make_secrets
+import pytest
+
+from deployment.make_secrets import ADDRESSES, EXPORTER_MAP, PASSWORDS, USERS, main, make_secrets, rotate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +49,31 @@ def test_addresses_are_empty_until_somebody_fills_them_and_stay_then(tmp_path: P
 
 def test_compose_is_told_and_other_settings_stay(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("REDIS_PORT=7000\n")
-    assert main(tmp_path) == 0
-    assert main(tmp_path) == 0
+    assert main(tmp_path, []) == 0
+    assert main(tmp_path, []) == 0
     assert (tmp_path / ".env").read_text() == "REDIS_PORT=7000\nSECRETS_DIR=./secrets\n"
+
+
+def test_rotating_writes_one_anew_and_leaves_the_others(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    for name in PASSWORDS:
+        before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+        assert rotate(tmp_path, name) == USERS[name]
+        after = {path.name: path.read_text() for path in tmp_path.iterdir()}
+        changed = {one for one in before if before[one] != after[one]}
+        assert changed == ({name, EXPORTER_MAP} if name == "redis_exporter" else {name})
+        assert set(before) == set(after)
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o444
+    test_the_exporters_map_has_its_password(tmp_path)
+
+
+def test_every_password_can_be_rotated_and_nothing_else(tmp_path: Path) -> None:
+    assert set(USERS) == set(PASSWORDS)
+    make_secrets(tmp_path)
+    with pytest.raises(ValueError, match="alert_webhook is no password; one of archive_reader"):
+        rotate(tmp_path, "alert_webhook")
+
+
+def test_what_is_not_there_is_not_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(tmp_path, ["rotate", "redis_writer"]) == 1
+    assert "make them first" in capsys.readouterr().err

@@ -21,6 +21,8 @@ TOOLS: dict[str, Callable[[], bool]] = {
     "strace": lambda: shutil.which("strace") is not None,
     "libfaketime": lambda: any(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")),
     "chromium": lambda: shutil.which("chromium") is not None,
+    "pebble": lambda: shutil.which("pebble") is not None,
+    "rclone": lambda: shutil.which("rclone") is not None,
     "e2fsprogs": lambda: shutil.which("mkfs.ext4") is not None,
 }
 """What tests of ours need that an engine does not, by package, and whether it is there."""

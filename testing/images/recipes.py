@@ -27,6 +27,7 @@ RECIPES = {
     "prom/alertmanager": Recipe("alertmanager", "prometheus-alertmanager"),
     "prom/node-exporter": Recipe("node_exporter", "prometheus-node-exporter"),
     "oliver006/redis_exporter": Recipe("redis_exporter", "prometheus-redis-exporter"),
+    "prom/blackbox-exporter": Recipe("blackbox_exporter", "prometheus-blackbox-exporter"),
     "caddy": Recipe("caddy", "caddy"),
 }
 NOT_TO_BE_HAD = {

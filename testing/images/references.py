@@ -26,7 +26,7 @@ class Reference(NamedTuple):
 def references(root: Path = ROOT) -> list[Reference]:
     """Return every official image that the stack is made of."""
     found: dict[tuple[str, str], None] = {}
-    for path in sorted(root.glob("docker-compose*.yml")):
+    for path in sorted([*root.glob("docker-compose*.yml"), *root.glob("deployment/docker-compose*.yml")]):
         found.update(dict.fromkeys(_IN_COMPOSE.findall(path.read_text(encoding="utf-8"))))
     for path in sorted([*root.glob("services/**/Dockerfile"), *root.glob("deployment/**/Dockerfile")]):
         found.update(dict.fromkeys(_IN_DOCKERFILE.findall(path.read_text(encoding="utf-8"))))

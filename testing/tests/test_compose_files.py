@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deployment.provision.sizes import sizes
 from testing.daemons import REPOSITORY
 from testing.images.recipes import NOT_TO_BE_HAD, OLDER, RECIPES, minor
 from testing.images.references import references
@@ -22,6 +23,7 @@ PROFILES: tuple[tuple[str, ...], ...] = ((), ("demo",))
 OURS = "registry.test/me"
 DIGEST = f"sha256:{'0' * 64}"
 PUBLIC = {"caddy"}
+PRODUCTIONS = ("caddy", "blackbox_exporter")
 READS_THE_HOST = {"node_exporter"}
 REACHES_OUT = {"jetstream", "alertmanager", "caddy"}
 TEXTFILES = "--collector.textfile.directory=/host/var/lib/archive/textfile"
@@ -39,18 +41,10 @@ SERVICES = (
 )
 
 
-SMALLEST = {
-    "REDIS_MAXMEMORY": "1gb",
-    "REDIS_MEMORY_LIMIT": "1536m",
-    "JETSTREAM_MEMORY_LIMIT": "256m",
-    "DATA_WRITER_MEMORY_LIMIT": "512m",
-    "PROMETHEUS_MEMORY_LIMIT": "320m",
-    "GRAFANA_MEMORY_LIMIT": "256m",
-    "CADDY_MEMORY_LIMIT": "96m",
-}
+SMALLEST = sizes(4096)
 NEEDED = {
     "SITE_ADDRESS": "archive.test",
-    **{f"IMAGE_{name.upper()}": f"{OURS}/{name}@{DIGEST}" for name in (*SERVICES, "caddy")},
+    **{f"IMAGE_{name.upper()}": f"{OURS}/{name}@{DIGEST}" for name in (*SERVICES, *PRODUCTIONS)},
 }
 
 

@@ -1,0 +1,51 @@
+"""A settings file, and provision run on it against a fake project."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deployment.provision.__main__ import main
+from testing.fake_hetzner.server import TOKEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from testing.fake_hetzner import FakeHetzner
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000"
+SETTINGS = {
+    "site": '"archive.example.org"',
+    "zone": '"example.org"',
+    "image_prefix": '"registry.test/me"',
+    "admin_key": f'"{KEY} you@laptop"',
+    "deploy_key": f'"{KEY} deploy"',
+    "ssh_from": '["198.51.100.0/24", "2001:db8::/32"]',
+}
+
+
+def write(folder: Path, **changed: str) -> Path:
+    """Write the settings, with lines changed or, when empty, left out."""
+    lines = {**SETTINGS, **changed}
+    path = folder / "archive.toml"
+    path.write_text("".join(f"{name} = {value}\n" for name, value in lines.items() if value), "utf-8")
+    return path
+
+
+class Console:
+    """Somebody at a terminal: runs provision, reads what it says."""
+
+    def __init__(
+        self, api: FakeHetzner, folder: Path, said: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
+    ) -> None:
+        self._api, self._folder, self._said, self._patch = api, folder, said, patch
+
+    def run(self, *words: str, token: str = TOKEN, **changed: str) -> tuple[int, str]:
+        """Return exit code and output."""
+        self._patch.setenv("HCLOUD_TOKEN", token)
+        self._patch.setenv("HCLOUD_ENDPOINT", self._api.endpoint)
+        path = write(self._folder, **changed)
+        self._said.readouterr()
+        code = main([*words, "--settings", str(path)])
+        return code, self._said.readouterr().out

@@ -1,0 +1,154 @@
+"""A project at Hetzner, in memory: its objects with complete bodies, as hcloud's client reads them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+CREATED = "2026-01-02T03:04:05+00:00"
+TYPES = {
+    "cx33": (4, 8.0, 80, "x86"),
+    "cx23": (2, 4.0, 40, "x86"),
+    "cax21": (4, 8.0, 80, "arm"),
+    "cx43": (8, 16.0, 160, "x86"),
+}
+NAMES = ("ssh_keys", "firewalls", "primary_ips", "volumes", "servers")
+PLACES = ("nbg1", "fsn1")
+Body = dict[str, Any]
+
+
+@dataclass
+class State:
+    """Objects by kind and id; `available` decides what is in stock."""
+
+    objects: dict[str, dict[int, Body]] = field(default_factory=lambda: {kind: {} for kind in NAMES})
+    rrsets: dict[str, Body] = field(default_factory=dict)
+    sold_out: set[str] = field(default_factory=set)
+    zones: tuple[str, ...] = ("example.org",)
+    _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1000))
+
+    def add(self, kind: str, asked: Body) -> Body:
+        """Make an object from a request's body; returns it."""
+        number = next(self._ids)
+        common = {"id": number, "name": asked["name"], "labels": asked.get("labels", {}), "created": CREATED}
+        self.objects[kind][number] = {**common, **KINDS[kind](self, number, asked)}
+        return self.objects[kind][number]
+
+    def types(self) -> list[Body]:
+        """Return what can be rented."""
+        return [
+            {
+                "id": number,
+                "name": name,
+                "description": name.upper(),
+                "category": "shared",
+                "cores": cores,
+                "memory": memory,
+                "disk": disk,
+                "prices": [],
+                "storage_type": "local",
+                "cpu_type": "shared",
+                "architecture": architecture,
+                "locations": [
+                    {
+                        "id": place,
+                        "name": where,
+                        "deprecation": None,
+                        "available": name not in self.sold_out,
+                        "recommended": True,
+                    }
+                    for place, where in enumerate(PLACES)
+                ],
+            }
+            for number, (name, (cores, memory, disk, architecture)) in enumerate(TYPES.items(), start=1)
+        ]
+
+    def _location(self, name: str) -> Body:
+        return {
+            "id": PLACES.index(name),
+            "name": name,
+            "description": name,
+            "country": "DE",
+            "city": name,
+            "latitude": 49.0,
+            "longitude": 11.0,
+            "network_zone": "eu-central",
+        }
+
+    def _ssh_key(self, number: int, asked: Body) -> Body:
+        return {"fingerprint": f"{number:032x}", "public_key": asked["public_key"]}
+
+    def _firewall(self, number: int, asked: Body) -> Body:  # noqa: ARG002 - as the others
+        return {"rules": [_rule(rule) for rule in asked.get("rules", [])], "applied_to": []}
+
+    def _primary_ip(self, number: int, asked: Body) -> Body:
+        return {
+            "ip": f"192.0.2.{number % 256}" if asked["type"] == "ipv4" else f"2001:db8:{number:x}::/64",
+            "type": asked["type"],
+            "dns_ptr": [],
+            "location": self._location(asked["location"]),
+            "blocked": False,
+            "protection": {"delete": False},
+            "assignee_id": None,
+            "assignee_type": "server",
+            "auto_delete": asked["auto_delete"],
+        }
+
+    def _volume(self, number: int, asked: Body) -> Body:
+        return {
+            "size": asked["size"],
+            "location": self._location(asked["location"]),
+            "linux_device": f"/dev/disk/by-id/scsi-0HC_Volume_{number}",
+            "protection": {"delete": False},
+            "server": None,
+            "status": "available",
+            "format": asked.get("format"),
+        }
+
+    def _server(self, number: int, asked: Body) -> Body:  # noqa: ARG002 - as the others
+        ipv4 = self.objects["primary_ips"][asked["public_net"]["ipv4"]]
+        ipv6 = self.objects["primary_ips"][asked["public_net"]["ipv6"]]
+        return {
+            "status": "running",
+            "public_net": {
+                "ipv4": {"id": ipv4["id"], "ip": ipv4["ip"], "blocked": False, "dns_ptr": ""},
+                "ipv6": {"id": ipv6["id"], "ip": ipv6["ip"], "blocked": False, "dns_ptr": []},
+                "floating_ips": [],
+                "firewalls": [{"id": one["firewall"], "status": "applied"} for one in asked["firewalls"]],
+            },
+            "server_type": next(one for one in self.types() if one["name"] == asked["server_type"]),
+            "location": self._location(asked["location"]),
+            "image": {"id": 1, "name": asked["image"], "type": "system", "description": asked["image"]},
+            "iso": None,
+            "rescue_enabled": False,
+            "locked": False,
+            "backup_window": None,
+            "outgoing_traffic": 0,
+            "ingoing_traffic": 0,
+            "included_traffic": 0,
+            "protection": {"delete": False, "rebuild": False},
+            "volumes": asked["volumes"],
+            "private_net": [],
+            "primary_disk_size": 80,
+            "placement_group": None,
+        }
+
+
+KINDS = {
+    "ssh_keys": State._ssh_key,  # noqa: SLF001 - its own table
+    "firewalls": State._firewall,  # noqa: SLF001 - as above
+    "primary_ips": State._primary_ip,  # noqa: SLF001 - as above
+    "volumes": State._volume,  # noqa: SLF001 - as above
+    "servers": State._server,  # noqa: SLF001 - as above
+}
+
+
+def rules(asked: Body) -> list[Body]:
+    """Return a firewall's rules with every key there is."""
+    return [_rule(rule) for rule in asked["rules"]]
+
+
+def _rule(rule: Body) -> Body:
+    empty: Body = {"source_ips": [], "destination_ips": [], "port": None, "description": None}
+    return {**empty, **rule}
