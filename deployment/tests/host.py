@@ -74,8 +74,10 @@ def image(vm: FakeVM) -> str:
 def publish(vm: FakeVM, name: str, *ports: int) -> None:
     """Run a container on the machine that listens and publishes each port to everybody."""
     everywhere = " ".join(f"-p 0.0.0.0:{port}:{port} -p [::]:{port}:{port}" for port in ports)
-    serve = " ".join(f"busybox nc -lk -p {port} -e echo here &" for port in ports)
+    serve = " ".join(f"busybox httpd -f -p {port} &" for port in ports)
     vm.run(f"docker run -d --init {everywhere} {name} sh -c '{serve} wait'")
+    for port in ports:
+        wait_for(lambda port=port: open_here(vm, port), 60, f"port {port} is published on the machine")  # type: ignore[misc]
 
 
 def listen(vm: FakeVM, *ports: int) -> None:
