@@ -59,7 +59,8 @@ def boot(vm: FakeVM) -> None:
         name: key.with_suffix(".pub").read_text("utf-8").strip()
         for name, key in (("admin_key", vm.admin_key), ("deploy_key", vm.deploy_key))
     }
-    settings = Settings(site=SITE, image_prefix=f"{vm.registry}/archive", ssh_from=("0.0.0.0/0",), **keys)
+    site = {"site": SITE, "image_prefix": f"{vm.registry}/archive", "ssh_from": ("0.0.0.0/0",)}
+    settings = Settings.model_validate({**site, **keys})
     vm.boot(render(settings, 4711, MEMORY_MB, programs()).text)
 
 

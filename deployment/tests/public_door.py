@@ -67,7 +67,7 @@ class PublicDoor:
         subprocess.run(["docker", "rm", "-fv", self._name], check=False, capture_output=True)
 
     def ask(self, address: str, path: str, *options: str, scheme: str = "https") -> str:
-        """Ask the machine's address for a path of the site, as somebody elsewhere does; returns the answer."""
+        """Ask the machine's address for a path of the site, as somebody elsewhere; returns the answer."""
         where = f"[{address}]" if ":" in address else address
         resolve = [word for port in (80, 443) for word in ("--resolve", f"{SITE}:{port}:{where}")]
         words = ("sh", "-c", ASK, "ask", self.root, *resolve, *options, f"{scheme}://{SITE}{path}")

@@ -146,6 +146,8 @@ def test_ssl_certificates(net: Namespace, tmp_path: Path) -> None:
     assert "server:" not in head
     first = site.certificate()
     assert "A CA of a test" in first
+    # As our own probe calls it, from inside: it is the dates of this very certificate that are watched.
+    assert site.certificate("caddy") == first
 
     moved = site.get("/x?y=1", scheme="http").stdout
     assert moved.startswith("HTTP/1.1 308 ")
