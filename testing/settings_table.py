@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.compactor.settings import CompactorSettings
 from services.data_writer.settings import WriterSettings
 from services.jetstream.settings import IngesterSettings
 from services.monitoring.settings import HealthSettings
@@ -19,10 +20,10 @@ LONGEST = 40
 
 
 def table() -> str:
-    """Return the table in Markdown: of all, of the ingester, of the writer, of the health endpoint."""
+    """Return the table in Markdown: of all, the ingester, the writer, the compactor, the health endpoint."""
     lines = ["| setting | default | effect |", "|---|---|---|"]
     shown: set[str] = set()
-    for kind in (Settings, IngesterSettings, WriterSettings, HealthSettings):
+    for kind in (Settings, IngesterSettings, WriterSettings, CompactorSettings, HealthSettings):
         for name, field in kind.model_fields.items():
             if name not in shown:
                 shown.add(name)

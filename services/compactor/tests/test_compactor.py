@@ -175,7 +175,7 @@ def test_nothing_is_swapped_while_redis_has_a_claim_or_cannot_be_asked(running: 
     assert set(left) == {"likes", "posts"}
     assert "--once" in left["likes"]
     merged = {path.parts[-6] for path in running.root.glob("*/year=*/**/compacted-*.parquet")}
-    assert merged == {"follows"}
+    assert merged == {"follows", "gaps"}
     running.redis.kill()
     assert compact(running, *ONCE) == 1
     assert "Redis cannot be asked" in running.compactor.logged("stop.broken")[0]["error"]
