@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 QUESTIONS = {
     "posts by language": (
         "posts",
-        "SELECT lang, count(*) FROM (SELECT unnest(langs) AS lang FROM {files}) "
-        "GROUP BY ALL ORDER BY 2 DESC LIMIT 10",
+        (
+            "SELECT lang, count(*) FROM (SELECT unnest(langs) AS lang FROM {files}) "
+            "GROUP BY ALL ORDER BY 2 DESC LIMIT 10"
+        ),
     ),
     "most liked": (
         "likes",
-        "SELECT subject_uri, count(*) FROM {files} WHERE operation = 'create' "
-        "GROUP BY ALL ORDER BY 2 DESC LIMIT 10",
+        (
+            "SELECT subject_uri, count(*) FROM {files} WHERE operation = 'create' "
+            "GROUP BY ALL ORDER BY 2 DESC LIMIT 10"
+        ),
     ),
     "posts with a word": ("posts", "SELECT count(*) FROM {files} WHERE text ILIKE '%coffee%'"),
     "one account's likes": ("likes", "SELECT count(*) FROM {files} WHERE did = '{did}'"),
