@@ -20,7 +20,8 @@ def rendered(files: Sequence[str], *, interpolated: bool) -> list[str]:
     """Return what shows the services of Compose files as JSON, with or without variables filled in."""
     chosen = [word for name in files for word in ("--file", str(ROOT / name))]
     raw = [] if interpolated else ["--no-interpolate"]
-    return ["docker", "compose", "--project-directory", str(ROOT), *chosen, "config", *raw, "--format=json"]
+    project = ["--project-directory", str(ROOT), "--profile=*"]
+    return ["docker", "compose", *project, *chosen, "config", *raw, "--format=json"]
 
 
 def bake(services: Sequence[str], *, attested: bool) -> list[str]:

@@ -34,20 +34,24 @@ def wanted(production: Mapping[str, Any], built: Mapping[str, Any]) -> list[Want
     """Return the images of production's services.
 
     `production`: services as Compose shows them with no variable filled in; `built`: as it shows those of the
-    other two files, filled in. Raises ValueError for a service whose image is not named by a variable.
+    other two files, filled in. Raises ValueError for a service whose image is not named by a variable; one
+    that only a profile starts need not be.
     """
-    images = []
+    images: dict[str, Wanted] = {}
     for service, said in sorted(production.items()):
         found = _VARIABLE.match(said["image"])
-        if "profiles" in said:
+        if found is None and "profiles" in said:
             continue
         if found is None or service not in built:
             raise ValueError(
                 f"docker-compose.prod.yml: the image of {service} is {said['image']}; name it by digest, "
                 f"as ${{IMAGE_{service.upper()}:?}}"
             )
-        images.append(Wanted(found[1], service, built[service]["image"], "build" in built[service]))
-    return images
+        image = Wanted(found[1], service, built[service]["image"], "build" in built[service])
+        # Several services may run one image; one of them builds it.
+        if image.is_ours or image.variable not in images:
+            images[image.variable] = image
+    return list(images.values())
 
 
 def images_env(digests: Mapping[str, str]) -> str:

@@ -35,14 +35,19 @@ def test_images_are_what_production_names_and_base_has() -> None:
         "redis": {"image": "${IMAGE_REDIS:?by digest}"},
         "grafana": {"image": "${IMAGE_GRAFANA:?}"},
         "fake": {"image": "none:none", "profiles": ["never"]},
+        "cache": {"image": "${IMAGE_REDIS:?}"},
+        "tools": {"image": "${IMAGE_TOOLS:?}", "profiles": ["tools"]},
     }
     built: dict[str, Any] = {
         "redis": {"image": "r/me/redis:abc", "build": {}},
         "grafana": {"image": "grafana/grafana:13"},
+        "cache": {"image": "r/me/redis:abc"},
+        "tools": {"image": "r/me/tools:abc", "build": {}},
     }
     assert wanted(production, built) == [
         Wanted("IMAGE_GRAFANA", "grafana", "grafana/grafana:13", is_ours=False),
         Wanted("IMAGE_REDIS", "redis", "r/me/redis:abc", is_ours=True),
+        Wanted("IMAGE_TOOLS", "tools", "r/me/tools:abc", is_ours=True),
     ]
 
 

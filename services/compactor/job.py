@@ -20,7 +20,7 @@ READ = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
 class Bounds(NamedTuple):
     """What a merge may take, and how its files are made."""
 
-    memory_mb: int = 512
+    memory_mb: int = 384
     file_bytes: int = 256_000_000
     level: int = 3
 

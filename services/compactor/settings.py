@@ -35,7 +35,7 @@ class CompactorSettings(Settings):
         description="An hour's file is ended at about so many MB, and another begun.",
     )
     compact_memory_mb: int = Field(
-        default=512,
+        default=384,
         ge=64,
         description="Most MB for sorting; what needs more goes through the archive's disk.",
     )
