@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from services.data_writer.layout import hour_directory
+from services.data_writer.layout import hour_directory, removed_path
 from services.shared.event import Stream
 from services.tools.tests.making import START_HOUR, cover, write
 
@@ -98,6 +98,19 @@ def test_a_missing_part_of_a_settled_hour(root: Path, ask: Ask) -> None:
     whole = next(part for part in parts if pq.read_metadata(part).metadata[b"archive.part"] == b"1/1")
     whole.unlink()
     assert faults(ask) == [("missing", "likes 2026-09-21T16")]
+
+
+def test_what_was_removed_on_purpose_is_not_missed(root: Path, ask: Ask, truth: Events) -> None:
+    for part in root.glob("follows/**/*.parquet"):
+        part.unlink()
+    _, second = write(root, Stream.FOLLOWS, truth[Stream.FOLLOWS])
+    second.unlink()
+    assert [fault for fault, _ in faults(ask)] == ["missing"]
+    note = removed_path(root, Stream.FOLLOWS, START_HOUR + 1)
+    note.parent.mkdir(parents=True)
+    note.write_text("[]")
+    cover(root, {"hour": START_HOUR + 1, "stream": "follows", "state": "closed", "rows": 9, "parts": 0})
+    assert faults(ask) == []
 
 
 def test_a_duplicate_within_the_hour(root: Path, ask: Ask, truth: Events) -> None:
