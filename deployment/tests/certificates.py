@@ -128,10 +128,10 @@ class Site:
         trust = ["--silent", "--show-error", "--include", "--cacert", str(self.chain)]
         return self.net.run("curl", *trust, *options, f"{scheme}://{SITE}{path}")
 
-    def certificate(self) -> str:
-        """Return the certificate's serial number and dates."""
+    def certificate(self, name: str = SITE) -> str:
+        """Return serial number, dates and issuer of the certificate shown to who calls it by a name."""
         shown = "openssl x509 -noout -serial -dates -issuer"
-        client = f"openssl s_client -connect {SITE}:443 -servername {SITE} </dev/null 2>/dev/null"
+        client = f"openssl s_client -connect {SITE}:443 -servername {name} </dev/null 2>/dev/null"
         return self.net.run("sh", "-c", f"{client} | {shown}").stdout
 
 

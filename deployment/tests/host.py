@@ -59,7 +59,8 @@ def boot(vm: FakeVM) -> None:
         name: key.with_suffix(".pub").read_text("utf-8").strip()
         for name, key in (("admin_key", vm.admin_key), ("deploy_key", vm.deploy_key))
     }
-    settings = Settings(site=SITE, image_prefix=f"{vm.registry}/archive", ssh_from=("0.0.0.0/0",), **keys)
+    site = {"site": SITE, "image_prefix": f"{vm.registry}/archive", "ssh_from": ("0.0.0.0/0",)}
+    settings = Settings.model_validate({**site, **keys})
     vm.boot(render(settings, 4711, MEMORY_MB, programs()).text)
 
 
@@ -74,8 +75,10 @@ def image(vm: FakeVM) -> str:
 def publish(vm: FakeVM, name: str, *ports: int) -> None:
     """Run a container on the machine that listens and publishes each port to everybody."""
     everywhere = " ".join(f"-p 0.0.0.0:{port}:{port} -p [::]:{port}:{port}" for port in ports)
-    serve = " ".join(f"busybox nc -lk -p {port} -e echo here &" for port in ports)
+    serve = " ".join(f"busybox httpd -f -p {port} &" for port in ports)
     vm.run(f"docker run -d --init {everywhere} {name} sh -c '{serve} wait'")
+    for port in ports:
+        wait_for(lambda port=port: open_here(vm, port), 60, f"port {port} is published on the machine")  # type: ignore[misc]
 
 
 def listen(vm: FakeVM, *ports: int) -> None:

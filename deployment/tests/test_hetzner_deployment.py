@@ -24,6 +24,7 @@ from deployment.tests.certificates import (
     end,
     pebble_authority,
 )
+from deployment.tests.public_door import PublicDoor
 from deployment.tests.workflows import carry_out, jobs, substitutes
 from testing.audit import audit
 from testing.fake_vm import FakeVM
@@ -145,6 +146,8 @@ def test_ssl_certificates(net: Namespace, tmp_path: Path) -> None:
     assert "server:" not in head
     first = site.certificate()
     assert "A CA of a test" in first
+    # As our own probe calls it, from inside: it is the dates of this very certificate that are watched.
+    assert site.certificate("caddy") == first
 
     moved = site.get("/x?y=1", scheme="http").stdout
     assert moved.startswith("HTTP/1.1 308 ")
@@ -273,6 +276,26 @@ def test_each_key_opens_its_own_door(machine: FakeVM) -> None:
     wrong = {"root": machine.admin_key, "admin": machine.deploy_key, "deploy": machine.admin_key}
     for user, key in wrong.items():
         assert machine.ssh(user, key, "id").returncode == 255
+
+
+@pytest.mark.timeout(900)
+def test_internet_access(machine: FakeVM) -> None:
+    door = PublicDoor(machine, host.image(machine))
+    try:
+        door.open()
+        for address in (machine.address, machine.address6):
+            # curl trusts this authority and no other.
+            assert "stands for Grafana" in door.ask(address, "/")
+            well = door.ask(address, "/healthz")
+            assert well.startswith("HTTP/2 200")
+            assert well.endswith("ok")
+            assert door.ask(address, "/", scheme="http").startswith("HTTP/1.1 308 ")
+            assert host.open_outside(machine, address) == set(host.WANTED)
+        assert door.ask(machine.address, "/archive/posts/").startswith("HTTP/2 401")
+        machine.run("docker rm -f health")
+        assert door.ask(machine.address, "/healthz").endswith("502 Bad Gateway")
+    finally:
+        door.close()
 
 
 @pytest.mark.timeout(900)

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import secrets
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from deployment.make_secrets import ADDRESSES, EXPORTER_MAP, PASSWORDS, USERS, main, make_secrets, rotate
+from deployment.make_secrets import (
+    ADDRESSES,
+    EXPORTER_MAP,
+    PASSWORDS,
+    USERS,
+    main,
+    make_secrets,
+    restart,
+    rotate,
+)
+from testing.images.recipes import BASE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,3 +89,36 @@ def test_every_password_can_be_rotated_and_nothing_else(tmp_path: Path) -> None:
 def test_what_is_not_there_is_not_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(tmp_path, ["rotate", "redis_writer"]) == 1
     assert "make them first" in capsys.readouterr().err
+
+
+def test_services_started_again_read_what_was_rotated(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+    project = f"bluesky-archive-test-rotate-{secrets.token_hex(4)}"
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    made = []
+    for service in USERS["redis_writer"]:
+        labels = {"project": project, "service": service}
+        words = [f"--label=com.docker.compose.{name}={value}" for name, value in labels.items()]
+        mount = f"--volume={folder}/redis_writer:/run/secrets/redis_writer:ro"
+        started = [
+            "docker",
+            "run",
+            "--detach",
+            "--init",
+            "--label=bluesky-archive=test",
+            "--network=none",
+            mount,
+        ]
+        say = [BASE, "sh", "-c", "cat /run/secrets/redis_writer; exec sleep 300"]
+        done = subprocess.run([*started, *words, *say], check=True, capture_output=True, text=True)
+        made.append(done.stdout.strip())
+    try:
+        assert main(tmp_path, ["rotate", "redis_writer", "--project", project]) == 0
+        password = (folder / "redis_writer").read_text().strip()
+        for container in made:
+            logs = subprocess.run(["docker", "logs", container], check=True, capture_output=True, text=True)
+            old, new = logs.stdout.split()
+            assert new == password != old
+        assert restart(("redis", "nobody"), project) == ["nobody"]
+    finally:
+        subprocess.run(["docker", "rm", "--force", *made], check=True, capture_output=True)

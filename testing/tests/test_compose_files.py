@@ -111,7 +111,7 @@ def test_only_what_must_reaches_the_internet(config: dict[str, Any]) -> None:
 def test_production_names_every_image_by_digest(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
     services = _read(tmp_path, (BASE, PRODUCTION), ())["services"]
     assert {name: service["image"] for name, service in services.items()} == {
-        name: f"{OURS}/{name}@{DIGEST}" for name in (*SERVICES, "caddy")
+        name: f"{OURS}/{name}@{DIGEST}" for name in (*SERVICES, *PRODUCTIONS)
     }
     assert [name for name, service in services.items() if "build" in service] == []
 
