@@ -169,3 +169,4 @@ class Production:
         """Remove what is beside the machine, which its own `with` removes."""
         self.upstream.stop()
         self.listener.stop()
+        self.releases.forget()
