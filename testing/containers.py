@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 LABEL = {"bluesky-archive": "test"}
 PROJECT = "bluesky-archive-test"
 BUILD_SECONDS = 600
+MARKERS = {"engine": "containers", "pipeline": "pipelines"}
+"""By a test's fixture."""
 # Containers are ended by our fixtures; the library's own reaper would be an image to pull.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs an engine, so that it can be run, and timed, by itself."""
+    """Mark what needs an engine, and what runs whole pipelines, so that they can be run, and timed, apart."""
     for item in items:
-        if "engine" in getattr(item, "fixturenames", ()):
-            item.add_marker("containers")
+        for fixture, marker in MARKERS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,8 @@ def _ready(layout: Layout, order: Order, good: Release | None, current: Release 
                 f"{release.shown} is older than {good.shown}, which is live; "
                 "to go back, roll back to a release that is still on the host"
             )
-        if current is not None:
+        # Not after a first order that was cut off: there, nothing holds anything yet.
+        if good is not None and current is not None:
             preflight.redis_answers(layout, current)
     preflight.release_fits(layout, release)
     stack.pull(release, say)

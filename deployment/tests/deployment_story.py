@@ -48,6 +48,7 @@ def first(production: Production, sha: str) -> None:
     assert done.returncode == DONE, done.stdout
     assert "data flow" in done.stdout
     assert production.status(sha).returncode == DONE
+    assert production.audit_lines()[-1]["by"] != "somebody on the host"
     metric = production.vm.run(f"cat {LAYOUT.textfile}/deploy.prom")
     assert f'archive_deploy_timestamp_seconds{{sha="{sha}"}}' in metric
     published = production.vm.run("docker ps --format '{{.Names}} {{.Ports}}' | grep -e '->' | cut -d' ' -f1")

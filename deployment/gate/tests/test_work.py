@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deployment.gate import preflight, stack, watch, work
-from deployment.gate.errors import BUSY, DONE, FAILED, REFUSED, STUCK, Failed
+from deployment.gate.errors import BUSY, DONE, FAILED, REFUSED, STUCK, Failed, Refused
 from deployment.gate.layout import Layout
 from deployment.gate.lock import held
 from deployment.gate.order import Order
-from deployment.gate.release import ABOUT, SEEN_TO_WORK, Release, read
+from deployment.gate.release import ABOUT, SEEN_TO_WORK, Release, read, switch
 from deployment.gate.work import carry_out
 
 if TYPE_CHECKING:
@@ -174,6 +174,18 @@ def test_an_order_that_was_cut_off_is_done_anew(host: Host, monkeypatch: pytest.
     assert host.order("deploy", NEW) == DONE
     assert host.links == (NEW, NEW)
     assert any("did not come to its end" in line for line in host.lines)
+
+
+def test_a_first_order_that_was_cut_off_is_done_anew_too(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_redis(*_: object) -> None:
+        raise Refused("Redis does not answer")
+
+    monkeypatch.setattr(preflight, "redis_answers", no_redis)
+    switch(host.layout.current, host.fetch(host.layout, "", NEW))
+    assert host.order("deploy", NEW) == DONE
+    assert host.links == (NEW, NEW)
+    # From now on there is something to lose.
+    assert host.order("deploy", "4" * 40) == REFUSED
 
 
 def test_a_disk_that_fills_up_after_the_switch_leads_back_too(
