@@ -14,12 +14,13 @@ MEANS = (
         "Host key verification failed",
         "DEPLOY_KNOWN_HOSTS has no key of this host: put the line that provision printed there",
     ),
+    # Before the refusal: ssh goes on without a key that it cannot read, and is then refused.
+    ("invalid format", "DEPLOY_KEY is no private key: copy the whole file, its last line break too"),
+    ("error in libcrypto", "DEPLOY_KEY is no private key: copy the whole file, its last line break too"),
     (
         "Permission denied",
         "the host does not accept DEPLOY_KEY: put the key that provision made there, or renew both",
     ),
-    ("invalid format", "DEPLOY_KEY is no private key: copy the whole file, its last line break too"),
-    ("error in libcrypto", "DEPLOY_KEY is no private key: copy the whole file, its last line break too"),
     ("Could not resolve hostname", "DEPLOY_HOST has no address: mend its DNS record, or the name"),
     ("Connection refused", "nothing listens on DEPLOY_HOST: is the machine up, and is this its address?"),
     ("timed out", "DEPLOY_HOST does not answer: is the machine up, and does its firewall let us in?"),

@@ -90,9 +90,10 @@ class Production:
             "DEPLOY_KNOWN_HOSTS": self.vm.known_hosts.read_text("utf-8"),
         }
 
-    def deploy(self, sha: str, verb: str = "deploy") -> subprocess.CompletedProcess[str]:
-        """Deploy a commit, or roll back to one, and wait for the end."""
-        return self.releases.run(f"deployment.{verb}", sha, env=self.environment(), seconds=DEPLOY_SECONDS)
+    def deploy(self, sha: str, verb: str = "deploy", **changed: str) -> subprocess.CompletedProcess[str]:
+        """Deploy a commit, or roll back to one, and wait for the end; settings may be changed."""
+        env = {**self.environment(), **changed}
+        return self.releases.run(f"deployment.{verb}", sha, env=env, seconds=DEPLOY_SECONDS)
 
     def start_deploying(self, sha: str) -> subprocess.Popen[str]:
         """Begin to deploy a commit; the process' standard output is the host's log."""
@@ -168,3 +169,4 @@ class Production:
         """Remove what is beside the machine, which its own `with` removes."""
         self.upstream.stop()
         self.listener.stop()
+        self.releases.forget()

@@ -98,6 +98,14 @@ class Releases:
             _docker("push", "--quiet", tag)
             _docker("rmi", tag)
 
+    def forget(self) -> None:
+        """Untag on this machine's engine what was built for the registry, which is going too."""
+        chosen = ["--format={{.Repository}}:{{.Tag}}", f"--filter=reference={self.here}/*/*"]
+        words = ["docker", "image", "ls", *chosen]
+        tags = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
+        if tags:
+            _docker("rmi", *tags)
+
     def run(
         self, module: str, *words: str, env: dict[str, str], seconds: float
     ) -> subprocess.CompletedProcess[str]:

@@ -81,6 +81,7 @@ def change(project: Project, step: Change) -> None:
         ("server", "firewall"): lambda: project.objects["firewall", value].apply_to_resources(
             [FirewallResource(type="server", server=bound)]
         ),
+        ("server", "volume"): lambda: [project.objects["volume", value].attach(bound, automount=False)],
         ("rrset", "records"): lambda: [bound.set_rrset_records([ZoneRecord(value)])],
         ("rrset", "ttl"): lambda: [bound.change_rrset_ttl(int(value))],
     }

@@ -58,6 +58,7 @@ class Project:
             }
             things.append(self._found("volume", volume, fields))
         walls = {self.objects[key].id: key[1] for key in self.objects if key[0] == "firewall"}
+        disks = {self.objects[key].id: key[1] for key in self.objects if key[0] == "volume"}
         for server in _every(client.servers, chosen):
             fields = {
                 "type": server.server_type.name,
@@ -66,6 +67,7 @@ class Project:
                 "firewall": " ".join(
                     walls.get(one.firewall.id, "another") for one in server.public_net.firewalls
                 ),
+                "volume": " ".join(disks.get(one.id, "another") for one in server.volumes or []),
                 "backups": "on" if server.backup_window else "off",
                 "protected": _yes(server.protection["delete"] and server.protection["rebuild"]),
                 "user_data": server.labels.get("user-data", NONE),

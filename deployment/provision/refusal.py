@@ -29,8 +29,8 @@ MENDS = {
         "in the settings, or run it again later: what was made so far is found again"
     ),
     "uniqueness_error": (
-        "a name is taken by an object that provision did not make; rename that one in the console, or choose "
-        "another `name` in the settings"
+        "a name, or this SSH key, is taken by an object that provision did not make; rename that one, or "
+        "choose another `name` in the settings"
     ),
     "resource_limit_exceeded": (
         "the project's limit is reached; ask Hetzner for a higher one in the console (Limits)"

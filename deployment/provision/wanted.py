@@ -50,6 +50,7 @@ def wanted(settings: Settings, user_data: str | None, addresses: dict[str, str])
                 "image": settings.image,
                 "location": settings.location,
                 "firewall": name,
+                "volume": f"{name}-data",
                 "backups": "on",
                 "protected": "yes",
                 "user_data": user_data or NOT_YET,

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from deployment.gate.errors import BUSY, DONE, FAILED, REFUSED
 from deployment.gate.layout import Layout
+from testing.redis_server import free_port
 from testing.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -120,6 +121,28 @@ def refused(production: Production, sha: str, older: str, live: str) -> None:
             vm.run(mend)
     assert production.containers() == before
     assert production.status(live).returncode == DONE
+
+
+def strangers(production: Production, sha: str) -> None:
+    """Find another machine behind the name, come with another key: each is told, and no order is given."""
+    vm, lines = production.vm, len(production.audit_lines())
+    other = vm.admin_key.with_suffix(".pub").read_text("utf-8").split()[1]
+    pretender = f"[127.0.0.1]:{vm.ssh_port} ssh-ed25519 {other}\n"
+    for changed, sentence in (
+        ({"DEPLOY_KNOWN_HOSTS": pretender}, "the host's key is not the one in DEPLOY_KNOWN_HOSTS"),
+        (
+            {"DEPLOY_KNOWN_HOSTS": "elsewhere.test ssh-ed25519 AAAA"},
+            "DEPLOY_KNOWN_HOSTS has no key of this host",
+        ),
+        ({"DEPLOY_KEY": vm.admin_key.read_text("utf-8")}, "the host does not accept DEPLOY_KEY"),
+        ({"DEPLOY_KEY": "no key"}, "DEPLOY_KEY is no private key"),
+        ({"DEPLOY_PORT": str(free_port())}, "nothing listens on DEPLOY_HOST"),
+        ({"DEPLOY_HOST": "nowhere.invalid"}, "DEPLOY_HOST has no address"),
+    ):
+        done = production.deploy(sha, **changed)
+        assert done.returncode == REFUSED, done.stdout
+        assert f"nothing was deployed: {sentence}" in done.stdout, done.stdout
+    assert len(production.audit_lines()) == lines
 
 
 def two_at_once_and_a_client_killed(production: Production, sha: str, other: str) -> None:

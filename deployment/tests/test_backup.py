@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from deployment.backup import BackupError, Place, begin, copy, main, restore, verify
+from services.monitoring.coverage.asked import of_rules, places
+from services.monitoring.coverage.exported import PRODUCTION
 from testing.fixtures import missing
 
 if TYPE_CHECKING:
@@ -177,3 +179,10 @@ def test_a_remote_that_is_away_is_told(place: Place) -> None:
     with pytest.raises(BackupError, match=r"rclone sync failed: .*; see to the remote and run it again"):
         copy(place, NOW)
     assert not place.textfile.exists()
+
+
+def test_alerts_ask_for_what_is_noted(place: Place) -> None:
+    begin(place, NOW)
+    noted = {path.read_text("utf-8").split()[-2] for path in place.textfile.glob("*.prom")}
+    assert noted == {name for name in PRODUCTION if name.startswith("backup_")}
+    assert noted <= set(places(of_rules()))

@@ -14,6 +14,7 @@ from deployment.deploy import main
 from deployment.deploy_settings import DeploySettingsError, load
 from deployment.gate.errors import BUSY, REFUSED
 from deployment.ssh_failure import MEANS, meaning
+from testing.redis_server import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,3 +132,28 @@ def test_ssh_trusts_only_the_key_it_was_given(tmp_path: Path) -> None:
     # The real ssh takes these words: -G shows what it makes of them, and connects to nobody.
     shown = subprocess.run(["ssh", "-G", *words[1:]], check=False, capture_output=True, text=True)
     assert "stricthostkeychecking true" in shown.stdout
+
+
+def test_a_key_that_cannot_be_read_is_told_before_the_refusal_that_follows() -> None:
+    said = 'Load key "/tmp/key": error in libcrypto\ndeploy@archive: Permission denied (publickey).\n'
+    assert "is no private key" in str(meaning(said))
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"DEPLOY_HOST": "127.0.0.1", "DEPLOY_PORT": str(free_port())}, "nothing listens on DEPLOY_HOST"),
+        ({"DEPLOY_HOST": "nowhere.invalid"}, "DEPLOY_HOST has no address"),
+    ],
+)
+def test_the_real_ssh_says_what_we_look_for(
+    changed: dict[str, str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    given = {"DEPLOY_KEY": KEY, "DEPLOY_KNOWN_HOSTS": "archive.example.org ssh-ed25519 AAAA"}
+    for name, value in {**given, **changed}.items():
+        monkeypatch.setenv(name, value)
+    assert main([SHA]) == REFUSED
+    assert sentence in capfd.readouterr().out

@@ -71,6 +71,7 @@ def test_hetzner_deployment(production: Production) -> None:
     took.append(story.timed("second deploy", story.second, one, newer))
     third = story.change_the_ingester(one, "third")
     took.append(story.timed("refused six times", story.refused, one, third, one.first, newer))
+    took.append(story.timed("strangers six times", story.strangers, one, third))
     two = story.two_at_once_and_a_client_killed
     took.append(story.timed("two at once, then the client killed", two, one, third, newer))
     took.append(story.timed("rolled back by hand", story.rolled_back_by_hand, one, newer))

@@ -200,6 +200,8 @@ class FakeHetzner:
             one["protection"].update(body)
         elif what == "enable_backup":
             one["backup_window"] = "02-06"
+        elif what == "attach":
+            self.state.objects["servers"][body["server"]]["volumes"].append(one["id"])
         elif what == "resize":
             if body["size"] <= one["size"]:
                 return _refuse(422, "invalid_size", "a volume cannot shrink")

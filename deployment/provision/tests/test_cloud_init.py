@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from deployment.gate import release
+from deployment.gate.layout import Layout
 from deployment.provision.cloud_init import LARGEST_BYTES, render
 from deployment.provision.programs import programs
 from deployment.provision.refusal import Refused
@@ -100,3 +102,11 @@ def test_its_scripts_are_clean(config: dict[str, Any], tmp_path: Path) -> None:
         path.write_text(one["content"], "utf-8")
         done = subprocess.run([BIN / "shellcheck", path], check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+
+
+def test_compose_by_hand_is_the_gates(config: dict[str, Any]) -> None:
+    script, layout = _file(config, "/opt/archive/bin/compose"), Layout()
+    for path in (layout.current, layout.settings, layout.secrets):
+        assert str(path) in script
+    for name in (release.PROJECT, release.IMAGES, release.CONFIG, *release.COMPOSE):
+        assert name in script

@@ -80,6 +80,7 @@ def test_what_somebody_changed_is_shown_and_mended(console: Console, api: FakeHe
     wall["rules"].append({**wall["rules"][0], "protocol": "tcp", "port": "6379", "source_ips": ["0.0.0.0/0"]})
     _one(api, "servers", "archive")["backup_window"] = None
     _one(api, "servers", "archive")["public_net"]["firewalls"] = []
+    _one(api, "servers", "archive")["volumes"] = []
     _one(api, "volumes", "archive-data")["protection"]["delete"] = False
     _one(api, "primary_ips", "archive-ipv4")["auto_delete"] = True
     api.state.rrsets["archive/A"]["records"] = [{"value": "203.0.113.9", "comment": ""}]
@@ -89,6 +90,7 @@ def test_what_somebody_changed_is_shown_and_mended(console: Console, api: FakeHe
     assert "tcp 6379 from 0.0.0.0/0" in said
     assert "~ server archive: backups is off, wanted on" in said
     assert "~ server archive: firewall is nothing, wanted archive" in said
+    assert "~ server archive: volume is nothing, wanted archive-data" in said
     assert "~ volume archive-data: protected is no, wanted yes" in said
     assert "~ primary_ip archive-ipv4: survives is no, wanted yes" in said
     assert "~ rrset archive/A: records is 203.0.113.9" in said
@@ -164,7 +166,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_made(console: Consol
 def test_a_name_taken_meanwhile_is_told(console: Console, api: FakeHetzner) -> None:
     api.faults.append(Fault("POST /firewalls", 409, "uniqueness_error"))
     code, said = console.run("apply")
-    assert (code, "a name is taken by an object that provision did not make" in said) == (1, True)
+    assert (code, "or this SSH key, is taken by an object that provision did not make" in said) == (1, True)
 
 
 def test_too_many_questions_are_asked_again(console: Console, api: FakeHetzner) -> None:

@@ -9,14 +9,14 @@ import sys
 
 from services.monitoring.coverage.asked import of_dashboards, of_rules, places, recorded, through_rules
 from services.monitoring.coverage.check import unknown, unseen
-from services.monitoring.coverage.exported import OURS, ours, stored
+from services.monitoring.coverage.exported import OURS, PRODUCTION, ours, stored
 
 
 def main(words: list[str]) -> int:
     """Print what is wrong; return 0 when nothing is."""
     panels = places(of_dashboards())
     asked = places([*of_dashboards(), *of_rules()])
-    exported = ours() | recorded()
+    exported = ours() | recorded() | PRODUCTION
     if words:
         exported |= stored(words[0])
     else:

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 OURS = "archive_"
 CREATED = "_created"
 """When a counter was born: the client library adds it to each, and nobody needs to see it."""
+PRODUCTION = frozenset(
+    {
+        "backup_copied_timestamp_seconds",
+        "backup_verified_timestamp_seconds",
+        "probe_ssl_earliest_cert_expiry",
+        "probe_success",
+    }
+)
+"""What a production host and its blackbox_exporter tell; no other stack's Prometheus holds it."""
 PARTS = ("_bucket", "_sum", "_count")
 """The names that a histogram is stored under."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from services.monitoring.coverage.asked import of_dashboards, of_rules, places, recorded, through_rules
 from services.monitoring.coverage.check import unknown, unseen
-from services.monitoring.coverage.exported import OURS, ours, stored
+from services.monitoring.coverage.exported import OURS, PRODUCTION, ours, stored
 from services.monitoring.coverage.promql import names, plain, without_default
 from services.monitoring.dashboards.grafana import REFRESH
 from services.monitoring.dashboards.pages import PAGES
@@ -137,7 +137,7 @@ def test_dashboard_load(live: Stack) -> None:
     }
     assert not stale
     asked = places([*of_dashboards(), *of_rules()])
-    exported = stored(prometheus.url) | recorded()
+    exported = stored(prometheus.url) | recorded() | PRODUCTION
     assert not unknown(asked, exported)
     assert not unseen(through_rules(set(places(of_dashboards()))), ours() | exported)
 
