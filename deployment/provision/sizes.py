@@ -24,6 +24,7 @@ def sizes(memory_mb: int) -> dict[str, str]:
         "REDIS_MEMORY_LIMIT": int(redis * FORK),
         "JETSTREAM_MEMORY_LIMIT": min(memory_mb // 16, 768),
         "DATA_WRITER_MEMORY_LIMIT": min(memory_mb // 8, 1536),
+        "COMPACTOR_MEMORY_LIMIT": min(memory_mb // 8, 1536),
         "PROMETHEUS_MEMORY_LIMIT": min(memory_mb // 16, 1024),
         "GRAFANA_MEMORY_LIMIT": min(memory_mb // 16, 512),
         "CADDY_MEMORY_LIMIT": min(memory_mb // 32, 256),

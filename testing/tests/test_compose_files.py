@@ -23,7 +23,7 @@ PROFILES: tuple[tuple[str, ...], ...] = ((), ("demo",))
 OURS = "registry.test/me"
 DIGEST = f"sha256:{'0' * 64}"
 PUBLIC = {"caddy"}
-PRODUCTIONS = ("caddy", "blackbox_exporter")
+PRODUCTIONS = ("caddy", "blackbox_exporter", "tools")
 READS_THE_HOST = {"node_exporter"}
 REACHES_OUT = {"jetstream", "alertmanager", "caddy"}
 TEXTFILES = "--collector.textfile.directory=/host/var/lib/archive/textfile"
