@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.compactor.settings import CompactorSettings
 from services.data_writer.settings import WriterSettings
 from services.jetstream.settings import IngesterSettings
 from services.monitoring.settings import HealthSettings
@@ -23,7 +24,8 @@ def table() -> str:
     """Return the table in Markdown: of all, of each daemon, of the command."""
     lines = ["| setting | default | effect |", "|---|---|---|"]
     shown: set[str] = set()
-    for kind in (Settings, IngesterSettings, WriterSettings, HealthSettings, ToolsSettings):
+    kinds = (Settings, IngesterSettings, WriterSettings, CompactorSettings, HealthSettings, ToolsSettings)
+    for kind in kinds:
         for name, field in kind.model_fields.items():
             if name not in shown:
                 shown.add(name)

@@ -31,7 +31,7 @@ PORTS = (
     "HTTP_PORT",
     "HTTPS_PORT",
 )
-PIPELINE = ("redis", "jetstream", "data_writer", "health", "fake_jetstream")
+PIPELINE = ("redis", "jetstream", "data_writer", "compactor", "health", "fake_jetstream")
 METRICS = ("redis_exporter", "node_exporter", "prometheus", "alertmanager")
 DAEMONS = ("redis", "jetstream", "data_writer", "health")
 UP_SECONDS = 180

@@ -136,6 +136,8 @@ class WriterMetrics:
             self.unaccounted.labels(stream).set(math.nan)
             self.raw_bytes.labels(stream)
             self.stored_bytes.labels(stream)
+        for step in ("exchange", "finish", "discard"):
+            self.swaps.labels("compaction", step)
         for reason in (GapReason.BIRTH, GapReason.FRONTIER_LOST):
             self.gaps.labels(reason)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 UNTIL_COMPACTION = (
     "Doubled until compaction, and at most: what was pushed since the oldest frontier (of the backup, or of "
     "the moment of the loss; 5 s before it where the memory of identities is lost too). With repeats of the "
-    "same identity left out nothing is doubled; compaction itself did not run here."
+    "same identity left out nothing is doubled, and so it is: each archive was compacted, and judged again."
 )
 COUNTS = ("truth", "archive", "lost", "doubled", "altered", "strangers")
 
@@ -39,6 +39,7 @@ def line(outcome: Outcome) -> str:
         f"{verdict.events:,} events, {verdict.lost} lost, {verdict.doubled} doubled"
         + (f" (at most {verdict.allowed}: {verdict.cause})" if verdict.cause else "")
         + f", {verdict.altered} altered"
+        + (f", {outcome.compacted.doubled} doubled after compaction" if outcome.compacted else "")
         + (f", {verdict.on_record} gone upstream and on record" if verdict.on_record else "")
         if verdict
         else "not audited"
@@ -55,6 +56,7 @@ def markdown(outcomes: Sequence[Outcome], seconds: float, jobs: int) -> str:
     seeds = sorted(outcome.seed for outcome in outcomes)
     failed = [outcome for outcome in outcomes if outcome.wrong]
     verdicts = [outcome.verdict for outcome in outcomes if outcome.verdict]
+    compacted = [outcome.compacted for outcome in outcomes if outcome.compacted]
     recoveries = sorted(outcome.recovery for outcome in outcomes if outcome.recovery is not None)
     doubled: Counter[str] = Counter()
     allowed: Counter[str] = Counter()
@@ -77,6 +79,8 @@ def markdown(outcomes: Sequence[Outcome], seconds: float, jobs: int) -> str:
         f"| altered | {sum(verdict.altered for verdict in verdicts):,} |",
         f"| rows of no event | {sum(verdict.strangers for verdict in verdicts):,} |",
         f"| doubled where nothing may be | {doubled['no reason']:,} |",
+        f"| doubled after compaction ({len(compacted)} runs) | {sum(one.doubled for one in compacted):,} |",
+        f"| lost or altered after compaction | {sum(one.lost + one.altered for one in compacted):,} |",
         f"| gone upstream, with a gap row that says so | {sum(one.on_record for one in verdicts):,} |",
         f"| gap rows unexplained or missing | {sum(len(one.gaps) for one in verdicts):,} |",
         f"| recovery, p50 | {_seconds(median(recoveries) if recoveries else None)} |",

@@ -37,6 +37,7 @@ RECOVERY_SECONDS = 300.0
 AFTERWARDS_SECONDS = (0.5, 2.0, 8.0)
 """Events still come for so long after the last fault; longer where a host cannot be told in time."""
 CLOSING_SECONDS = 30.0
+COMPACTION_SECONDS = 300.0
 LEDGER = "archive_unaccounted_events{"
 
 
@@ -54,11 +55,24 @@ class Outcome:
     seconds: float
     trouble: list[str] = field(default_factory=list)
     """What did not happen, did not end well, or was left behind."""
+    compacted: Verdict | None = None
+    """The same after compaction: nothing may be doubled any more, whatever the faults were."""
 
     @property
     def wrong(self) -> list[str]:
         """All that speaks against the run."""
-        return self.trouble + (self.verdict.faults if self.verdict else ["not audited"])
+        return (
+            self.trouble + (self.verdict.faults if self.verdict else ["not audited"]) + self.after_compaction
+        )
+
+    @property
+    def after_compaction(self) -> list[str]:
+        """All that speaks against the archive once it was compacted."""
+        if self.compacted is None:
+            return ["not compacted"] if self.verdict else []
+        doubled = [f"{self.compacted.doubled} doubled"] if self.compacted.doubled else []
+        found = {*self.compacted.faults, *doubled}
+        return [f"after compaction: {fault}" for fault in sorted(found)]
 
 
 def run_seed(seed: int, folder: Path, patience: float) -> Outcome:
@@ -74,7 +88,7 @@ def run(plan: Plan, folder: Path, patience: float = RECOVERY_SECONDS) -> Outcome
     """Carry the plan out in `folder` and judge what is in the archive."""
     began = time.monotonic()
     trouble: list[str] = []
-    recovery, verdict = None, None
+    recovery, verdict, compacted = None, None, None
     with world(plan, folder) as here:
         try:
             trouble += _start(here)
@@ -87,6 +101,9 @@ def run(plan: Plan, folder: Path, patience: float = RECOVERY_SECONDS) -> Outcome
             trouble += _close(here)
             verdict = judge(here, total)
             (folder / "audit.txt").write_text(verdict.audit, encoding="utf-8")
+            trouble += _compact(here, folder)
+            compacted = judge(here, total)
+            (folder / "audit-compacted.txt").write_text(compacted.audit, encoding="utf-8")
         except (TimeoutError, NotFiredError, redis.RedisError, OSError) as error:
             trouble.append(f"{type(error).__name__}: {error}")
         trouble += [
@@ -94,7 +111,8 @@ def run(plan: Plan, folder: Path, patience: float = RECOVERY_SECONDS) -> Outcome
             for kind, count in Counter(fault.kind for fault in plan.faults).items()
             if here.fired[kind] != count
         ]
-    return Outcome(plan.seed, here.fired, here.crashed, verdict, recovery, time.monotonic() - began, trouble)
+    seconds = time.monotonic() - began
+    return Outcome(plan.seed, here.fired, here.crashed, verdict, recovery, seconds, trouble, compacted)
 
 
 def _start(here: World) -> list[str]:
@@ -219,6 +237,22 @@ def _close(here: World) -> list[str]:
         trouble += [f"left in Redis: {key}" for key in strange_keys(tools)]
     trouble += [f"left in the archive: {path}" for path in strange_files(here.pipeline.root)]
     return trouble
+
+
+def _compact(here: World, folder: Path) -> list[str]:
+    """Compact the whole archive, its last hour too; Redis runs, and says that nothing is claimed."""
+    compactor = here.pipeline.compactor
+    compactor.start("--once", "--close-all")
+    try:
+        code = compactor.wait(COMPACTION_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        return [f"compaction is stuck: {error}"]
+    parts = [path for path in here.pipeline.root.rglob("hour=*/*.parquet") if path.parents[4].name[0] != "."]
+    whole = [path for path in parts if path.name.startswith("compacted-")]
+    left = [f"{len(parts) - len(whole)} of {len(parts)} files are not compacted"] if whole != parts else []
+    return left + (
+        [f"compaction ended with exit code {code}; see {folder / 'compactor.log'}"] if code else []
+    )
 
 
 def _stop(name: str, daemon: Daemon) -> list[str]:

@@ -30,6 +30,7 @@ PASSED = Outcome(
     verdict=WHOLE,
     recovery=2.5,
     seconds=9.0,
+    compacted=WHOLE,
 )
 
 
@@ -58,6 +59,13 @@ def test_what_a_lost_volume_doubles_is_allowed_up_to_its_bound_and_counted_by_ca
     report = markdown([PASSED, lossy], 20.0, 2)
     assert f"| {Kind.VOLUME_LOST} | 7 | 9 |" in report
     assert "| doubled where nothing may be | 0 |" in report
+
+
+def test_after_compaction_nothing_may_be_doubled_whatever_happened() -> None:
+    again = replace(WHOLE, doubled=1, allowed=9, cause=Kind.VOLUME_LOST)
+    assert replace(PASSED, compacted=again).wrong == ["after compaction: 1 doubled"]
+    assert replace(PASSED, compacted=replace(WHOLE, lost=2)).wrong == ["after compaction: 2 lost"]
+    assert replace(PASSED, compacted=None).wrong == ["not compacted"]
 
 
 def test_a_report_counts_what_fired_and_what_was_hit_and_says_how_to_repeat_a_failure() -> None:

@@ -28,6 +28,7 @@ SERVICES = (
     "redis",
     "jetstream",
     "data_writer",
+    "compactor",
     "redis_exporter",
     "node_exporter",
     "prometheus",
@@ -122,6 +123,7 @@ def test_the_buffer_and_the_archive_are_different_volumes(config: dict[str, Any]
     }
     assert sources["redis", "/data"] == ("redis", False)
     assert sources["data_writer", "/archive"] == ("archive", False)
+    assert sources["compactor", "/archive"] == ("archive", False)
     assert sources["jetstream", "/disks/redis"] == ("redis", True)
     assert sources["jetstream", "/disks/archive"] == ("archive", True)
 

@@ -104,8 +104,8 @@ def test_no_order_of_merges_loses_an_event_and_none_leaves_it_twice(seed: int) -
         for one in waiting:
             swap(places, one)
         waiting = [prepare(places, one, 1000 + one.hour) for one in _due(places, [])]
-    copies = [copy[0] for place in places.values() for file in place.files for copy in file.copies]
-    assert sorted(copies) == sorted(arrived)
+    left = [copy[0] for place in places.values() for file in place.files for copy in file.copies]
+    assert sorted(left) == sorted(arrived)
 
 
 def _due(places: dict[int, Place], waiting: list[Prepared]) -> list[Due]:

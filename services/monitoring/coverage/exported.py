@@ -8,6 +8,7 @@ from urllib.request import urlopen
 
 from prometheus_client import CollectorRegistry
 
+from services.compactor.metrics import CompactorMetrics
 from services.data_writer.metrics import WriterMetrics
 from services.jetstream.metrics import IngesterMetrics
 from services.shared.event import Stream
@@ -27,6 +28,7 @@ def ours() -> set[str]:
     registry = CollectorRegistry()
     IngesterMetrics(registry)
     WriterMetrics(registry, tuple(Stream))
+    CompactorMetrics(registry)
     return {
         sample.name
         for family in registry.collect()

@@ -151,5 +151,28 @@ COMMIT = Row(
             width=8,
             alert="DiskFilling",
         ),
+        Panel(
+            "Hours merged, and swapped in",
+            "In the last hour: hours of a stream that the compactor merged, manifests that the writer dealt "
+            "with, and swaps that the disk refused. Merged and not swapped: the claims do not end.",
+            "short",
+            (
+                Query("sum(increase(archive_compact_hours_total[1h]))", "merged"),
+                Query("sum by (step) (increase(archive_commit_swaps_total[1h]))", "{{step}}"),
+                Query("sum(increase(archive_commit_swap_failures_total[1h]))", "refused by the disk"),
+            ),
+            width=12,
+        ),
+        Panel(
+            "Duplicates removed, and hours refused",
+            "Rows left out in a day because their event was there already: after Redis' data was lost, or "
+            "another host. Hours with a damaged or strange file are not merged: `archive verify` names it.",
+            "short",
+            (
+                Query("sum(increase(archive_compact_duplicates_total[1d]))", "duplicates in a day"),
+                Query("max(archive_compact_refused_hours)", "hours refused"),
+            ),
+            width=12,
+        ),
     ),
 )

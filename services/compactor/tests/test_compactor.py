@@ -1,0 +1,264 @@
+"""The compactor as its users run it: real processes, killed anywhere; duplicates go, and only they."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.compactor.coverage import read
+from services.compactor.tests.archives import BORDER_US, put
+from services.data_writer.layout import HOUR_US, manifest_path, parse_name
+from services.data_writer.manifest import Cause, removal_of, write_manifest
+from services.data_writer.tests.feeding import push, traffic
+from services.shared.buffer.keys import CURSOR, PUSHED, claim_key
+from services.shared.crash_points import CrashPoint
+from services.shared.event import Stream
+from testing.audit import audit
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from testing.pipeline import Pipeline
+
+Told = tuple[str, bytes]
+ONCE = ("--once", "--close-all")
+
+
+def told(events: int = 1200, hours: float = 3.0) -> list[Told]:
+    """Return posts and likes over some hours, from the border on."""
+    every = traffic(events, first_us=BORDER_US, rate=events / (hours * 3600))
+    return [event for event in every if event[0] in ("posts", "likes")]
+
+
+def moved(event: Told, by_us: int) -> Told:
+    """Return the event as another host tells it: at another time."""
+    stream, frame = event
+    told = json.loads(frame)
+    told["time_us"] += by_us
+    return stream, json.dumps(told).encode()
+
+
+def doubled(root: Path, events: list[Told]) -> list[Told]:
+    """Commit events, and many again; return all that was told."""
+    others = [moved(event, 40 * 60_000_000) for event in events[500:800:7]]
+    put(root, events[:650])
+    put(root, events[450:], epoch=2, chunk=300)  # an hour's rewind
+    put(root, others, epoch=2, host="two")  # a fail-over's overlap, also across the border of an hour
+    return events + others
+
+
+def compact(running: Pipeline, *arguments: str) -> int:
+    """Run the command to its end; returns its exit code."""
+    running.compactor.starter = ()
+    running.compactor.start(*arguments)
+    return running.compactor.wait(120)
+
+
+def names(root: Path) -> list[str]:
+    """Return every file below the datasets of the streams."""
+    return [path.name for stream in Stream for path in (root / stream).rglob("*.parquet")]
+
+
+def is_merged(root: Path) -> bool:
+    """Whether every hour is one compacted file."""
+    found = [parse_name(name) for name in names(root)]
+    hours = {path.parent for stream in Stream for path in (root / stream).rglob("*.parquet")}
+    return len(found) == len(hours) and all(name and name.is_compacted for name in found)
+
+
+def leftovers(root: Path) -> list[Path]:
+    """Return what should not be there when all is done."""
+    return [
+        path for folder in (".prepared", ".staging") for path in (root / folder).rglob("*") if path.is_file()
+    ]
+
+
+def test_duplicates_are_gone_and_only_they(running: Pipeline) -> None:
+    events = told()
+    truth = doubled(running.root, events)
+    before = audit(running.root, truth)
+    assert (before.streams["likes"].lost, before.streams["likes"].doubled > 0) == (0, True)
+    assert compact(running, *ONCE) == 0
+    verdict = audit(running.root, truth)
+    assert verdict.passed, str(verdict)
+    assert is_merged(running.root)
+    assert not leftovers(running.root)
+    once = names(running.root)
+    assert compact(running, *ONCE) == 0
+    assert names(running.root) == once, "nothing is due any more"
+
+
+POINTS = (
+    CrashPoint.COMPACT_STAGED,
+    CrashPoint.COMPACT_PREPARED,
+    CrashPoint.COMPACT_MANIFEST,
+    CrashPoint.SWAP_BEFORE_EXCHANGE,
+    CrashPoint.SWAP_AFTER_EXCHANGE,
+    CrashPoint.SWAP_TRASHED,
+    CrashPoint.SWAP_DONE,
+    CrashPoint.COVERAGE_STAGED,
+)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_anywhere_it_is_done_again(running: Pipeline, point: CrashPoint) -> None:
+    truth = doubled(running.root, told())
+    rows = sum(stream.archive for stream in audit(running.root, truth).streams.values())
+    running.compactor.starter = ("testing.chaos.armed", point.value, "2")
+    running.compactor.start(*ONCE)
+    assert running.compactor.wait(120) == -signal.SIGKILL
+    after_death = audit(running.root, truth)
+    assert sum(stream.lost + stream.altered for stream in after_death.streams.values()) == 0
+    assert sum(stream.archive for stream in after_death.streams.values()) <= rows
+    assert compact(running, *ONCE) == 0
+    verdict = audit(running.root, truth)
+    assert verdict.passed, str(verdict)
+    assert is_merged(running.root)
+    assert not leftovers(running.root)
+
+
+@pytest.mark.parametrize(
+    "point", [CrashPoint.SWAP_NOTED, CrashPoint.SWAP_DISCARDED, CrashPoint.COMPACT_PURGE]
+)
+def test_killed_while_an_hour_goes_is_discarded_or_is_deleted(running: Pipeline, point: CrashPoint) -> None:
+    events = told(1000, hours=1)
+    put(running.root, events)
+    root, hour = running.root, BORDER_US // HOUR_US
+    arguments: tuple[str, ...] = ONCE
+    match point:
+        case CrashPoint.SWAP_NOTED:
+            parts = [path.name for path in root.glob("likes/**/*.parquet")]
+            write_manifest(root, removal_of(root, Stream.LIKES, hour, parts, Cause.RETENTION))
+            events = [event for event in events if event[0] != "likes"]
+        case CrashPoint.SWAP_DISCARDED:
+            assert compact(running, *ONCE) == 0
+            parts = [path.name for path in root.glob("likes/**/*.parquet")]
+            write_manifest(root, removal_of(root, Stream.LIKES, hour, ["gone", *parts][1:], Cause.RETENTION))
+            late = [event for event in traffic(20, first_us=BORDER_US + 1, rate=1) if event[0] == "likes"]
+            put(root, late)
+            events = events + late
+        case _:
+            assert compact(running, *ONCE) == 0
+            running.compactor.settings["COMPACT_TRASH_HOURS"] = "0"
+            arguments = ()
+    running.compactor.starter = ("testing.chaos.armed", point.value, "1")
+    running.compactor.start(*arguments)
+    assert running.compactor.wait(120) == -signal.SIGKILL
+    running.compactor.starter = ()
+    if point is CrashPoint.COMPACT_PURGE:
+        assert list((root / ".trash").rglob("*.parquet"))
+        running.compactor.start()
+        wait_for(lambda: not list((root / ".trash").rglob("*.parquet")), 60, "an empty trash")
+        assert running.compactor.stop() == 0
+    else:
+        assert compact(running, *ONCE) == 0
+    verdict = audit(root, events)
+    assert verdict.passed, str(verdict)
+    assert not leftovers(root)
+    assert not manifest_path(root, Stream.LIKES, hour).exists()
+
+
+def test_nothing_is_swapped_while_redis_has_a_claim_or_cannot_be_asked(running: Pipeline) -> None:
+    every = traffic(1000, first_us=BORDER_US, rate=1)
+    put(running.root, [event for event in every if event[0] in ("posts", "likes", "follows")])
+    with running.tools() as tools:
+        tools.rpush(claim_key(Stream.LIKES, 1000), b"{}")
+        tools.rpush(claim_key(Stream.POSTS, 1000), b"{}")
+    assert compact(running, *ONCE) == 0
+    left = {line["stream"]: line["why"] for line in running.compactor.logged("compact.left")}
+    assert set(left) == {"likes", "posts"}
+    assert "--once" in left["likes"]
+    merged = {path.parts[-6] for path in running.root.glob("*/year=*/**/compacted-*.parquet")}
+    assert merged == {"follows", "gaps"}
+    running.redis.kill()
+    assert compact(running, *ONCE) == 1
+    assert "Redis cannot be asked" in running.compactor.logged("stop.broken")[0]["error"]
+    assert not {path.name for path in running.root.glob("likes/**/compacted-*.parquet")}
+
+
+def test_a_damaged_part_is_named_and_everything_else_is_merged(running: Pipeline) -> None:
+    put(running.root, told(2000, hours=2))
+    damaged = next(running.root.glob("likes/**/*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    assert compact(running, *ONCE) == 1
+    assert str(damaged) in running.compactor.logged("compact.refused")[0]["error"]
+    hours = {path.parent for path in running.root.glob("*/year=*/**/hour=*/*.parquet")} - {damaged.parent}
+    assert all(len(list(hour.glob("*"))) == 1 for hour in hours)
+    assert damaged.exists()
+
+
+# With a writer at work.
+
+
+def feed(running: Pipeline, events: Iterable[Told], until_us: int) -> None:
+    """Push events as the ingester does: with their counts, and the cursor behind them."""
+    events = list(events)
+    push(running, events)
+    with running.tools() as tools:
+        for stream, _ in events:
+            tools.hincrby(PUSHED, f"{stream}:pushed", 1)
+        stored = tools.get(CURSOR)
+        assert isinstance(stored, bytes)
+        cursor = json.loads(stored)
+        tools.set(CURSOR, json.dumps(cursor | {"time_us": until_us, "push": cursor["push"] + 1}))
+
+
+def wait_accounted(running: Pipeline) -> None:
+    """Wait until the ledger of every stream closes."""
+
+    def unaccounted() -> set[float]:
+        metrics = running.writer.metrics()
+        return {
+            metrics.get(f'archive_unaccounted_events{{stream="{stream}"}}', math.nan) for stream in Stream
+        }
+
+    wait_for(lambda: unaccounted() == {0.0}, 60, f"nothing unaccounted, not {unaccounted()}")
+
+
+def test_a_writer_at_work_swaps_and_its_ledger_closes_also_after_restarts(running: Pipeline) -> None:
+    events = told()
+    running.writer.start()
+    running.writer.wait_healthy()
+    feed(running, [*events, *events[300:700]], BORDER_US + 4 * HOUR_US)
+    running.wait_committed(60)
+    wait_accounted(running)
+    running.compactor.start()
+    wait_for(lambda: is_merged_but_gaps(running.root), 120, "all hours merged")
+    wait_accounted(running)
+    verdict = audit(running.root, events)
+    assert verdict.passed, str(verdict)
+    running.writer.kill()
+    running.writer.start()
+    wait_accounted(running)
+    late = traffic(40, first_us=BORDER_US + 5_000_001, rate=1)
+    feed(running, late + events[:300], BORDER_US + 4 * HOUR_US)
+    running.wait_committed(60)
+    wait_for(lambda: is_merged_but_gaps(running.root), 120, "the hour merged again")
+    wait_accounted(running)
+    running.writer.kill()
+    running.writer.start()
+    wait_accounted(running)
+    verdict = audit(running.root, events + late)
+    assert verdict.passed, str(verdict)
+    wait_for(lambda: _covered(running.root) == len(events + late), 30, "coverage to know all rows")
+    assert running.compactor.stop() == 0
+
+
+def is_merged_but_gaps(root: Path) -> bool:
+    """As above, without `gaps`, whose hour is the present one, and never closes here."""
+    paths = [
+        path for stream in Stream if stream is not Stream.GAPS for path in (root / stream).rglob("*.parquet")
+    ]
+    return len(paths) == len({path.parent for path in paths}) and all(
+        path.name.startswith("compacted-") for path in paths
+    )
+
+
+def _covered(root: Path) -> int:
+    return sum(row.rows for row in read(root) if row.stream is not Stream.GAPS)

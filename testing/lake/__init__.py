@@ -1,0 +1,1 @@
+"""An archive of any size, as writers leave it, made with no Redis and no network."""
