@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.compactor.order import IDENTITY
 from services.data_writer import footer as footers
-from services.data_writer.layout import hour_directory, hour_text
+from services.data_writer.layout import HOUR_US, REMOVED, hour_directory, hour_of_text, hour_text
 from services.tools.coverage_table import is_settled
 from services.tools.part_check import Fault, Finding
 from services.tools.views import literal, scan
@@ -21,15 +21,24 @@ if TYPE_CHECKING:
     from services.compactor.cover import Covered
     from services.shared.event import Stream
     from services.tools.part_check import Checked
+    from services.tools.part_names import PartFile
 
 
-def missing_of_chunks(checked: Iterable[Checked]) -> Iterator[Finding]:
-    """Tell of parts `i/n` that are nowhere; a chunk that compaction took over in part may lie there. Pure."""
+def removed_hours(root: Path) -> set[tuple[str, int]]:
+    """Return the streams' hours of which something was taken out on purpose, so that it is not missed."""
+    return {(path.parent.name, hour_of_text(path.stem)) for path in (root / REMOVED).glob("*/*.json")}
+
+
+def missing_of_chunks(checked: Iterable[Checked], removed: set[tuple[str, int]]) -> Iterator[Finding]:
+    """Tell of parts `i/n` that are nowhere; what was compacted, or removed, is not missed. Pure."""
     there: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
     taken_over: set[str] = set()
     for one in checked:
         if one.of:
             there[one.part.name.id, one.of][one.number] = f"{one.part.stream} {hour_text(one.part.hour)}"
+            hours = range(one.part.name.first_us // HOUR_US, one.part.name.last_us // HOUR_US + 1)
+            if any(hour in hours for _, hour in removed):
+                taken_over.add(one.part.name.id)
         if footers.COMPACTED in one.footer and not one.findings:
             taken_over |= {source.chunk for source in footers.sources(one.footer, one.part.path.name)}
     for (chunk, of), parts in sorted(there.items()):
@@ -42,15 +51,26 @@ def missing_of_chunks(checked: Iterable[Checked]) -> Iterator[Finding]:
 
 
 def missing_of_hours(
-    checked: Iterable[Checked], covered: Mapping[tuple[Stream, int], Covered], hours: range
+    checked: Iterable[Checked],
+    covered: Mapping[tuple[Stream, int], Covered],
+    hours: range,
+    is_newer: Callable[[PartFile], bool],
 ) -> Iterator[Finding]:
-    """Tell of settled hours that hold other rows or files than when they were noted. Pure."""
+    """Tell of settled hours that hold other rows or files than when they were noted.
+
+    One that has files newer than the table, by `is_newer`, will be noted anew. Pure.
+    """
+    reopened: set[tuple[Stream, int]] = set()
     rows: dict[tuple[Stream, int], list[int]] = defaultdict(list)
     for one in checked:
         rows[one.part.stream, one.part.hour].append(one.rows)
+        if is_newer(one.part):
+            reopened.add((one.part.stream, one.part.hour))
     for key, noted in sorted(covered.items()):
         here = rows.get(key, [])
-        if noted.hour in hours and is_settled(noted) and (len(here), sum(here)) != (noted.parts, noted.rows):
+        # An hour that was removed on purpose keeps its rows in the table, and no files.
+        is_here = noted.hour in hours and noted.parts and is_settled(noted) and key not in reopened
+        if is_here and (len(here), sum(here)) != (noted.parts, noted.rows):
             yield Finding(
                 Fault.MISSING,
                 f"{noted.stream} {hour_text(noted.hour)}",

@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from services.compactor import coverage
 from services.compactor.cover import Covered, State
+from services.data_writer.layout import hour_start
 from services.shared.errors import BrokenInvariant
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from services.shared.event import Stream
+    from services.tools.part_names import PartFile
 
 Table = dict[tuple["Stream", int], Covered]
 """Rows by stream and hour."""
@@ -33,6 +35,15 @@ def read_coverage(root: Path) -> Table:
         raise BrokenInvariant(
             f"the coverage table cannot be read ({error}); delete {root}/coverage and run `archive compact`"
         ) from error
+
+
+def is_newer(root: Path, part: PartFile) -> bool:
+    """Whether a part came after its day's rows were written, which then do not know of it yet."""
+    table = root / "coverage" / f"{hour_start(part.hour):year=%Y/month=%m/day=%d}" / "coverage.parquet"
+    try:
+        return part.path.stat().st_mtime_ns > table.stat().st_mtime_ns
+    except FileNotFoundError:
+        return True
 
 
 def is_settled(row: Covered) -> bool:

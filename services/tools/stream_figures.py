@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from services.data_writer.layout import HOUR_US
 from services.shared.event import Stream
 from services.tools.coverage_table import is_settled
 from services.tools.part_names import find
@@ -65,7 +66,7 @@ def _read(parts: Iterable[PartFile], mine: StreamFigures) -> tuple[int, int | No
     rows, newest, size = 0, 0, 0
     for part in parts:
         try:
-            metadata = pq.read_metadata(part.path)
+            part_rows = pq.read_metadata(part.path).num_rows
             size += part.path.stat().st_size
         except FileNotFoundError:  # compacted meanwhile
             continue
@@ -73,17 +74,14 @@ def _read(parts: Iterable[PartFile], mine: StreamFigures) -> tuple[int, int | No
             mine.unreadable += 1
             continue
         mine.parts += 1
-        rows += metadata.num_rows
-        newest = max(newest, _newest(metadata, part))
+        rows += part_rows
+        newest = max(newest, _newest(part))
     return rows, newest or None, size
 
 
-def _newest(metadata: pq.FileMetaData, part: PartFile) -> int:
-    """Return the greatest time in a part: a chunk's name tells only that of all its hours."""
-    column = "received_at" if part.stream in (Stream.REJECTS, Stream.GAPS) else "time_us"
-    index = metadata.schema.to_arrow_schema().get_field_index(column)
-    groups = [metadata.row_group(group).column(index).statistics for group in range(metadata.num_row_groups)]
-    return max((int(one.max) for one in groups if one is not None and one.has_min_max), default=0)
+def _newest(part: PartFile) -> int:
+    """Return the greatest time in a part: its name's, which of a chunk may lie in a later hour's part."""
+    return min(part.name.last_us, (part.hour + 1) * HOUR_US - 1)
 
 
 def _by_hour(parts: Iterable[PartFile]) -> dict[tuple[Stream, int], list[PartFile]]:

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.tools.archive_check import duplicates, missing_of_chunks, missing_of_hours
+from services.tools.archive_check import (
+    duplicates,
+    missing_of_chunks,
+    missing_of_hours,
+    removed_hours,
+)
 from services.tools.console import FINE, FOUND, console, progress, say_json, size, table
-from services.tools.coverage_table import read_coverage
+from services.tools.coverage_table import is_newer, read_coverage
 from services.tools.part_check import DAMAGE, Checked, Fault, Finding, check_part
 from services.tools.part_names import ALL_HOURS, find, read_hours
 from services.tools.settings import settings
@@ -21,6 +26,7 @@ from services.tools.writer_figures import ask_writer, unaccounted
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from services.tools.part_names import PartFile
     from services.tools.settings import ToolsSettings
 
 QUARANTINE = ".quarantine"
@@ -88,11 +94,26 @@ def look(given: ToolsSettings, hours: range = ALL_HOURS) -> Verdict:
     verdict.findings += [finding for one in checked for finding in one.findings]
     if hours == ALL_HOURS:
         # A chunk's other parts may lie in hours that were not asked for.
-        verdict.findings += missing_of_chunks(checked)
+        # What a writer was just putting in place is all there by now.
+        late: list[Checked] = []
+        for part in _later(root, checked):
+            with suppress(FileNotFoundError):
+                late.append(check_part(root, part, _not_counted))
+        verdict.findings += missing_of_chunks([*checked, *late], removed_hours(root))
         verdict.findings += _unaccounted(given.tools_metrics_url)
-    verdict.findings += missing_of_hours(checked, covered, hours)
+    verdict.findings += missing_of_hours(checked, covered, hours, lambda part: is_newer(root, part))
     verdict.findings += twice
     return verdict
+
+
+def _later(root: Path, checked: list[Checked]) -> list[PartFile]:
+    """Return the parts that came since the archive was listed."""
+    known = {one.part.path for one in checked}
+    return [part for part in find(root).parts if part.path not in known]
+
+
+def _not_counted(_count: int) -> None:
+    """Take no notice of progress."""
 
 
 def damaged(verdict: Verdict) -> list[str]:

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+import random
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from services.shared.event import Stream
-from services.tools.part_check import is_sorted, wrong_schema
+from services.tools.part_check import Fault, check_part, is_sorted, wrong_schema
+from services.tools.part_names import find
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_whatever_byte_of_the_footer_flips_the_answer_is_a_finding_or_none(root: Path) -> None:
+    part = min(find(root, (Stream.LIKES,)).parts)
+    whole = part.path.read_bytes()
+    rows_bytes = int(pq.read_metadata(part.path).metadata[b"archive.rows_bytes"])
+    rng = random.Random(5)
+    found = []
+    for at in [len(whole) - 1, len(whole) - 6, *rng.sample(range(rows_bytes, len(whole)), 100)]:
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << rng.randrange(8)
+        part.path.write_bytes(flipped)
+        found += check_part(root, part, lambda _count: None).findings
+    assert {one.where for one in found} == {part.path.relative_to(root).as_posix()}
+    assert {one.fault for one in found} >= {Fault.UNREADABLE}
 
 
 def test_order() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
 
-from services.data_writer.layout import hour_directory
+from services.data_writer.layout import hour_directory, removed_path
 from services.shared.event import Stream
 from services.tools.tests.making import START_HOUR, cover, write
 
@@ -48,20 +47,6 @@ def test_a_flipped_byte_of_the_rows(share: float, root: Path, ask: Ask) -> None:
     ((fault, where),) = faults(ask)
     assert fault in ("altered", "unreadable")
     assert where == part.relative_to(root).as_posix()
-
-
-def test_flipped_bytes_of_the_footer_never_break_it(root: Path, ask: Ask) -> None:
-    part = a_part(root)
-    whole = part.read_bytes()
-    rows_bytes = int(pq.read_metadata(part).metadata[b"archive.rows_bytes"])
-    rng = random.Random(3)
-    for at in [len(whole) - 1, len(whole) - 6, *rng.sample(range(rows_bytes, len(whole)), 8)]:
-        part.write_bytes(whole)
-        flip(part, at)
-        assert {where for _, where in faults(ask)} <= {
-            part.relative_to(root).as_posix(),
-            "likes 2026-09-21T16",
-        }
 
 
 @pytest.mark.parametrize("left", [0, 3, 100, 0.5, 0.999])
@@ -113,6 +98,19 @@ def test_a_missing_part_of_a_settled_hour(root: Path, ask: Ask) -> None:
     whole = next(part for part in parts if pq.read_metadata(part).metadata[b"archive.part"] == b"1/1")
     whole.unlink()
     assert faults(ask) == [("missing", "likes 2026-09-21T16")]
+
+
+def test_what_was_removed_on_purpose_is_not_missed(root: Path, ask: Ask, truth: Events) -> None:
+    for part in root.glob("follows/**/*.parquet"):
+        part.unlink()
+    _, second = write(root, Stream.FOLLOWS, truth[Stream.FOLLOWS])
+    second.unlink()
+    assert [fault for fault, _ in faults(ask)] == ["missing"]
+    note = removed_path(root, Stream.FOLLOWS, START_HOUR + 1)
+    note.parent.mkdir(parents=True)
+    note.write_text("[]")
+    cover(root, {"hour": START_HOUR + 1, "stream": "follows", "state": "closed", "rows": 9, "parts": 0})
+    assert faults(ask) == []
 
 
 def test_a_duplicate_within_the_hour(root: Path, ask: Ask, truth: Events) -> None:
