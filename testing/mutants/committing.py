@@ -106,7 +106,7 @@ MUTANTS = (
         (
             Edit(
                 COMMIT,
-                "        for directory in _directories(root, paths):\n",
+                "        for directory in up_to(root, paths):\n",
                 "        for directory in {path.parent for path in paths}:\n",
             ),
         ),
