@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -113,7 +115,7 @@ def read_file(path: Path, stream: Stream) -> File:
     name = parse_name(path.name)
     if name is None or footer.get("archive.stream") != stream:
         raise BrokenInvariant(f"{path} is no file of this archive's {stream}: take it out")
-    first_us, last_us = _times(metadata, stream)
+    first_us, last_us = _times(path, stream)
     counts = footers.rows_by_epoch(footer)
     if footers.rows_in(counts) != metadata.num_rows:
         raise BrokenInvariant(f"{path} has other rows than its footer says: take it out of the archive")
@@ -154,15 +156,22 @@ def _note_path(root: Path, stream: Stream, hour: int) -> Path:
     return root / _NOTES / stream.value / f"{hour_text(hour)}.json"
 
 
-def _times(metadata: pq.FileMetaData, stream: Stream) -> tuple[int | None, int | None]:
-    found: list[int] = []
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for index in range(row_group.num_columns):
-            column = row_group.column(index)
-            if column.path_in_schema == time_column(stream) and column.statistics is not None:
-                found += [int(column.statistics.min), int(column.statistics.max)]
-    return (min(found), max(found)) if found else (None, None)
+def _times(path: Path, stream: Stream) -> tuple[int | None, int | None]:
+    # By DuckDB, which raises for a damaged footer: to look at its statistics through pyarrow ends the process.
+    column = time_column(stream)
+    query = f"SELECT min({column}), max({column}) FROM read_parquet($path)"  # noqa: S608 - a name of our own
+    try:
+        found = _database().execute(query, {"path": str(path)}).fetchone()
+    except duckdb.IOException as error:
+        raise FileNotFoundError(f"{path} cannot be opened: {error}") from error
+    except duckdb.Error as error:
+        raise BrokenInvariant(f"{path} cannot be read ({error}): take it out of the archive") from error
+    return found or (None, None)
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"threads": 1, "memory_limit": "64MB"})
 
 
 def _walk(top: Path) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -76,8 +76,13 @@ class Look:
         self._told: set[str] = set()
 
     def __call__(self, *, close_all: bool = False) -> Found:
-        """Prepare all hours that are due. Raises Transient when the disk does not let us."""
+        """Prepare all hours that are due. Raises Transient when the disk does not let us.
+
+        With no memory for it none is: coverage, retention and the trash are looked after all the same.
+        """
         came = Found()
+        if not self._bounds.memory_mb:
+            return came
         passed_us = FOREVER_US if close_all else watermark_us(self._root)
         for stream in Stream:
             for job, is_merged in self._jobs(stream, passed_us, came):

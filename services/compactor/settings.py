@@ -36,8 +36,8 @@ class CompactorSettings(Settings):
     )
     compact_memory_mb: int = Field(
         default=384,
-        ge=64,
-        description="Most MB for sorting; what needs more goes through the archive's disk.",
+        ge=0,
+        description="Most MB for sorting; more goes through the archive's disk. 0: nothing is merged.",
     )
     compact_compression_level: int = Field(
         default=3, ge=1, le=22, description="Level of zstd in compacted files."
