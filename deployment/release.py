@@ -51,7 +51,7 @@ def wanted(production: Mapping[str, Any], built: Mapping[str, Any]) -> list[Want
         # Several services may run one image; one of them builds it.
         if image.is_ours or image.variable not in images:
             images[image.variable] = image
-    return list(images.values())
+    return sorted(images.values())
 
 
 def images_env(digests: Mapping[str, str]) -> str:

@@ -23,7 +23,11 @@ PROFILES: tuple[tuple[str, ...], ...] = ((), ("demo",))
 OURS = "registry.test/me"
 DIGEST = f"sha256:{'0' * 64}"
 PUBLIC = {"caddy"}
-PRODUCTIONS = ("caddy", "blackbox_exporter", "tools")
+PRODUCTIONS = ("caddy", "blackbox_exporter")
+ON_CALL = ("tools",)
+"""Started by people only."""
+SHARES = {"compactor": "data_writer"}
+"""Whose image it runs."""
 READS_THE_HOST = {"node_exporter"}
 REACHES_OUT = {"jetstream", "alertmanager", "caddy"}
 TEXTFILES = "--collector.textfile.directory=/host/var/lib/archive/textfile"
@@ -45,7 +49,7 @@ SERVICES = (
 SMALLEST = sizes(4096)
 NEEDED = {
     "SITE_ADDRESS": "archive.test",
-    **{f"IMAGE_{name.upper()}": f"{OURS}/{name}@{DIGEST}" for name in (*SERVICES, *PRODUCTIONS)},
+    **{f"IMAGE_{name.upper()}": f"{OURS}/{name}@{DIGEST}" for name in (*SERVICES, *PRODUCTIONS, *ON_CALL)},
 }
 
 
@@ -112,7 +116,7 @@ def test_only_what_must_reaches_the_internet(config: dict[str, Any]) -> None:
 def test_production_names_every_image_by_digest(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
     services = _read(tmp_path, (BASE, PRODUCTION), ())["services"]
     assert {name: service["image"] for name, service in services.items()} == {
-        name: f"{OURS}/{name}@{DIGEST}" for name in (*SERVICES, *PRODUCTIONS)
+        name: f"{OURS}/{SHARES.get(name, name)}@{DIGEST}" for name in (*SERVICES, *PRODUCTIONS)
     }
     assert [name for name, service in services.items() if "build" in service] == []
 
