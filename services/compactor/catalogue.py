@@ -157,7 +157,7 @@ def _note_path(root: Path, stream: Stream, hour: int) -> Path:
 
 
 def _times(path: Path, stream: Stream) -> tuple[int | None, int | None]:
-    # By DuckDB, which raises for a damaged footer: to look at its statistics through pyarrow ends the process.
+    # By DuckDB, which raises for a damaged footer: looking at its statistics in pyarrow ends the process.
     column = time_column(stream)
     query = f"SELECT min({column}), max({column}) FROM read_parquet($path)"  # noqa: S608 - a name of our own
     try:
