@@ -42,7 +42,7 @@ class Answer:
             for batch in self._reader:
                 yield from _naive(batch).to_pylist()
         except (duckdb.Error, pa.ArrowException, OSError) as error:
-            raise BadInput(str(error)) from error
+            raise BadInput(_told(error)) from error
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Answer:
@@ -59,7 +59,13 @@ def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Answer:
             connection.execute(statement)
         return Answer(connection.sql(statements[-1]))
     except (duckdb.Error, pa.ArrowException) as error:
-        raise BadInput(str(error)) from error
+        raise BadInput(_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    # Between the listing of files and their opening compaction may have put another in their place.
+    again = "; parts were just merged into one: ask again" if "No such file" in str(error) else ""
+    return f"{error}{again}"
 
 
 def refused(kind: str, statement: str) -> str | None:
