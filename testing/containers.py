@@ -60,7 +60,7 @@ def images(engine: None) -> str:  # noqa: ARG001 - wanted for its check
         "redis": [f"{folder}/services/redis"],
         "jetstream": [*recipe, "--build-arg=SERVICE=jetstream", folder],
         "data_writer": [*recipe, "--build-arg=SERVICE=data_writer", "--target=archive", folder],
-        "tools": [*recipe, "--build-arg=SERVICE=tools", "--target=archive", folder],
+        "tools": [*recipe, "--build-arg=SERVICE=tools", "--target=tools", folder],
         "monitoring": [*recipe, "--build-arg=SERVICE=monitoring", folder],
         "demo": [*recipe, "--build-arg=SERVICE=jetstream", "--target=demo", folder],
         "caddy": [f"{folder}/deployment/caddy"],
