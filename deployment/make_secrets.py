@@ -34,16 +34,10 @@ USERS = {
 """Who reads each password at its start, and in which order they are to be started again."""
 PROJECT = "bluesky-archive"
 STOP_SECONDS = 60
-ADDRESSES = (
-    "alert_webhook",
-    "alert_slack",
-    "alert_discord",
-    "alert_smtp_password",
-    "alert_watchdog",
-    "object_store_keys",
-)
-"""Made empty, for a person to fill: how alerts reach somebody, the dead man's switch, and for
-`archive offload` the bucket's access key and its secret, a line each."""
+ADDRESSES = ("alert_webhook", "alert_slack", "alert_discord", "alert_smtp_password", "alert_watchdog")
+"""Made empty, for a person to fill: how alerts reach somebody, and the dead man's switch."""
+KEYS = ("object_store_keys",)
+"""As these: for `archive offload`, the bucket's access key and its secret, a line each."""
 EXPORTER_MAP = "redis_exporter.json"
 """redis_exporter takes no bare password from a file, only a map by address."""
 EXPORTER_ADDRESSES = ("redis://redis:6379", "redis://exporter@redis:6379")
@@ -58,7 +52,7 @@ def make_secrets(folder: Path) -> list[str]:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = [name for name in PASSWORDS if _write(folder / name, secrets.token_urlsafe(32))]
-    written += [name for name in ADDRESSES if _write(folder / name, "", mode=0o644)]
+    written += [name for name in (*ADDRESSES, *KEYS) if _write(folder / name, "", mode=0o644)]
     password = (folder / "redis_exporter").read_text(encoding="utf-8").strip()
     if _write(folder / EXPORTER_MAP, json.dumps(dict.fromkeys(EXPORTER_ADDRESSES, password))):
         written.append(EXPORTER_MAP)

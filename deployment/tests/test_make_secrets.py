@@ -12,6 +12,7 @@ import pytest
 from deployment.make_secrets import (
     ADDRESSES,
     EXPORTER_MAP,
+    KEYS,
     PASSWORDS,
     USERS,
     main,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def test_each_is_made_once_and_random(tmp_path: Path) -> None:
-    assert set(make_secrets(tmp_path / "a")) == {*PASSWORDS, *ADDRESSES, EXPORTER_MAP}
+    assert set(make_secrets(tmp_path / "a")) == {*PASSWORDS, *ADDRESSES, *KEYS, EXPORTER_MAP}
     make_secrets(tmp_path / "b")
     made = {name: (tmp_path / "a" / name).read_text() for name in PASSWORDS}
     assert len(set(made.values())) == len(PASSWORDS)
@@ -47,13 +48,13 @@ def test_others_are_kept_out(tmp_path: Path) -> None:
     make_secrets(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-    assert {modes.pop(name) for name in ADDRESSES} == {0o644}
+    assert {modes.pop(name) for name in (*ADDRESSES, *KEYS)} == {0o644}
     assert set(modes.values()) == {0o444}
 
 
 def test_addresses_are_empty_until_somebody_fills_them_and_stay_then(tmp_path: Path) -> None:
     make_secrets(tmp_path)
-    assert {(tmp_path / name).read_text().strip() for name in ADDRESSES} == {""}
+    assert {(tmp_path / name).read_text().strip() for name in (*ADDRESSES, *KEYS)} == {""}
     (tmp_path / "alert_webhook").write_text("https://hook.example.org/x\n")
     make_secrets(tmp_path)
     assert (tmp_path / "alert_webhook").read_text() == "https://hook.example.org/x\n"

@@ -38,7 +38,7 @@ class Run:
         self.trial = Trial(self.stack, self.receiver)
         self.stack.up(*PIPELINE, *METRICS, "webhook")
         wait_for(
-            lambda: self.stack.query("sum(up) == 6") and self.trial.firing() == {"Watchdog"},
+            lambda: self.stack.query("sum(up) == 7") and self.trial.firing() == {"Watchdog"},
             A_MINUTE,
             f"every target scraped and nothing wrong; firing: {self.trial.firing()}",
         )
