@@ -63,6 +63,9 @@ def torn(pipeline: Pipelines) -> Iterator[tuple[Pipeline, Host]]:
             # A clock starts anew with its host.
             let_pass(300, source)
             let_pass(100, other)
+            # A repair leaves to the ingester what it may still read: the last minute, and noted windows.
+            well_behind_us = source.first_us + 260_000_000
+            wait_for(lambda: _time_us(running) > well_behind_us, 60, "a cursor well behind the hole")
             wait_for(lambda: b"windows" not in _cursor(running), 60, "no window left to read")
             yield running, other
     finally:
@@ -78,6 +81,10 @@ def pushes(running: Pipeline) -> int:
 def _cursor(running: Pipeline) -> bytes:
     with running.tools() as tools:
         return bytes(tools.get("archive:cursor"))
+
+
+def _time_us(running: Pipeline) -> int:
+    return int(json.loads(_cursor(running))["time_us"])
 
 
 def settle(running: Pipeline) -> dict[str, float]:
