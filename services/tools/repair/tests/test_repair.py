@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Pipelines = Callable[..., Pipeline]
 
 RATE, TOTAL = 50, 19_500
+TRIES = 5
 TRAFFIC = {"rate": str(RATE), "events": str(TOTAL), "backlog": "40"}
 
 
@@ -63,10 +64,9 @@ def torn(pipeline: Pipelines) -> Iterator[tuple[Pipeline, Host]]:
             # A clock starts anew with its host.
             let_pass(300, source)
             let_pass(100, other)
-            # A repair leaves to the ingester what it may still read: the last minute, and noted windows.
+            # A repair leaves to the ingester what it may still read: the last minute.
             well_behind_us = source.first_us + 260_000_000
             wait_for(lambda: _time_us(running) > well_behind_us, 60, "a cursor well behind the hole")
-            wait_for(lambda: b"windows" not in _cursor(running), 60, "no window left to read")
             yield running, other
     finally:
         other.stop()
@@ -85,6 +85,19 @@ def _cursor(running: Pipeline) -> bytes:
 
 def _time_us(running: Pipeline) -> int:
     return int(json.loads(_cursor(running))["time_us"])
+
+
+def repaired(running: Pipeline, other: Host) -> str:
+    """Repair, and again while the ingester still reads next to the hole, as a person would; what was said."""
+    said = ""
+    for _ in range(TRIES):
+        wait_for(lambda: b"windows" not in _cursor(running), 60, "no window left to read")
+        code, more = run(running, "repair", "--gaps", "--host", other.address)
+        assert code == 0, more
+        said += more
+        if "nothing to repair" in more:
+            return said
+    raise AssertionError(said)
 
 
 def settle(running: Pipeline) -> dict[str, float]:
@@ -110,9 +123,7 @@ def reasons(running: Pipeline) -> list[str]:
 
 def test_after_a_repair_every_event_is_there_once_and_the_ledger_closes(torn: tuple[Pipeline, Host]) -> None:
     running, other = torn
-    code, said = run(running, "repair", "--gaps", "--host", other.address)
-    assert code == 0, said
-    assert "repaired: " in said
+    assert "repaired: " in repaired(running, other)
     assert set(settle(running).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
     assert verdict.faults == 0, verdict
@@ -134,8 +145,7 @@ def test_a_repair_that_is_ended_is_done_again_without_doubling(
     _, told = broken.communicate()
     if number is signal.SIGINT:
         assert (broken.returncode, "run the same command again" in told) == (130, True), told
-    code, said = run(running, "repair", "--gaps", "--host", other.address)
-    assert code == 0, said
+    repaired(running, other)
     assert set(settle(running).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
     assert verdict.faults == 0, verdict
@@ -150,6 +160,7 @@ def test_a_redis_that_is_killed_meanwhile_neither_loses_nor_doubles(torn: tuple[
     with going:
         out, said = going.communicate(timeout=120)
     assert going.returncode == 0, out + said
+    repaired(running, other)
     assert set(settle(running).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
     assert verdict.faults == 0, verdict
