@@ -17,8 +17,8 @@ SKIPPED = {".venv", "node_modules"}
 DAEMONS = ("jetstream", "data_writer", "monitoring")
 FOREIGN = {"jetstream": "pyarrow", "data_writer": "websockets", "monitoring": "websockets"}
 """A package of another service that must not be in the image."""
-ALONGSIDE = {"data_writer": {"compactor", "jetstream", "tools"}}
-"""What answers `archive` in the writer's image: commands of `tools` also know the ingester's code."""
+ALONGSIDE = {"data_writer": {"compactor", "tools"}}
+"""What else runs in the writer's image: compaction, and what answers `archive`."""
 FOR_ONE = {"duckdb": "data_writer"}
 MIB = 1 << 20
 # The writer's: pyarrow 107, DuckDB 69, what `archive` shows with 15.

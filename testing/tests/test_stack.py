@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import time
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+
+import pytest
 
 from services.shared.event import Stream
 from testing.audit import audit
@@ -37,7 +40,7 @@ def test_demo_profile(stack: MakeStack) -> None:
     tell_host(one, "plant", payload=base64.b64encode(NO_EVENT).decode())
     assert one.get("HEALTH_PORT", "/healthz")["status"] == "ok"
     _wait_committed(one, events)
-    wait_for(lambda: _streams_with_parts(one) == set(Stream), 60, "parts of every stream")
+    wait_for(lambda: _streams_with_parts(one) >= set(Stream), 60, "parts of every stream")
     archive = one.archive()
 
     one.compose("down", "--timeout", "60", seconds=120)
@@ -49,9 +52,10 @@ def test_demo_profile(stack: MakeStack) -> None:
 
 
 def test_redis_killed_under_load(stack: MakeStack) -> None:
-    events = 40_000
+    events = 60_000
     one = stack({"DEMO_RATE": "1000", "DEMO_EVENTS": str(events)}, profiles=("demo",))
-    one.up(*PIPELINE)
+    # The compactor has nothing to do yet, and to wait for it would let all events pass before the kills.
+    one.up(*(service for service in PIPELINE if service != "compactor"))
     for _ in range(2):
         with client(one) as server:
             enough = pushed(server) + 1000
@@ -71,7 +75,11 @@ def test_production_starts(stack: MakeStack) -> None:
     one = stack(site, files=("docker-compose.yml", PRODUCTION))
     # The ingester is left out: it would look for the public hosts.
     one.up("redis", "data_writer", "health", "caddy", *METRICS)
-    assert one.get("HTTP_PORT", "/healthz/redis")["status"] == "ok"
+    # Terse, and no more than what the whole says: without an ingester, no.
+    with pytest.raises(HTTPError) as said:
+        one.get("HTTP_PORT", "/healthz")
+    with said.value as reply:
+        assert (reply.code, reply.read().strip()) == (503, b"not ok")
     published = [service for service in (*DAEMONS[2:], *METRICS, "redis") if _published(one, service)]
     assert not published
 
