@@ -7,6 +7,7 @@ import os
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -129,9 +130,18 @@ class Stack:
         return float(said.strip().rstrip("%")) / 100
 
     def get(self, port: str, path: str) -> Any:
-        """Return the JSON that a published port answers."""
+        """Return the JSON that a published port answers; an HTTPError where it refuses."""
         with urlopen(self.url(port, path), timeout=10) as reply:  # noqa: S310 - the test's own http address
             return json.loads(reply.read())
+
+    def ask(self, port: str, path: str) -> tuple[int, dict[str, Any]]:
+        """Return the status and the JSON that a published port answers, also where it refuses."""
+        try:
+            with urlopen(self.url(port, path), timeout=10) as reply:  # noqa: S310 - as above
+                return reply.status, json.loads(reply.read())
+        except HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read())
 
     def query(self, promql: str) -> list[dict[str, Any]]:
         """Ask its Prometheus; returns the samples."""
