@@ -42,7 +42,8 @@ class Draft:
         self._found: list[Window] = []
         self._read_again: set[Window] = set()
         self.elements: dict[Stream, list[bytes]] = {}
-        self.counts: Counter[str] = Counter()
+        self._received = dict.fromkeys(Stream, 0)
+        self._repeats = dict.fromkeys(Stream, 0)
         self.gaps: list[Gap] = []
         self.rejects: Counter[str] = Counter()
         self.collections: Counter[str] = Counter()
@@ -87,11 +88,23 @@ class Draft:
             return
         self.gaps.append(gap)
         self._keep(Stream.GAPS, identity, element)
-        self.counts[f"{Stream.GAPS}:pushed"] += 1
 
     def is_worth_a_push(self) -> bool:
         """Whether anything is to be kept; repeats alone are not."""
         return bool(self.elements or self._found or self._read_again)
+
+    def counts(self) -> Counter[str]:
+        """Return what is to be added to `archive:pushed`, by `<stream>:<count>`."""
+        counts: Counter[str] = Counter()
+        for stream, received in self._received.items():
+            if received:
+                repeats = self._repeats[stream]
+                counts[f"{stream}:received"] = received
+                counts[f"{stream}:duplicate"] = repeats
+                counts[f"{stream}:pushed"] = received - repeats
+        counts[f"{Stream.GAPS}:pushed"] = len(self.gaps)
+        counts[f"{Stream.REJECTS}:rejected"] = self.rejects.total()
+        return +counts
 
     def push(self, before: Cursor, nonce: str, owed: Counter[str], now_us: int) -> Push:
         """Close the draft: elements, and the cursor that stands behind them.
@@ -107,7 +120,7 @@ class Draft:
             remembered=Remembered(when_us, tuple(self._fresh)),
             forgotten=aged.elements,
             capped=aged.capped,
-            counts=self.counts + owed,
+            counts=self.counts() + owed,
         )
 
     def newest_us(self) -> int | None:
@@ -145,7 +158,6 @@ class Draft:
 
     def _reject(self, reject: Reject) -> None:
         self.rejects[reject.reason] += 1
-        self.counts[f"{Stream.REJECTS}:rejected"] += 1
         identity = reject_identity(reject.frame)
         known = identity in self._memory or identity in self._fresh
         self._count(Stream.REJECTS, known=known)
@@ -153,8 +165,9 @@ class Draft:
             self._keep(Stream.REJECTS, identity, reject.element())
 
     def _count(self, stream: Stream, *, known: bool) -> None:
-        self.counts[f"{stream}:received"] += 1
-        self.counts[f"{stream}:{'duplicate' if known else 'pushed'}"] += 1
+        self._received[stream] += 1
+        if known:
+            self._repeats[stream] += 1
 
     def _keep(self, stream: Stream, identity: bytes, element: bytes) -> None:
         self._fresh[identity] = None

@@ -162,7 +162,7 @@ class Ingest:
         if arrivals or self._owed_gaps:
             draft = self._drafted(arrivals, follower)
             if not draft.is_worth_a_push():
-                self._owed += draft.counts
+                self._owed += draft.counts()
             elif not await self._pushed(draft, arrivals, follower):
                 return
             self._seen(draft, follower)

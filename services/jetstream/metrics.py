@@ -9,7 +9,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.shared.event import GapReason, Reason, Stream
-from services.shared.gauges import Since, show_room
+from services.shared.gauges import Since, Total, show_room
 
 
 class Reconnect(StrEnum):
@@ -44,12 +44,10 @@ class IngesterMetrics:
             ["host"],
             registry=registry,
         )
-        self.frames = Counter(
-            "archive_receive_frames_total",
-            "Frames received, repeats included; flat means silence.",
-            registry=registry,
+        self.frames = Total(
+            "archive_receive_frames", "Frames received, repeats included; flat means silence.", registry
         )
-        self.bytes = Counter("archive_receive_bytes_total", "Bytes of those frames.", registry=registry)
+        self.bytes = Total("archive_receive_bytes", "Bytes of those frames.", registry)
         self.reconnects = Counter(
             "archive_receive_reconnects_total",
             "Connections that ended, by reason; a rise means an unsteady host.",

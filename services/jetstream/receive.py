@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from picows.websockets.asyncio.client import connect
+from picows.websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from services.jetstream.cutover import CutoverWatch
 from services.jetstream.inbox import Arrival, Inbox, Source
@@ -21,6 +21,8 @@ from services.jetstream.resume import Overlap, Plan
 from services.jetstream.subscription import Filter, Subscription, subscribe
 
 if TYPE_CHECKING:
+    from picows.websockets.asyncio.connection import ClientConnection
+
     from services.jetstream.settings import IngesterSettings
 
 TOO_BIG = 1009
@@ -101,11 +103,11 @@ class Receiver:
         quiet = self._metrics.quiet
         try:
             while True:
-                frame = await socket.recv(decode=False)
+                frame = cast("bytes", await socket.recv(decode=False))
                 source.last_at, source.received = time.monotonic(), True
                 inbox.put(Arrival(source, frame, source.last_at))
-                frames.inc()
-                size.inc(len(frame))
+                frames.count += 1
+                size.count += len(frame)
                 quiet.set(time.time())
                 if inbox.is_full:
                     await inbox.room(source)

@@ -67,7 +67,8 @@ def validate(frame: bytes, largest: int) -> Event:
         facts = (envelope.did, kind, _number(envelope.identity if kind == "identity" else envelope.account))
     else:
         raise BadInput(Reason.UNKNOWN_KIND)
-    if frame.count(b"{") + frame.count(b"[") > DEEPEST and _depth(frame) > DEEPEST:
+    # Cheapest question first: each level takes a byte to open and one to close.
+    if len(frame) > 2 * DEEPEST and frame.count(b"{") + frame.count(b"[") > DEEPEST < _depth(frame):
         raise BadInput(Reason.TOO_DEEP)
     return Event(
         stream_of(kind, collection),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from enum import StrEnum
-from typing import NamedTuple
 
 import msgspec
 
@@ -73,7 +72,7 @@ class GapReason(StrEnum):
     """The end of a hole: the interval was read again, and what was missing is committed."""
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, gc=False, frozen=True):
     """A frame that passed validation."""
 
     stream: Stream

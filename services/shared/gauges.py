@@ -1,4 +1,8 @@
-"""Gauges that are computed when asked, so that they stay true while the daemon that shows them is stuck."""
+"""Figures that are computed when asked.
+
+So gauges stay true while the daemon that shows them is stuck, and what is counted for each frame costs an
+addition there, with no lock.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,28 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from prometheus_client import Gauge
+    from prometheus_client import CollectorRegistry, Gauge
+
+
+class Total(Collector):
+    """A counter whose one writer adds to `count`; `name` without `_total`."""
+
+    def __init__(self, name: str, meaning: str, registry: CollectorRegistry) -> None:
+        self._name = name
+        self._meaning = meaning
+        self.count = 0
+        registry.register(self)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Show the count of this moment."""
+        yield CounterMetricFamily(self._name, self._meaning, value=self.count)
 
 
 class Since:

@@ -88,7 +88,7 @@ def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
     second, again = draft(memory), source(push.cursor)
     add(second, again, V1[100:200])
     assert not second.is_worth_a_push()
-    assert second.counts.total() == 200, "each received, each a duplicate"
+    assert second.counts().total() == 200, "each received, each a duplicate"
     add(second, again, V1[200:] + V1[200:])
     after_all = second.push(push.cursor, "n", Counter({"posts:duplicate": 5}), NOW_US)
     assert sum(map(len, after_all.elements.values())) == 100
@@ -143,7 +143,7 @@ def test_nothing_is_used_of_a_connection_that_is_not_believed(
     one, of = draft(), source(cursor)
     add(one, of, frames)
     assert not one.is_worth_a_push()
-    assert (one.counts.total(), of.dead) == (0, True)
+    assert (one.counts().total(), of.dead) == (0, True)
     (ending,) = one.endings
     assert (ending.reason, ending.time_us) == (reason, validate(frames[0], LARGEST).time_us)
 
