@@ -1,7 +1,6 @@
-"""The loop: look, claim, encode, commit, ack; and after a round, move the frontiers.
+"""The loop: look, claim, finish what was claimed; and after a round, move the frontiers.
 
-Data first, pointer second, ack last. One chunk is in hand at a time, so memory does not grow with what
-is waiting. After any doubt the connection is opened anew and the claims are looked for again.
+After any doubt the connection is opened anew and the claims are looked for again.
 """
 
 from __future__ import annotations
@@ -13,21 +12,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.data_writer.claim import Limits, Schedule
-from services.data_writer.commit import Origin, commit, remove_strangers, sweep
-from services.data_writer.encode import encode
+from services.data_writer.commit import sweep
+from services.data_writer.committer import Committer
+from services.data_writer.finish import Finisher
 from services.data_writer.frontier import sweep_frontiers, write_frontier
 from services.data_writer.layout import PREPARED, removed_path
 from services.data_writer.ledger import Ledger
-from services.data_writer.part_file import Codec, Compression
 from services.data_writer.recover import recover
 from services.data_writer.swap import Step, owed, swap_prepared
-from services.shared.buffer.claims import Claim, Claims
+from services.shared.buffer.claims import Claims
 from services.shared.buffer.connection import Full
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.retry import until_done
-from services.shared.version import VERSION
 
 if TYPE_CHECKING:
     from services.data_writer.health import WriterHealth
@@ -52,10 +50,11 @@ class Writer:
         self._stopping = stopping
         self._claims = Claims(settings.redis_address(), stopping)
         self._is_open = False
-        self._compression = Compression(Codec(settings.writer_compression), _level(settings))
         limits = Limits(settings.writer_interval, settings.writer_max_rows, settings.writer_max_age)
         self._schedule = Schedule(limits, time.monotonic())
         self._ledger = Ledger(settings.archive_root, settings.streams, stopping)
+        committer = Committer(settings, self._ledger, metrics)
+        self._finisher = Finisher(self._claims, committer, metrics, health, stopping)
         self._last_cursor: dict[Stream, str] = {}
 
     def run(self, *, once: bool = False) -> None:
@@ -116,18 +115,19 @@ class Writer:
 
     def _write(self, stream: Stream, before: Here) -> bool:
         """Finish the claims of a stream, take and finish its buffer; False when stopped meanwhile."""
+        since = self._last_cursor.get(stream, "")
         for claim in self._claims.found(stream):
             reach(CrashPoint.CLAIM_FOUND)
             log.warning("claim.recovered", stream=stream, key=claim.key)
             self._metrics.recovered.labels(stream).inc()
-            if not self._finish(claim, before, attempted=True):
+            if not self._finisher.finish(claim, before, since, attempted=True):
                 return False
         reach(CrashPoint.CLAIM_BEFORE_RENAME)
         taken = self._claims.take(stream, self._settings.writer_chunk)
         if taken is not None:
             reach(CrashPoint.CLAIM_AFTER_RENAME)
             self._metrics.claims.labels(stream).inc()
-            if not self._finish(taken, before, attempted=False):
+            if not self._finisher.finish(taken, before, since, attempted=False):
                 return False
         if self._claims.found(stream):
             raise Transient(f"a claim of {stream} appeared during its round; looking again")
@@ -172,78 +172,7 @@ class Writer:
         if unaccounted:
             log.error("commit.unaccounted", stream=stream, events=unaccounted, mend="see the runbook")
 
-    def _finish(self, claim: Claim, before: Here, *, attempted: bool) -> bool:
-        """Encode, commit and ack a claim chunk by chunk; `attempted`: its first may lie in the archive."""
-        rows = size = 0
-        began = time.monotonic()
-        while not self._stopping:
-            elements = self._claims.read(claim)
-            if not elements:
-                log.info(
-                    "commit.done",
-                    stream=claim.stream,
-                    rows=rows,
-                    bytes=size,
-                    seconds=round(time.monotonic() - began, 3),
-                )
-                return True
-            reach(CrashPoint.CLAIM_READ)
-            size += self._commit(claim, elements, before, attempted=attempted)
-            reach(CrashPoint.ACK_BEFORE_TRIM)
-            self._claims.ack(claim, len(elements))
-            reach(CrashPoint.ACK_AFTER_TRIM)
-            log.debug("ack", stream=claim.stream, events=len(elements))
-            rows += len(elements)
-            attempted = False
-            self._health.headway("running")
-        return False
-
-    def _commit(self, claim: Claim, elements: list[bytes], before: Here, *, attempted: bool) -> int:
-        """Make one chunk durable; returns the bytes of its parts."""
-        root, stream, metrics = self._settings.archive_root, claim.stream, self._metrics
-        host = before.cursor.host if before.cursor else ""
-        with metrics.encode_seconds.time():
-            encoded = encode(stream, elements, host)
-        origin = Origin(
-            writer_version=VERSION,
-            epoch=str(before.epoch),
-            host=host,
-            first_cursor=self._last_cursor.get(stream, ""),
-            last_cursor=(before.raw or b"").decode(),
-        )
-        with metrics.commit_seconds.time():
-            committed = commit(root, encoded, origin, self._compression)
-            reach(CrashPoint.COMMIT_DURABLE)
-            if attempted:
-                strangers = remove_strangers(
-                    root, {stream, Stream.REJECTS}, encoded.chunk.id, committed.paths
-                )
-                self._ledger.removed(strangers)
-                for path in strangers:
-                    log.warning("recover.stranger", removed=str(path.relative_to(root)))
-        rows = [part.table.num_rows for part in encoded.parts]
-        self._ledger.committed(stream, dict(zip(committed.paths, rows, strict=True)))
-        metrics.rows.labels(stream).inc(encoded.rows)
-        metrics.parts.labels(stream).inc(len(committed.paths))
-        metrics.raw_bytes.labels(stream).inc(sum(map(len, elements)))
-        metrics.stored_bytes.labels(stream).inc(committed.bytes)
-        metrics.rejects.inc(len(encoded.rejected))
-        metrics.misfits.inc(encoded.misfits)
-        metrics.newest.labels(stream).set(encoded.chunk.last_us / 1e6)
-        if encoded.rejected:
-            log.error(
-                "encode.rejected", stream=stream, events=len(encoded.rejected), mend="see the rejects stream"
-            )
-        log.debug("commit.chunk", stream=stream, rows=len(elements), parts=len(committed.paths))
-        return committed.bytes
-
     def _failed(self, error: Transient) -> None:
         self._health.trouble = str(error)
         self._metrics.retries.inc()
         self._is_open = False
-
-
-def _level(settings: WriterSettings) -> int | None:
-    if settings.writer_compression_level is not None:
-        return settings.writer_compression_level
-    return 3 if settings.writer_compression == "zstd" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from testing.mutants import power_scenarios as power
 from testing.mutants import scenarios as when
 from testing.mutants.mutant import Mutant
-from testing.mutants.places import CLAIMS, COMMIT, KEYS, LAYOUT, NO_FENCE, REDIS_CONF, SERVER, WRITE
+from testing.mutants.places import CLAIMS, COMMIT, FINISH, KEYS, LAYOUT, NO_FENCE, REDIS_CONF, SERVER, WRITE
 from testing.mutants.tree import Edit
 
 ACK = '        replies = self._connection.ask(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))\n'
@@ -34,13 +34,16 @@ MUTANTS = (
         "ack_first",
         "ack last",
         (
+            # The next chunk is then the first of what is left.
             Edit(
-                WRITE,
-                "            size += self._commit(claim, elements, before, attempted=attempted)\n"
-                "            reach(CrashPoint.ACK_BEFORE_TRIM)\n"
+                FINISH,
+                "            start += len(elements)\n",
                 "            self._claims.ack(claim, len(elements))\n",
-                "            self._claims.ack(claim, len(elements))\n"
-                "            size += self._commit(claim, elements, before, attempted=attempted)\n",
+            ),
+            Edit(
+                FINISH,
+                "            reach(CrashPoint.ACK_BEFORE_TRIM)\n            self._claims.ack(claim, count)\n",
+                "",
             ),
         ),
         when.ack_carried_out_writer_killed,

@@ -131,11 +131,20 @@ class Claims:
     def read(self, claim: Claim) -> list[bytes]:
         """Watch a claim and return its first chunk, in order; empty when the claim is gone."""
         self._connection.one("WATCH", claim.key)
+        chunk = self.read_on(claim, 0)
+        if not chunk:
+            # Watched on, it would void the ack of the next claim: RENAMENX makes this very key.
+            self._connection.one("UNWATCH")
+        return chunk
+
+    def read_on(self, claim: Claim, start: int) -> list[bytes]:
+        """Return the chunk that begins at `start`, the end of one that was read and is not yet acked."""
         chunk: list[bytes] = []
         budget = claim.chunk * BYTES_PER_EVENT
         while len(chunk) < claim.chunk:
+            first = start + len(chunk)
             wanted = min(SLICE, claim.chunk - len(chunk))
-            elements = self._connection.one("LRANGE", claim.key, len(chunk), len(chunk) + wanted - 1)
+            elements = self._connection.one("LRANGE", claim.key, first, first + wanted - 1)
             for element in elements:
                 chunk.append(element)
                 budget -= len(element)
@@ -143,9 +152,6 @@ class Claims:
                     return chunk
             if len(elements) < wanted:
                 break
-        if not chunk:
-            # Watched on, it would void the ack of the next claim: RENAMENX makes this very key.
-            self._connection.one("UNWATCH")
         return chunk
 
     def ack(self, claim: Claim, count: int) -> None:

@@ -1,0 +1,124 @@
+"""A claim becomes parts: its chunks are read, encoded, committed, and then acked.
+
+Data first, pointer second, ack last. Three chunks are in hand at a time, whatever is waiting: one is read
+while the one before is encoded and the one before that is committed. What is read and committed lies
+under one WATCH and is acked with one LTRIM, so that whoever touched the claim meanwhile voids all of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.data_writer.commit import Origin
+from services.data_writer.encode import encode
+from services.shared.crash_points import CrashPoint, reach
+from services.shared.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from concurrent.futures import Future
+
+    from services.data_writer.committer import Committer
+    from services.data_writer.health import WriterHealth
+    from services.data_writer.metrics import WriterMetrics
+    from services.shared.buffer.claims import Claim, Claims, Here
+    from services.shared.lifecycle import Stopping
+
+CHUNKS_AN_ACK = 4
+"""What is acked at once is done again after a kill, and stands in Redis until then."""
+log = structlog.get_logger()
+
+
+class Finisher:
+    """Makes claims durable for one writer."""
+
+    def __init__(
+        self,
+        claims: Claims,
+        committer: Committer,
+        metrics: WriterMetrics,
+        health: WriterHealth,
+        stopping: Stopping,
+    ) -> None:
+        self._claims = claims
+        self._committer = committer
+        self._metrics = metrics
+        self._health = health
+        self._stopping = stopping
+        self._reading = ThreadPoolExecutor(1, "read")
+        self._writing = ThreadPoolExecutor(1, "commit")
+
+    def finish(self, claim: Claim, before: Here, first_cursor: str, *, attempted: bool) -> bool:
+        """Commit and ack all of a claim; False when stopped meanwhile.
+
+        `before` is where the ingester stood before the claim was taken, `first_cursor` where at the round
+        before. `attempted`: its first chunks may lie in the archive. Raises Transient, and BrokenInvariant
+        for a person to mend.
+        """
+        origin = Origin(
+            writer_version=VERSION,
+            epoch=str(before.epoch),
+            host=before.cursor.host if before.cursor else "",
+            first_cursor=first_cursor,
+            last_cursor=(before.raw or b"").decode(),
+        )
+        rows = size = 0
+        began = time.monotonic()
+        while not self._stopping:
+            count, written = self._commit_next(claim, origin, attempted=attempted)
+            if not count:
+                seconds = round(time.monotonic() - began, 3)
+                log.info("commit.done", stream=claim.stream, rows=rows, bytes=size, seconds=seconds)
+                return True
+            reach(CrashPoint.ACK_BEFORE_TRIM)
+            self._claims.ack(claim, count)
+            reach(CrashPoint.ACK_AFTER_TRIM)
+            log.debug("ack", stream=claim.stream, events=count)
+            rows += count
+            size += written
+            attempted = False
+        return False
+
+    def _commit_next(self, claim: Claim, origin: Origin, *, attempted: bool) -> tuple[int, int]:
+        """Make the next chunks durable; returns how many elements may be acked, and their parts' bytes."""
+        count, commit = 0, self._committer.commit
+        commits: list[Future[int]] = []
+        try:
+            with contextlib.closing(self._chunks(claim)) as chunks:
+                for elements in chunks:
+                    reach(CrashPoint.CLAIM_READ)
+                    with self._metrics.encode_seconds.time():
+                        encoded = encode(claim.stream, elements, origin.host)
+                    count += len(elements)
+                    self._metrics.raw_bytes.labels(claim.stream).inc(sum(map(len, elements)))
+                    if commits:
+                        commits[-1].result()
+                        self._health.headway("running")
+                    commits.append(
+                        self._writing.submit(commit, claim.stream, encoded, origin, attempted=attempted)
+                    )
+        finally:
+            wait(commits)
+        written = sum(done.result() for done in commits)
+        self._health.headway("running")
+        return count, written
+
+    def _chunks(self, claim: Claim) -> Generator[list[bytes]]:
+        """Read the next chunks of a claim, each while the one before is worked on."""
+        elements, start = self._claims.read(claim), 0
+        for left in reversed(range(CHUNKS_AN_ACK)):
+            if not elements or self._stopping:
+                return
+            start += len(elements)
+            ahead = self._reading.submit(self._claims.read_on, claim, start) if left else None
+            try:
+                yield elements
+            finally:
+                # The connection is for one at a time, also after an error.
+                wait([ahead] if ahead else [])
+            elements = ahead.result() if ahead else []
