@@ -1,0 +1,118 @@
+"""The websocket client on the wire: TLS, messages in pieces, pings, and more than the queue holds at once."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from prometheus_client import CollectorRegistry
+from websockets.asyncio.server import ServerConnection, serve
+
+from services.jetstream.inbox import Inbox
+from services.jetstream.metrics import IngesterMetrics, Reconnect
+from services.jetstream.receive import Receiver
+from services.jetstream.resume import Plan, Wish
+from services.jetstream.settings import IngesterSettings
+from services.shared.buffer.cursor import Cursor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+T = 1_783_166_400_000_000
+FRAMES = [b'{"number":%d}' % number for number in range(5000)]
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for 127.0.0.1 that signs itself; returns it and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a host of a test's")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    chain, secret = folder / "chain.pem", folder / "key.pem"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return chain, secret
+
+
+def received(
+    says: Callable[[ServerConnection], Awaitable[None]], tls: ssl.SSLContext | None = None, most: int = 10**6
+) -> tuple[Reconnect, list[bytes]]:
+    """Let a host say something and hang up; returns why the connection ended, and what came by it."""
+
+    async def scenario() -> tuple[Reconnect, list[bytes]]:
+        async with serve(says, "127.0.0.1", 0, ssl=tls, compression=None) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            host = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}"
+            inbox = Inbox(most, 1 << 30)
+            settings = IngesterSettings(ingest_hosts=(host,))
+            receiver = Receiver(settings, inbox, IngesterMetrics(CollectorRegistry()))
+            plan = Plan(host, T, exact=False, wish=Wish(), since=Cursor(T, 1, 0))
+            receiving = asyncio.create_task(receiver.receive(receiver.source(plan)))
+            found: list[bytes] = []
+            while not receiving.done() or inbox:
+                await inbox.filled(0.1)
+                taken = inbox.peek(1000, 1 << 30)
+                found += [one.frame or b"" for one in taken]
+                inbox.drop(len(taken))
+            return await receiving, found
+
+    return asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+async def tell_all(socket: ServerConnection) -> None:
+    """Say every frame."""
+    for frame in FRAMES:
+        await socket.send(frame.decode())
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_tls_hosts_are_read_and_their_certificates_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_trusted: bool
+) -> None:
+    chain, secret = certificate(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(chain, secret)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(chain))
+    reason, found = received(tell_all, tls)
+    assert (reason, found) == ((Reconnect.CLOSED, FRAMES) if is_trusted else (Reconnect.UNREACHABLE, []))
+
+
+def test_more_than_the_inbox_holds_waits_in_the_socket() -> None:
+    assert received(tell_all, most=100) == (Reconnect.CLOSED, FRAMES)
+
+
+def test_a_message_in_pieces_is_one_frame_and_pings_between_them_are_answered() -> None:
+    async def in_pieces(socket: ServerConnection) -> None:
+        async def pieces(frame: bytes) -> None:
+            async def cut() -> AsyncIterator[str]:
+                for at in range(0, len(frame), 4):
+                    yield frame[at : at + 4].decode()
+
+            await socket.send(cut())
+
+        for frame in FRAMES[:50]:
+            await pieces(frame)
+            await asyncio.wait_for(await socket.ping(), 10)
+
+    assert received(in_pieces) == (Reconnect.CLOSED, FRAMES[:50])
