@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from picows.websockets.asyncio.client import connect
@@ -29,7 +29,10 @@ TOO_BIG = 1009
 BAD_REQUEST = 400
 OPEN_SECONDS = 10
 CLOSE_SECONDS = 1
-PING_SECONDS = 20
+PING_SECONDS = 5
+"""Also what ends a wait over TLS: when this client pauses reading and goes on, it gives what was decrypted
+meanwhile only with the next bytes, and a pong is some."""
+PONG_SECONDS = 20
 log = structlog.get_logger()
 
 
@@ -70,8 +73,9 @@ class Receiver:
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 ping_interval=PING_SECONDS,
-                ping_timeout=PING_SECONDS,
+                ping_timeout=PONG_SECONDS,
                 max_queue=1024,
+                **_tls(asked.url),
             ) as socket:
                 source.close = lambda: self._close(socket)
                 if source.ending is not None:
@@ -143,3 +147,9 @@ class Receiver:
             return Reconnect.MISCONFIGURED
         log.warning("receive.refused", host=source.plan.host, status=status, said=body.strip())
         return Reconnect.REFUSED
+
+
+def _tls(url: str) -> dict[str, Any]:
+    """Return the options that only wss:// may have."""
+    # Else a host that does not answer the end of TLS holds up the next connection for half a minute.
+    return {"ssl_shutdown_timeout": CLOSE_SECONDS} if url.startswith("wss:") else {}
