@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import structlog
-from picows.websockets.asyncio.client import connect
-from picows.websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from services.jetstream.cutover import CutoverWatch
 from services.jetstream.inbox import Arrival, Inbox, Source
@@ -21,18 +21,13 @@ from services.jetstream.resume import Overlap, Plan
 from services.jetstream.subscription import Filter, Subscription, subscribe
 
 if TYPE_CHECKING:
-    from picows.websockets.asyncio.connection import ClientConnection
-
     from services.jetstream.settings import IngesterSettings
 
 TOO_BIG = 1009
 BAD_REQUEST = 400
 OPEN_SECONDS = 10
 CLOSE_SECONDS = 1
-PING_SECONDS = 5
-"""Also what ends a wait over TLS: when this client pauses reading and goes on, it gives what was decrypted
-meanwhile only with the next bytes, and a pong is some."""
-PONG_SECONDS = 20
+PING_SECONDS = 20
 log = structlog.get_logger()
 
 
@@ -73,9 +68,8 @@ class Receiver:
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 ping_interval=PING_SECONDS,
-                ping_timeout=PONG_SECONDS,
+                ping_timeout=PING_SECONDS,
                 max_queue=1024,
-                **_tls(asked.url),
             ) as socket:
                 source.close = lambda: self._close(socket)
                 if source.ending is not None:
@@ -107,7 +101,7 @@ class Receiver:
         quiet = self._metrics.quiet
         try:
             while True:
-                frame = cast("bytes", await socket.recv(decode=False))
+                frame = await socket.recv(decode=False)
                 source.last_at, source.received = time.monotonic(), True
                 inbox.put(Arrival(source, frame, source.last_at))
                 frames.count += 1
@@ -147,9 +141,3 @@ class Receiver:
             return Reconnect.MISCONFIGURED
         log.warning("receive.refused", host=source.plan.host, status=status, said=body.strip())
         return Reconnect.REFUSED
-
-
-def _tls(url: str) -> dict[str, Any]:
-    """Return the options that only wss:// may have."""
-    # Else a host that does not answer the end of TLS holds up the next connection for half a minute.
-    return {"ssl_shutdown_timeout": CLOSE_SECONDS} if url.startswith("wss:") else {}

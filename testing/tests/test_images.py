@@ -15,7 +15,7 @@ from testing.stack import inspect
 BIN = Path(sys.executable).parent
 SKIPPED = {".venv", "node_modules"}
 DAEMONS = ("jetstream", "data_writer", "monitoring")
-FOREIGN = {"jetstream": "pyarrow", "data_writer": "picows", "monitoring": "picows"}
+FOREIGN = {"jetstream": "pyarrow", "data_writer": "websockets", "monitoring": "websockets"}
 """A package of another service that must not be in the image."""
 ALONGSIDE = {"data_writer": {"compactor", "tools"}}
 """What else runs in the writer's image: compaction, and what answers `archive`."""

@@ -136,10 +136,13 @@ def test_a_host_that_cannot_be_reached_is_no_accident(host: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_host_that_speaks_no_websocket_is_unreachable() -> None:
+@pytest.mark.parametrize(
+    "said", [b"SSH-2.0-OpenSSH\r\n\r\n", b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: web"]
+)
+def test_a_host_that_speaks_no_websocket_or_goes_while_it_does_is_unreachable(said: bytes) -> None:
     async def scenario() -> None:
         async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(b"SSH-2.0-OpenSSH\r\n\r\n")
+            writer.write(said)
             writer.close()
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
