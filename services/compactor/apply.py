@@ -179,8 +179,8 @@ class Deletions:
                     under_way, job, came
                 )
         except FileNotFoundError:
-            # Removed as a whole, or just replaced.
-            job = None
+            # Removed as a whole, or just replaced: the next pass sees what is there.
+            log.info("deletions.skipped", hour=hour_text(hour), stream=stream)
         except BrokenInvariant as error:
             self._tell(str(error))
         except Transient as error:

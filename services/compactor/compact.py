@@ -1,4 +1,4 @@
-"""The loop: prepare what is due, count what every hour holds, empty the trash. Speaks no Redis.
+"""The loop: prepare what is due, apply deletions, count what every hour holds, empty the trash. No Redis.
 
 `once` is the command's way: it also swaps, where no writer runs, and looks again until nothing is due.
 """

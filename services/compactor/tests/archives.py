@@ -58,7 +58,10 @@ def looking(root: Path, **settings: Any) -> Look:
 
 def settings_of(root: Path, **settings: Any) -> CompactorSettings:
     """Return a compactor's settings for an archive."""
-    usual = {"archive_disk_free_min_mb": 10, "compact_jetstream_url": "http://127.0.0.1:1/healthz"}
+    usual: dict[str, Any] = {
+        "archive_disk_free_min_mb": 10,
+        "compact_jetstream_url": "http://127.0.0.1:1/healthz",
+    }
     return CompactorSettings(archive_root=root, **usual | settings)
 
 

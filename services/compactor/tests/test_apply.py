@@ -223,12 +223,12 @@ def test_hours_are_gone_through_once_a_day_and_at_once_by_a_changed_policy(tmp_p
     archive.now_us += 23 * HOUR_US
     assert archive.turn().hours == 0
     archive.now_us += HOUR_US
-    assert archive.turn().rows == {"records": 1}
+    assert +archive.turn().rows == {"records": 1}
     archive.swap()
     assert archive.turn().hours == 0
     archive.settings = settings_of(tmp_path, compact_apply_deletions=Policy.ALL)
     archive.restart()
-    assert archive.turn().rows == {"accounts": 1}
+    assert +archive.turn().rows == {"accounts": 1}
 
 
 def test_a_late_part_voids_a_swap_and_the_next_pass_does_it(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_a_late_part_voids_a_swap_and_the_next_pass_does_it(tmp_path: Path) -> N
     put(tmp_path, EVENTS)
     compact(tmp_path, archive.look)
     archive.now_us += 24 * HOUR_US
-    assert archive.turn().rows == {"records": 2}
+    assert +archive.turn().rows == {"records": 2}
     put(tmp_path, [commit(ANN, "late", at(0.9))])
     archive.swap()
     assert archive.told() == {}

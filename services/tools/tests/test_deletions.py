@@ -1,4 +1,4 @@
-"""The report is summed by pass, stream and policy; a snapshot tells what was rewritten on purpose from damage."""
+"""The report is summed by pass, stream and policy; a snapshot tells a rewrite on purpose from damage."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.compactor.tests.archives import BORDER_US, put
+from services.compactor.tests.conftest import running
 from services.compactor.tests.test_apply import account
 from services.compactor.tests.test_compactor import (
     ONCE,
@@ -31,6 +32,8 @@ from testing.waiting import wait_for
 
 if TYPE_CHECKING:
     from testing.pipeline import Pipeline
+
+__all__ = ["running"]
 
 
 def deleted(event: Told, at_us: int) -> Told:
