@@ -107,6 +107,10 @@ class Deletions:
         came = Applied()
         if self._policy is Policy.OFF:
             return came
+        pause = self._pauses.now()
+        if pause:
+            came.postponed = pause.why
+            return came
         try:
             # Without what it gathered, which a sweep takes away, a pass cannot go on.
             if self._pass is None or not self._pass.bench.exists():

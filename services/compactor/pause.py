@@ -43,13 +43,18 @@ class Pauses:
 
     def __call__(self, job: Job) -> Pause | None:
         """Return the reason to wait with this hour, or None."""
+        pause = self.now()
+        if pause:
+            return pause
+        short = short_of_room(job, shutil.disk_usage(self._root).free, self._reserve_bytes)
+        return Pause(short, is_trouble=True) if short else None
+
+    def now(self) -> Pause | None:
+        """Return the reason to wait with whatever it is, or None."""
         if is_asked_for(self._root):
             return Pause("a person's command wants its turn", is_trouble=False)
         parked = self._why_parked()
-        if parked:
-            return Pause(parked, is_trouble=False)
-        short = short_of_room(job, shutil.disk_usage(self._root).free, self._reserve_bytes)
-        return Pause(short, is_trouble=True) if short else None
+        return Pause(parked, is_trouble=False) if parked else None
 
     def _why_parked(self) -> str:
         now = time.monotonic()

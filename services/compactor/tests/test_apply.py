@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from prometheus_client import CollectorRegistry
 
+from services.compactor import pause
 from services.compactor.apply import Applied, Deletions
 from services.compactor.deletions import read_passed
 from services.compactor.settings import CompactorSettings, Policy
@@ -18,8 +20,10 @@ from services.data_writer.layout import HOUR_US, hour_of_text
 from services.data_writer.manifest import read_rewrites
 from services.data_writer.part_file import read_footer
 from services.data_writer.swap import swap_prepared
+from services.jetstream.health import IngesterHealth
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
+from services.shared.probes import serving
 from services.shared.settings import SettingsError, load
 from testing.events.names import tid
 
@@ -263,6 +267,26 @@ def test_what_was_gathered_may_be_swept_meanwhile(tmp_path: Path) -> None:
     assert not (tmp_path / ".staging" / "compactor" / "deleted").exists() or not list(
         (tmp_path / ".staging" / "compactor" / "deleted").glob("*/*")
     ), "no list of deleted records is left"
+
+
+def test_nothing_is_searched_while_the_ingester_is_parked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pause, "ASK_SECONDS", 0.0)
+    archive = Archive(tmp_path)
+    put(tmp_path, EVENTS)
+    compact(tmp_path, archive.look)
+    archive.now_us += 24 * HOUR_US
+    health = IngesterHealth(15.0, state="running", parked="Redis is 80 % full")
+    with serving(0, CollectorRegistry(), health) as port:
+        archive.look = looking(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
+        archive.restart()
+        came = archive.turn()
+        assert (came.hours, came.trouble) == (0, "")
+        assert "80 %" in came.postponed
+        assert not (tmp_path / ".staging" / "compactor" / "deleted").exists()
+        health.parked = None
+        assert +archive.turn().rows == {"records": 2}
 
 
 def test_it_is_refused_where_nothing_is_merged(monkeypatch: pytest.MonkeyPatch) -> None:
