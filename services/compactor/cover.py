@@ -77,8 +77,8 @@ def cover(
     elif overlapping:
         state = State.PARTIAL
     else:
-        # Of an hour that lost all its rows on purpose a file still tells.
-        held = rows or any(file.removed for file in files)
+        # Of an hour that lost all its rows on purpose a file still tells: more went than was there twice.
+        held = rows or any(rows_in(file.removed) > file.duplicates for file in files)
         state = State.CLOSED if held else State.EMPTY
     return Covered(
         hour=hour,
