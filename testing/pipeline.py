@@ -101,6 +101,7 @@ class Pipeline:
             **both,
             "REDIS_URL": self.redis.url("writer"),
             "COMPACT_EVERY": "0.5",
+            "COMPACT_JETSTREAM_URL": f"http://127.0.0.1:{self.ingester.port}/healthz",
             **self.compact,
         }
 

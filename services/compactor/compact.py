@@ -1,57 +1,35 @@
-"""The loop: prepare what is due, count what every hour holds, empty the trash. Speaks no Redis.
+"""The loop: prepare what is due, apply deletions, count what every hour holds, empty the trash. No Redis.
 
 `once` is the command's way: it also swaps, where no writer runs, and looks again until nothing is due.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import time
 from typing import TYPE_CHECKING
 
 import structlog
 
+from services.compactor.apply import Deletions
 from services.compactor.coverage import Coverage
-from services.compactor.look import Look
+from services.compactor.look import FOREVER_US, Look, watermark_us
+from services.compactor.plan import closed_before
 from services.compactor.prepare import sweep
 from services.compactor.release import release
 from services.compactor.retention import retire
 from services.compactor.trash import purge
+from services.compactor.turns import turn
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.retry import until_done
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
+    from services.compactor.apply import Applied
     from services.compactor.health import CompactorHealth
     from services.compactor.metrics import CompactorMetrics
     from services.compactor.settings import CompactorSettings
     from services.shared.lifecycle import Stopping
 
 log = structlog.get_logger()
-
-
-@contextlib.contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Be the only compactor of an archive; the kernel gives the lock back however this process dies."""
-    path = root / ".lock" / "compactor"
-    try:
-        path.parent.mkdir(exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        mend = f"mount the archive, and give the folder to user {os.getuid()}"
-        raise BrokenInvariant(f"ARCHIVE_ROOT: {path.parent} cannot be written ({error}); {mend}") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BrokenInvariant(
-                f"another compactor works on {root}: wait for it, or stop it first"
-            ) from error
-        yield
 
 
 class Compactor:
@@ -69,14 +47,14 @@ class Compactor:
         self._health = health
         self._stopping = stopping
         self._root = settings.archive_root
+        self._is_swept = False
+        self._after_us = int(settings.compact_after_minutes * 60e6)
         self._look = Look(settings, stopping, health.headway)
-        self._coverage = Coverage(
-            self._root, self._look.catalogue, int(settings.compact_after_minutes * 60e6)
-        )
+        self._deletions = Deletions(settings, self._look, stopping, health.headway)
+        self._coverage = Coverage(self._root, self._look.catalogue, self._after_us)
 
     def run(self) -> None:
         """Work until stopped."""
-        until_done(self._sweep, self._stopping, self._failed)
         while not self._stopping:
             until_done(self._turn, self._stopping, self._failed)
             self._stopping.pause(self._settings.compact_every)
@@ -86,18 +64,25 @@ class Compactor:
 
         Raises Transient when the disk does not let us, BrokenInvariant when Redis cannot be asked.
         """
-        self._sweep()
-        while True:
-            found = self._look(close_all=close_all)
-            self._metrics.looked(found)
-            self._retire()
-            released = release(self._root, self._settings.redis_address(), self._stopping)
-            for stream, why in released.left.items():
-                log.warning("compact.left", stream=stream, why=why)
-            if self._stopping or found.postponed or not released.swapped:
-                break
-        self._coverage.refresh(time.time_ns() // 1000)
-        return not (found.refused or found.postponed)
+        with turn(self._root) as is_mine:
+            if not is_mine:
+                raise BrokenInvariant(
+                    f"another command is changing {self._root}: run this again when it has ended"
+                )
+            self._sweep()
+            while True:
+                found = self._look(close_all=close_all)
+                self._metrics.looked(found)
+                self._retire()
+                passed_us = FOREVER_US if close_all else watermark_us(self._root)
+                postponed = found.postponed or self._apply(passed_us, at_once=True).postponed
+                released = release(self._root, self._settings.redis_address(), self._stopping)
+                for stream, why in released.left.items():
+                    log.warning("compact.left", stream=stream, why=why)
+                if self._stopping or postponed or not released.swapped:
+                    break
+            self._coverage.refresh(time.time_ns() // 1000)
+        return not (found.refused or postponed)
 
     def _sweep(self) -> None:
         try:
@@ -107,12 +92,32 @@ class Compactor:
         log.info("compact.swept", hours=swept)
 
     def _turn(self) -> None:
+        with turn(self._root) as is_mine:
+            if is_mine:
+                self._work()
+            else:
+                log.info("compact.waits", why="another command is changing the archive")
+                self._health.headway()
+
+    def _work(self) -> None:
+        if not self._is_swept:
+            self._sweep()
+            self._is_swept = True
         found = self._look()
         self._metrics.looked(found)
         self._retire()
+        trouble = found.trouble
+        if not found.postponed:
+            trouble = self._apply(watermark_us(self._root)).trouble
         self._coverage.refresh(time.time_ns() // 1000)
         purge(self._root, time.time() - self._settings.compact_trash_hours * 3600)
-        self._health.headway(found.postponed)
+        self._health.headway(trouble)
+
+    def _apply(self, passed_us: int, *, at_once: bool = False) -> Applied:
+        still_open = closed_before(passed_us, self._after_us)
+        applied = self._deletions.turn(still_open, time.time_ns() // 1000, at_once=at_once)
+        self._metrics.applied(applied)
+        return applied
 
     def _retire(self) -> None:
         if self._settings.archive_retention_days is not None:

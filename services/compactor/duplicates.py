@@ -63,16 +63,28 @@ def find_lost(database: duckdb.DuckDBPyConnection, job: Job) -> dict[int, int]:
     return _by_file(database, "SELECT f, count(*) FROM lost GROUP BY f")
 
 
-def find_dropped(database: duckdb.DuckDBPyConnection, job: Job) -> dict[int, int]:
-    """Add the rows that `drop` speaks of to `lost`; returns how many a file."""
-    found = f"""
-        SELECT file_index AS f, file_row_number AS r FROM {READ} AS mine WHERE ({job.drop}) AND NOT EXISTS (
-            SELECT 1 FROM lost WHERE lost.f = mine.file_index AND lost.r = mine.file_row_number
-        )
-    """
-    database.execute(f"CREATE OR REPLACE TEMP TABLE dropped AS {found}", [job.paths])
-    database.execute("INSERT INTO lost SELECT f, r FROM dropped")
-    return _by_file(database, "SELECT f, count(*) FROM dropped GROUP BY f")
+def find_dropped(database: duckdb.DuckDBPyConnection, job: Job) -> dict[str, dict[int, int]]:
+    """Add the rows that `drop` speaks of to `lost`; returns by reason how many a file, each row once."""
+    dropped = {}
+    for reason, condition in job.drop.items():
+        found = f"""
+            SELECT file_index AS f, file_row_number AS r FROM {READ} AS mine
+            WHERE ({condition}) AND NOT EXISTS (
+                SELECT 1 FROM lost WHERE lost.f = mine.file_index AND lost.r = mine.file_row_number
+            )
+        """
+        database.execute(f"CREATE OR REPLACE TEMP TABLE dropped AS {found}", [job.paths])
+        database.execute("INSERT INTO lost SELECT f, r FROM dropped")
+        dropped[reason] = _by_file(database, "SELECT f, count(*) FROM dropped GROUP BY f")
+    return dropped
+
+
+def has_dropped(database: duckdb.DuckDBPyConnection, job: Job) -> bool:
+    """Whether `drop` speaks of a row."""
+    return any(
+        database.execute(f"SELECT 1 FROM {READ} AS mine WHERE {condition} LIMIT 1", [job.paths]).fetchone()
+        for condition in job.drop.values()
+    )
 
 
 def _by_file(database: duckdb.DuckDBPyConnection, query: str) -> dict[int, int]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.data_writer.layout import inputs_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from services.compactor.catalogue import File
+    from services.compactor.settings import CompactorSettings
     from services.shared.event import Stream
 
 READ = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
@@ -23,6 +25,15 @@ class Bounds(NamedTuple):
     memory_mb: int = 384
     file_bytes: int = 256_000_000
     level: int = 3
+
+
+def bounds_of(settings: CompactorSettings) -> Bounds:
+    """Return them as they are set."""
+    return Bounds(
+        settings.compact_memory_mb,
+        settings.compact_file_mb * 1_000_000,
+        settings.compact_compression_level,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +49,8 @@ class Job:
     """Files of earlier hours: an event that is there goes from here."""
     compared: frozenset[str]
     """Ids of the chunks in them, and of those that the hour was compared with before."""
-    drop: str | None = None
-    """A condition in SQL over the stream's columns: rows for which it is true are left out too."""
+    drop: Mapping[str, str] = field(default_factory=dict)
+    """By reason a condition in SQL over the stream's columns: rows for which one is true are left out too."""
 
     @property
     def paths(self) -> list[str]:
@@ -51,4 +62,5 @@ class Job:
         """A function of all that decides what comes of it."""
         names = [file.name for file in self.files]
         against = sorted(self.compared)
-        return inputs_id(self.stream, str(self.hour), self.drop or "", *names, "against", *against)
+        drop = "".join(self.drop.values())
+        return inputs_id(self.stream, str(self.hour), drop, *names, "against", *against)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from services.compactor.catalogue import Catalogue, File
-from services.compactor.job import Bounds, Job
+from services.compactor.job import Job, bounds_of
 from services.compactor.overlaps import overlaps
+from services.compactor.pause import Pauses
 from services.compactor.plan import Due, Hour, Rhythm, due
 from services.compactor.prepare import compare, is_prepared, prepare
 from services.data_writer.frontier import read_frontiers
@@ -45,6 +45,8 @@ class Found:
     """Hours with a file that is damaged or none of ours."""
     postponed: str = ""
     """Why the rest has to wait; empty when there is no rest."""
+    trouble: str = ""
+    """The same where somebody has to do something about it."""
 
 
 def watermark_us(root: Path) -> int:
@@ -62,16 +64,12 @@ class Look:
 
     def __init__(self, settings: CompactorSettings, stopping: Stopping, headway: Callable[[], None]) -> None:
         self._root = settings.archive_root
+        self.pauses = Pauses(settings)
         self._stopping = stopping
         self._headway = headway
         self._rhythm = Rhythm(int(settings.compact_after_minutes * 60e6), settings.compact_neighbours)
-        self._bounds = Bounds(
-            settings.compact_memory_mb,
-            settings.compact_file_mb * 1_000_000,
-            settings.compact_compression_level,
-        )
+        self._bounds = bounds_of(settings)
         self._look_back_us = int(settings.archive_look_back_hours * 3600e6)
-        self._reserve_bytes = settings.archive_disk_free_min_mb * 1_000_000
         self.catalogue = Catalogue(self._root)
         self._told: set[str] = set()
 
@@ -88,10 +86,13 @@ class Look:
             for job, is_merged in self._jobs(stream, passed_us, came):
                 if self._stopping:
                     return came
-                came.postponed = self._short_of_room(job)
-                if came.postponed:
-                    log.warning("compact.postponed", why=came.postponed)
+                pause = self.pauses(job)
+                if pause:
+                    log.warning("compact.postponed", why=pause.why)
+                    came.postponed = pause.why
+                    came.trouble = pause.why if pause.is_trouble else ""
                     return came
+                came.postponed = came.trouble = ""
                 self._do(job, came, is_merged=is_merged)
                 self._headway()
         return came
@@ -149,15 +150,7 @@ class Look:
         except Transient as error:
             # Most likely a file was replaced while we read it; the next look sees the new ones.
             log.warning("compact.again", hour=hour_text(job.hour), stream=job.stream, error=str(error))
-            came.postponed = str(error)
-
-    def _short_of_room(self, job: Job) -> str:
-        """Say why there is no room for this hour: the sorted rows on disk, and the new files."""
-        needed = self._reserve_bytes + 4 * sum(file.bytes for file in job.files)
-        free = shutil.disk_usage(self._root).free
-        if free >= needed:
-            return ""
-        return f"{free / 1e6:.0f} MB are free on the archive's disk, {needed / 1e6:.0f} MB are needed"
+            came.postponed = came.trouble = str(error)
 
     def _tell(self, trouble: str) -> None:
         if trouble not in self._told:

@@ -9,10 +9,11 @@ import sys
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from services.compactor.compact import Compactor, alone
+from services.compactor.compact import Compactor
 from services.compactor.health import CompactorHealth
 from services.compactor.metrics import CompactorMetrics
 from services.compactor.settings import CompactorSettings
+from services.compactor.turns import alone
 from services.shared.errors import ArchiveError
 from services.shared.lifecycle import stopping_on_signals
 from services.shared.logs import start_logs

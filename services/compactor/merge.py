@@ -8,21 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
-from services.compactor.duplicates import find_dropped, find_lost
+from services.compactor.duplicates import find_dropped, find_lost, has_dropped
+from services.compactor.engine import engine
 from services.compactor.job import READ
 from services.compactor.order import SEARCHED, SORTED_BY
 from services.compactor.outgoing import Outgoing
 from services.data_writer.footer import Counts, rows_in, split, total
 from services.data_writer.part_file import check_rows
 from services.data_writer.schema import ROWS_PER_ROW_GROUP, SCHEMAS
-from services.shared.errors import BrokenInvariant, Transient
+from services.shared.errors import BrokenInvariant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import duckdb
 
     from services.compactor.job import Bounds, Job
     from services.data_writer.manifest import Output
@@ -36,10 +38,10 @@ class Merged:
 
     outputs: tuple[Output, ...]
     duplicates: int
-    dropped: int
-    """Rows that `drop` left out."""
+    dropped: dict[str, int]
+    """Rows that `drop` left out, by reason."""
     removed: Counts
-    """Both, by epoch and source stream."""
+    """All of these, by epoch and source stream."""
 
 
 def merge(job: Job, folder: Path, scratch: Path, bounds: Bounds) -> Merged:
@@ -48,51 +50,33 @@ def merge(job: Job, folder: Path, scratch: Path, bounds: Bounds) -> Merged:
     Transient: a file was replaced meanwhile, or there is no room; to be done again from the start.
     BrokenInvariant: a file is damaged, or rows do not add up.
     """
-    try:
+    with engine(scratch, bounds, f"merge {job.directory}") as database:
         for file in job.files:
             check_rows(job.directory / file.name)
-        with _database(scratch, bounds) as database:
-            database.execute("SET TimeZone = 'UTC'")
-            return _merge(database, job, folder, bounds)
-    except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
-        raise Transient(f"cannot merge {job.directory} now: {error}") from error
-    except duckdb.Error as error:
-        raise BrokenInvariant(f"{job.directory} cannot be merged: {error}; run `archive verify`") from error
+        return _merge(database, job, folder, bounds)
 
 
 def has_duplicates(job: Job, scratch: Path, bounds: Bounds) -> bool:
-    """Whether `merge` would leave a row out. Raises as it does."""
-    try:
-        with _database(scratch, bounds) as database:
-            return bool(sum(find_lost(database, job).values()))
-    except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
-        raise Transient(f"cannot compare {job.directory} now: {error}") from error
-    except duckdb.Error as error:
-        raise BrokenInvariant(f"{job.directory} cannot be read: {error}; run `archive verify`") from error
+    """Whether `merge` would leave a row out that is there already. Raises as it does."""
+    with engine(scratch, bounds, f"compare {job.directory}") as database:
+        return bool(sum(find_lost(database, job).values()))
 
 
-def _database(scratch: Path, bounds: Bounds) -> duckdb.DuckDBPyConnection:
-    scratch.mkdir(parents=True, exist_ok=True)
-    return duckdb.connect(
-        config={
-            "memory_limit": f"{bounds.memory_mb}MB",
-            "temp_directory": str(scratch),
-            # One thread each holds its own buffers; and the writer is to have the processor.
-            "threads": 1,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-    )
+def would_drop(job: Job, scratch: Path, bounds: Bounds) -> bool:
+    """Whether `merge` would leave a row out that `drop` speaks of. Raises as it does."""
+    with engine(scratch, bounds, f"search {job.directory}") as database:
+        return has_dropped(database, job)
 
 
 def _merge(database: duckdb.DuckDBPyConnection, job: Job, folder: Path, bounds: Bounds) -> Merged:
     lost = find_lost(database, job)
     duplicates = sum(lost.values())
-    dropped = find_dropped(database, job) if job.drop else {}
+    dropped = find_dropped(database, job)
     removed_now: list[Counts] = []
     kept: list[Counts] = []
     for index, file in enumerate(job.files):
-        gone, stays = split(file.counts, lost.get(index, 0) + dropped.get(index, 0))
+        of_file = sum(by_file.get(index, 0) for by_file in (lost, *dropped.values()))
+        gone, stays = split(file.counts, of_file)
         removed_now.append(gone)
         kept.append(stays)
     files = Outgoing(
@@ -113,7 +97,8 @@ def _merge(database: duckdb.DuckDBPyConnection, job: Job, folder: Path, bounds: 
             f"{job.directory}: {sum(output.rows for output in outputs)} rows were merged instead of {rows}; "
             "nothing was replaced"
         )
-    return Merged(outputs, duplicates, sum(dropped.values()), total(*removed_now))
+    by_reason = {reason: sum(by_file.values()) for reason, by_file in dropped.items()}
+    return Merged(outputs, duplicates, by_reason, total(*removed_now))
 
 
 def _distinct(database: duckdb.DuckDBPyConnection, job: Job) -> dict[str, int]:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from services.compactor.settings import Policy
+
 if TYPE_CHECKING:
+    from services.compactor.apply import Applied
     from services.compactor.look import Found
 
 
@@ -29,6 +32,20 @@ class CompactorMetrics:
             "Hours that cannot be merged for a damaged or strange file; 0 is right.",
             registry=registry,
         )
+
+        self._deleted = Counter(
+            "archive_compact_deleted_total",
+            "Rows left out because their record, or their account, was deleted; by COMPACT_APPLY_DELETIONS.",
+            ["policy"],
+            registry=registry,
+        )
+        for policy in (Policy.RECORDS, Policy.ACCOUNTS):
+            self._deleted.labels(policy)
+
+    def applied(self, applied: Applied) -> None:
+        """Enter what came of applying deletions."""
+        for policy, rows in applied.rows.items():
+            self._deleted.labels(policy).inc(rows)
 
     def looked(self, found: Found) -> None:
         """Enter what came of a look."""

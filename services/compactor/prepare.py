@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,6 +25,7 @@ from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from services.compactor.job import Bounds, Job
@@ -57,10 +59,16 @@ def is_prepared(root: Path, stream: Stream, hour: int) -> bool:
     return manifest_path(root, stream, hour).exists()
 
 
-def prepare(root: Path, job: Job, bounds: Bounds, cause: Cause = Cause.COMPACTION) -> Manifest:
-    """Merge an hour and hand it over to the stream's owner. Raises as `merge` does.
+def prepare(
+    root: Path,
+    job: Job,
+    bounds: Bounds,
+    cause: Cause = Cause.COMPACTION,
+    told: Mapping[str, str] = MappingProxyType({}),
+) -> Manifest:
+    """Merge an hour and hand it over to the stream's owner; `told` is added to its report.
 
-    The hour must have no manifest yet.
+    The hour must have no manifest yet. Raises as `merge` does.
     """
     folder = workshop(root) / f"{job.stream}-{hour_text(job.hour)}"
     try:
@@ -87,7 +95,7 @@ def prepare(root: Path, job: Job, bounds: Bounds, cause: Cause = Cause.COMPACTIO
             ),
             outputs=merged.outputs,
             removed=merged.removed,
-            report={"duplicates": merged.duplicates, "dropped": merged.dropped},
+            report={"duplicates": merged.duplicates, "dropped": merged.dropped, **told},
         )
         write_manifest(root, manifest)
         reach(CrashPoint.COMPACT_MANIFEST)
@@ -101,6 +109,7 @@ def prepare(root: Path, job: Job, bounds: Bounds, cause: Cause = Cause.COMPACTIO
         into=len(merged.outputs),
         rows=sum(output.rows for output in merged.outputs),
         duplicates=merged.duplicates,
+        dropped=sum(merged.dropped.values()),
         bytes_before=sum(file.bytes for file in job.files),
         bytes_after=sum(output.bytes for output in merged.outputs),
     )

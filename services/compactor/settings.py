@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from services.shared.settings import Settings
+
+
+class Policy(StrEnum):
+    """Whose deletions are applied to what is archived: the whole list."""
+
+    OFF = "off"
+    RECORDS = "records"
+    ACCOUNTS = "accounts"
+    ALL = "all"
 
 
 class CompactorSettings(Settings):
@@ -45,4 +57,30 @@ class CompactorSettings(Settings):
     compact_trash_hours: float = Field(
         default=24.0, ge=0, description="How long replaced files are kept in `.trash`, in hours."
     )
+    compact_apply_deletions: Policy = Field(
+        default=Policy.OFF,
+        description=(
+            "off, records, accounts or all: rows older than the deletion of their record, or of their "
+            "account, are removed for good."
+        ),
+    )
+    compact_deletions_every_hours: float = Field(
+        default=24.0,
+        ge=0,
+        le=24 * 31,
+        description="So often, in hours, all hours are searched for what was deleted since.",
+    )
+    compact_jetstream_url: str = Field(
+        default="http://127.0.0.1:9101/healthz",
+        pattern="^https?://",
+        description="What the ingester says of itself: while it is parked nothing is merged.",
+    )
     compact_port: int = Field(default=9104, ge=0, le=65535, description="Port of /metrics and /healthz.")
+
+    @model_validator(mode="after")
+    def _can_apply(self) -> Self:
+        if self.compact_apply_deletions is not Policy.OFF and not self.compact_memory_mb:
+            raise ValueError(
+                "COMPACT_APPLY_DELETIONS: only merged hours can lose rows; give COMPACT_MEMORY_MB more than 0"
+            )
+        return self

@@ -38,6 +38,9 @@ TRASH = ".trash"
 REMOVED = ".removed"
 """What was lawfully taken out of the archive, so that the ledger still closes."""
 
+REWRITTEN = ".rewritten"
+"""Which hours lost rows on purpose, how many and why; who is told asks here."""
+
 _ID_DIGITS = 24
 _HASHED_AT_ONCE = 1024
 """Elements joined before hashing: a call for each costs as much as the hashing."""
@@ -202,6 +205,11 @@ def trash_path(root: Path, stream: Stream, hour: int, identity: str) -> Path:
 def removed_path(root: Path, stream: Stream, hour: int) -> Path:
     """Return the file that keeps account of what was taken out of an hour for good."""
     return root / REMOVED / stream.value / f"{hour_text(hour)}.json"
+
+
+def rewritten_path(root: Path, stream: Stream, hour: int) -> Path:
+    """Return the file that tells of rows that an hour lost on purpose."""
+    return root / REWRITTEN / stream.value / f"{hour_text(hour)}.json"
 
 
 def frontier_path(root: Path, stream: Stream) -> Path:

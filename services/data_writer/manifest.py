@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from services.data_writer.durable import write_durably
-from services.data_writer.footer import Counts, accounted, total
-from services.data_writer.layout import hour_directory, inputs_id, manifest_path, removed_path
+from services.data_writer.footer import Counts, accounted, rows_in, total
+from services.data_writer.layout import (
+    hour_directory,
+    inputs_id,
+    manifest_path,
+    removed_path,
+    rewritten_path,
+)
 from services.data_writer.part_file import read_footer
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream  # noqa: TC001 - msgspec reads it
@@ -32,6 +38,12 @@ class Cause(StrEnum):
     RETENTION = "retention"
     FORGET = "forget"
     OFFLOAD = "offload"
+    DELETIONS = "deletions"
+    """Records or accounts were deleted, and the archive's policy is to follow."""
+
+
+LOSING = frozenset({Cause.FORGET, Cause.DELETIONS})
+"""Causes for which rows leave an hour that stays, beside those that were there twice."""
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -86,6 +98,21 @@ class Removal(msgspec.Struct, frozen=True):
     inputs: tuple[Input, ...]
 
 
+class Rewrite(msgspec.Struct, frozen=True):
+    """The durable note of an hour that lost rows on purpose, and of the files that had them."""
+
+    manifest: str
+    cause: Cause
+    at_us: int
+    """When it was done, in Unix microseconds."""
+    files: tuple[str, ...]
+    """Names of the files that went."""
+    rows: int
+    """Rows that went with them."""
+    report: dict[str, Any] = {}
+    """As in the manifest."""
+
+
 def inputs_of(root: Path, stream: Stream, hour: int, names: Iterable[str]) -> tuple[Input, ...]:
     """Read the footers of an hour's files. Raises OSError, or BrokenInvariant for one that is no Parquet."""
     directory = hour_directory(root, stream, hour)
@@ -131,6 +158,25 @@ def read_removals(path: Path) -> tuple[Removal, ...]:
     """Read the notes on an hour; none when there is no file."""
     try:
         return _read(path, tuple[Removal, ...])
+    except FileNotFoundError:
+        return ()
+
+
+def note_rewrite(root: Path, manifest: Manifest, now_us: int) -> Path:
+    """Note, durably and once, that an hour lost rows. Raises OSError."""
+    path = rewritten_path(root, manifest.stream, manifest.hour)
+    noted = read_rewrites(path)
+    if all(one.manifest != manifest.id for one in noted):
+        files, rows = tuple(sorted(manifest.input_names)), rows_in(manifest.removed)
+        noted += (Rewrite(manifest.id, manifest.cause, now_us, files, rows, manifest.report),)
+        write_durably(root, path, msgspec.json.format(msgspec.json.encode(noted)))
+    return path
+
+
+def read_rewrites(path: Path) -> tuple[Rewrite, ...]:
+    """Read the notes on an hour; none when there is no file."""
+    try:
+        return _read(path, tuple[Rewrite, ...])
     except FileNotFoundError:
         return ()
 

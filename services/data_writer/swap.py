@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,7 @@ from services.data_writer.layout import (
     prepared_path,
     trash_path,
 )
-from services.data_writer.manifest import note_removal, read_manifest
+from services.data_writer.manifest import LOSING, note_removal, note_rewrite, read_manifest
 from services.shared.crash_points import CrashPoint, reach
 
 if TYPE_CHECKING:
@@ -138,6 +139,9 @@ def _swap(root: Path, manifest: Manifest) -> Swapped:
         _move(root, at.fresh, at.trash)
     _sync(root, at.hour, at.trash, at.fresh.parent)
     reach(CrashPoint.SWAP_TRASHED)
+    if manifest.outputs and manifest.cause in LOSING:
+        note_rewrite(root, manifest, time.time_ns() // 1000)
+        reach(CrashPoint.SWAP_TOLD)
     _forget(root, manifest)
     reach(CrashPoint.SWAP_DONE)
     gone = tuple(at.hour / name for name in sorted(manifest.input_names))

@@ -51,8 +51,11 @@ class CrashPoint(StrEnum):
     SWAP_AFTER_EXCHANGE = "swap.after_exchange"
     SWAP_HALF_WAY = "swap.half_way"
     SWAP_TRASHED = "swap.trashed"
+    SWAP_TOLD = "swap.told"
     SWAP_DONE = "swap.done"
     SWAP_DISCARDED = "swap.discarded"
+    COMPACT_GATHERED = "compact.gathered"
+    COMPACT_PASSED = "compact.passed"
     COMPACT_PURGE = "compact.purge"
     COVERAGE_STAGED = "coverage.staged"
 
@@ -93,8 +96,11 @@ OWED = {
     CrashPoint.SWAP_AFTER_EXCHANGE: "The hour holds the outputs: the inputs still go to the trash.",
     CrashPoint.SWAP_HALF_WAY: "No exchange here: the inputs are in the trash, the outputs still go in.",
     CrashPoint.SWAP_TRASHED: "The hour holds the outputs: only the manifest is taken away.",
+    CrashPoint.SWAP_TOLD: "The report tells of it, and tells once: only the manifest is taken away.",
     CrashPoint.SWAP_DONE: "Nothing: the next look finds no manifest.",
     CrashPoint.SWAP_DISCARDED: "No manifest names the prepared files: they are swept.",
+    CrashPoint.COMPACT_GATHERED: "What was gathered of deletions is swept, and gathered again.",
+    CrashPoint.COMPACT_PASSED: "Nothing: the next pass is of what is deleted from then on.",
     CrashPoint.COMPACT_PURGE: "What is left of the trash is as old as before, and deleted next time.",
     CrashPoint.COVERAGE_STAGED: "The staged table is swept; the day is counted again.",
 }

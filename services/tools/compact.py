@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from prometheus_client import CollectorRegistry
 
-from services.compactor.compact import Compactor, alone
+from services.compactor.compact import Compactor
 from services.compactor.health import CompactorHealth
 from services.compactor.metrics import CompactorMetrics
 from services.compactor.settings import CompactorSettings
+from services.compactor.turns import alone
 from services.shared.lifecycle import stopping_on_signals
 from services.shared.logs import start_logs
 from services.shared.settings import load

@@ -14,6 +14,7 @@ from services.shared.settings import SettingsError
 from services.tools.compact import compact
 from services.tools.console import UNUSABLE
 from services.tools.coverage import coverage
+from services.tools.deletions import deletions
 from services.tools.export import export
 from services.tools.gaps import gaps
 from services.tools.identities import identities
@@ -78,6 +79,7 @@ app.command(rich_help_panel=_ASK)(shell)
 app.command(rich_help_panel=_ASK)(export)
 app.command(rich_help_panel=_TRUST)(verify)
 app.add_typer(snapshot, name="snapshot", rich_help_panel=_TRUST)
+app.command(rich_help_panel=_TRUST)(deletions)
 app.command(rich_help_panel=_KEEP)(pull)
 app.command(rich_help_panel=_KEEP)(compact)
 if find_spec("obstore") is not None:

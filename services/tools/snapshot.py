@@ -10,9 +10,11 @@ import typer
 from typer.core import TyperGroup
 
 from services.data_writer.durable import write_durably
-from services.data_writer.layout import archive_id_path, hour_text
+from services.data_writer.layout import archive_id_path, hour_of, hour_text, rewritten_path
+from services.data_writer.manifest import read_rewrites
 from services.shared.errors import BadInput
-from services.tools.console import FINE, FOUND, console, progress, say_json, size, table
+from services.shared.event import Stream
+from services.tools.console import FINE, FOUND, console, instant_us, progress, say_json, size, table
 from services.tools.coverage_table import is_settled, read_coverage
 from services.tools.manifest import (
     FOLDER,
@@ -86,17 +88,22 @@ def verify(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
 ) -> None:
-    """Read every file of a snapshot again. Exit code 1 if one is gone or altered."""
+    """Read every file of a snapshot again. Exit code 1 if one is gone, altered, or rewritten on purpose."""
     root = settings().root
     kept = read(root, name)
     wrong = compare(root, kept)
+    rewritten = {path: why for path in wrong if (why := rewritten_for(root, path))}
+    wrong = {path: fault for path, fault in wrong.items() if path not in rewritten}
     if as_json:
-        say_json({"name": name, "sha256": kept.sha256, "files": len(kept.files), "wrong": wrong})
-    elif wrong:
-        console().print(table(("file", "fault"), wrong.items(), f"{len(wrong)} of {len(kept.files)} files"))
-    else:
+        told = {"name": name, "sha256": kept.sha256, "files": len(kept.files)}
+        say_json({**told, "wrong": wrong, "rewritten": rewritten})
+    for title, files in (("wrong", wrong), ("rewritten on purpose since", rewritten)):
+        if files and not as_json:
+            counted = f"{title}: {len(files)} of {len(kept.files)} files"
+            console().print(table(("file", "why"), files.items(), counted))
+    if not (wrong or rewritten or as_json):
         console().print(f"{len(kept.files):,} files are as they were: sha256 {kept.sha256}")
-    raise typer.Exit(FOUND if wrong else FINE)
+    raise typer.Exit(FOUND if wrong or rewritten else FINE)
 
 
 @snapshot.command("list")
@@ -121,6 +128,17 @@ def read(root: Path, name: str) -> Manifest:
         return decode(path.read_bytes(), str(path))
     except FileNotFoundError as error:
         raise BadInput(f"there is no snapshot {name}; `archive snapshot list` names them") from error
+
+
+def rewritten_for(root: Path, path: str) -> str:
+    """Return why a file that is not here any more was rewritten; empty where nothing was noted of it."""
+    stream, hour = path.partition("/")[0], hour_of((root / path).parent)
+    if hour is None or stream not in set(Stream) or (root / path).exists():
+        return ""
+    for note in read_rewrites(rewritten_path(root, Stream(stream), hour)):
+        if (root / path).name in note.files:
+            return f"{note.cause}: {note.rows:,} rows left its hour at {instant_us(note.at_us)}"
+    return ""
 
 
 def settled(parts: Sequence[PartFile], covered: Table) -> list[PartFile]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from services.compactor.look import Look
 from services.compactor.settings import CompactorSettings
@@ -51,10 +51,18 @@ def advance(root: Path, cursor: Cursor) -> None:
         write_frontier(root, stream, cursor.encode())
 
 
-def looking(root: Path, **settings: float) -> Look:
+def looking(root: Path, **settings: Any) -> Look:
     """Return a compactor's look at an archive, with settings other than the usual ones."""
-    made = CompactorSettings(archive_root=root, archive_disk_free_min_mb=10, **settings)  # type: ignore[arg-type]
-    return Look(made, Stopping(), lambda: None)
+    return Look(settings_of(root, **settings), Stopping(), lambda: None)
+
+
+def settings_of(root: Path, **settings: Any) -> CompactorSettings:
+    """Return a compactor's settings for an archive."""
+    usual: dict[str, Any] = {
+        "archive_disk_free_min_mb": 10,
+        "compact_jetstream_url": "http://127.0.0.1:1/healthz",
+    }
+    return CompactorSettings(archive_root=root, **usual | settings)
 
 
 def compact(root: Path, look: Look | None = None) -> Found:

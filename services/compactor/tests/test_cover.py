@@ -51,6 +51,12 @@ def test_the_state_of_an_hour(files: list[File], holes: list[Hole], *, is_open: 
     assert (row.rows, row.parts, row.bytes) == (10 * len(files), len(files), 100 * len(files))
 
 
+@pytest.mark.parametrize(("removed", "state"), [(3, State.EMPTY), (4, State.CLOSED)])
+def test_an_hour_that_lost_all_its_rows_on_purpose_is_not_empty(removed: int, state: State) -> None:
+    left = FILE._replace(rows=0, counts={}, removed={"2": {"likes": removed}})
+    assert cover(Place(Stream.LIKES, 7), [left], [], is_open=False, rejects=0).state is state
+
+
 def test_no_moment_of_a_gap_counts_twice() -> None:
     holes = [
         hole(0, 10 * MINUTE_US),

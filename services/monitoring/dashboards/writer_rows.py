@@ -164,12 +164,14 @@ COMMIT = Row(
             width=12,
         ),
         Panel(
-            "Duplicates removed, and hours refused",
+            "Rows removed, and hours refused",
             "Rows left out in a day because their event was there already: after Redis' data was lost, or "
-            "another host. Hours with a damaged or strange file are not merged: `archive verify` names it.",
+            "another host; or because it was deleted, where COMPACT_APPLY_DELETIONS says so. "
+            "Hours with a damaged or strange file are not merged: `archive verify` names it.",
             "short",
             (
                 Query("sum(increase(archive_compact_duplicates_total[1d]))", "duplicates in a day"),
+                Query("sum(increase(archive_compact_deleted_total[1d]))", "deleted in a day"),
                 Query("max(archive_compact_refused_hours)", "hours refused"),
             ),
             width=12,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from services.compactor.compact import alone
+from services.compactor.turns import instead
 from services.data_writer.layout import hour_text
 from services.data_writer.ownership import is_owned
 from services.shared.errors import BrokenInvariant
@@ -18,7 +19,7 @@ from services.shared.retry import until_done
 from services.tools.buffers import Buffers
 from services.tools.console import FINE, FOUND, console, say_json, table
 from services.tools.forget.conditions import conditions
-from services.tools.forget.run import Forget
+from services.tools.forget.run import Erased, Forget
 from services.tools.forget.search import in_datasets, in_trash
 from services.tools.offload.bucket import Bucket
 from services.tools.offload.index import indexed
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.shared.lifecycle import Stopping
-    from services.tools.forget.run import Erased, Hours
+    from services.tools.forget.run import Hours
     from services.tools.settings import ToolsSettings
 
 STOPPED = 130
@@ -47,7 +48,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do it; else it is only told.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One object, and no name in it.")] = False,
 ) -> None:
-    """Erase an account from hours, trash and bucket; the writer must run, the compactor must not."""
+    """Erase an account from hours, trash and bucket; the writer must run, the compactor may."""
     given = settings()
     wanted = conditions(did, mentions=mentions)
     start_logs("forget", "warning")
@@ -58,8 +59,8 @@ def forget(
         raise BrokenInvariant(
             "no writer owns the streams; start it: it commits what is buffered and swaps what is rewritten"
         )
-    with stopping_on_signals() as stopping, alone(given.root):
-        erased = _erase(given, wanted, bucket, stopping)
+    with stopping_on_signals() as stopping:
+        erased = _in_turn(given, wanted, bucket, stopping)
     if as_json:
         say_json(
             {
@@ -76,6 +77,16 @@ def forget(
         Console(stderr=True).print("Stopped; run the same command again to go on from here.")
         raise typer.Exit(STOPPED)
     raise typer.Exit(FOUND if erased.open else FINE)
+
+
+def _in_turn(
+    given: ToolsSettings, wanted: Mapping[Stream, str], bucket: Bucket | None, stopping: Stopping
+) -> Erased:
+    talk = Console(stderr=True)
+    with contextlib.ExitStack() as held:
+        with talk.status("waiting until the compactor has done the hour in hand"):
+            is_mine = held.enter_context(instead(given.root, stopping))
+        return _erase(given, wanted, bucket, stopping) if is_mine else Erased()
 
 
 def _erase(

@@ -62,14 +62,15 @@ def replace_object(root: Path, bucket: Bucket, far: Far, condition: str, memory_
     bucket.fetch(far.key, fetched)
     job = _job(far.stream, far.hour, fetched.parent, (read_file(fetched, far.stream),), condition)
     merged = merge(job, bench / "out", bench / "sorting", Bounds(memory_mb))
-    if merged.dropped:
+    erased = sum(merged.dropped.values())
+    if erased:
         known = [one for one in read_index(root, far.stream, far.hour) if one != far.object]
         if not (hour_directory(root, far.stream, far.hour) / far.object.name).exists():
             known += [_brought(bucket, far, bench / "out" / output.name) for output in merged.outputs]
         write_index(root, far.stream, far.hour, known)
         bucket.delete(far.key)
     shutil.rmtree(bench)
-    return merged.dropped
+    return erased
 
 
 def _brought(bucket: Bucket, far: Far, path: Path) -> Object:
@@ -89,5 +90,5 @@ def _job(stream: Stream, hour: int, directory: Path, files: tuple[File, ...], co
         files=files,
         earlier=(),
         compared=compared,
-        drop=condition,
+        drop={"forget": condition},
     )

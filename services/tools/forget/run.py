@@ -43,7 +43,7 @@ class Erased:
 
 
 class Forget:
-    """Erases rows that meet `wanted`; a writer must run, and no compactor."""
+    """Erases rows that meet `wanted`; a writer must run, and the turn must be ours."""
 
     def __init__(
         self, buffers: Buffers, wanted: Mapping[Stream, str], memory_mb: int, stopping: Stopping

@@ -58,7 +58,7 @@ def test_an_account_is_gone_from_closed_hours_and_trash_and_nothing_else_is(
     first_us = START_HOUR * HOUR_US
     options = {"rate": "0.5", "events": str(EVENTS), "backlog": str(2 * 3600 + 720)}
     source = Host(options, first_us=first_us, started=time.time())
-    with pipeline(source) as running:
+    with pipeline(source, compact={"COMPACT_AFTER_MINUTES": "0"}) as running:
         truth = list(truth_of(source))
         of_closed = [pair for pair in truth if hour_of_frame(pair[1]) < START_HOUR + 2]
         did = busiest(frame for _, frame in of_closed)
@@ -66,10 +66,13 @@ def test_an_account_is_gone_from_closed_hours_and_trash_and_nothing_else_is(
         running.wait_pushed(len(of_closed) + 300, 60)
         code, said = run(running, "forget", did)
         assert (code, "Nothing was changed" in said) == (1, True), said
+        running.compactor.start()
+        running.compactor.wait_healthy()
         code, said = run(running, "forget", did, "--yes")
         assert code in (0, 1), said
         assert f"{mine:,} rows are gone" in said
         wait_for(lambda: running.writer.total("archive_unaccounted_events") == 0, 30, "the ledger closed")
+        assert running.compactor.stop() == 0, "they took turns"
         running.ingester.stop()
         running.wait_committed(30)
         for hour in ("16", "17"):

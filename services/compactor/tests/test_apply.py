@@ -1,0 +1,296 @@
+"""With the policy on, what was deleted is gone from the Parquet, and only that; off, nothing is."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.compactor import pause
+from services.compactor.apply import Applied, Deletions
+from services.compactor.deletions import read_passed
+from services.compactor.settings import CompactorSettings, Policy
+from services.compactor.tests.archives import BORDER_US, compact, looking, put, settings_of
+from services.data_writer.footer import accounted, total
+from services.data_writer.layout import HOUR_US, hour_of_text
+from services.data_writer.manifest import read_rewrites
+from services.data_writer.part_file import read_footer
+from services.data_writer.swap import swap_prepared
+from services.jetstream.health import IngesterHealth
+from services.shared.event import Stream
+from services.shared.lifecycle import Stopping
+from services.shared.probes import serving
+from services.shared.settings import SettingsError, load
+from testing.events.names import tid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.compactor.look import Look
+
+FOREVER = 2**40
+ANN, BOB = "did:plc:ann", "did:plc:bob"
+LIKE = "app.bsky.feed.like"
+
+
+def commit(did: str, rkey: str, at_us: int, operation: str = "create") -> tuple[str, bytes]:
+    """Return a like, or its deletion, as a host tells it at this time."""
+    told: dict[str, Any] = {"rev": tid(at_us, 1), "operation": operation, "collection": LIKE, "rkey": rkey}
+    if operation != "delete":
+        subject = {"uri": f"at://did:plc:other/app.bsky.feed.post/{rkey}", "cid": "bafy"}
+        told["record"] = {"$type": LIKE, "createdAt": "2026-09-21T14:00:00.000Z", "subject": subject}
+        told["cid"] = "bafyrei"
+    return "likes", json.dumps({"did": did, "time_us": at_us, "kind": "commit", "commit": told}).encode()
+
+
+def account(did: str, at_us: int, status: str = "", seq: int = 1) -> tuple[str, bytes]:
+    """Return an account event; one without a status says that it is active."""
+    body: dict[str, Any] = {"active": not status, "did": did, "seq": seq, "time": "2026-09-21T14:00:00.000Z"}
+    body |= {"status": status} if status else {}
+    return "accounts", json.dumps({"did": did, "time_us": at_us, "kind": "account", "account": body}).encode()
+
+
+def at(hours: float) -> int:
+    """Return a time so many hours after the border."""
+    return BORDER_US + int(hours * HOUR_US)
+
+
+class Archive:
+    """An archive whose compactor applies deletions, a day's pass whenever it is told to."""
+
+    def __init__(self, root: Path, policy: Policy = Policy.ALL) -> None:
+        self.root = root
+        self.settings = settings_of(root, compact_apply_deletions=policy)
+        self.look: Look = looking(root)
+        self.now_us = at(100)
+        self.deletions = self._made()
+
+    def _made(self) -> Deletions:
+        return Deletions(self.settings, self.look, Stopping(), lambda: None)
+
+    def restart(self) -> None:
+        """Begin anew, as after a kill."""
+        self.deletions = self._made()
+
+    def swap(self) -> None:
+        """Do what a writer without claims does."""
+        for stream in Stream:
+            for _ in swap_prepared(self.root, stream):
+                pass
+
+    def day(self) -> Counter[str]:
+        """Let a day go by, and the pass of it; returns the rows that went, by policy."""
+        self.now_us += 24 * HOUR_US
+        compact(self.root, self.look)
+        gone: Counter[str] = Counter()
+        while True:
+            applied = self.turn()
+            gone += applied.rows
+            self.swap()
+            if not applied.hours:
+                return gone
+
+    def turn(self) -> Applied:
+        """Let the compactor have one turn."""
+        return self.deletions.turn(FOREVER, self.now_us)
+
+    def rows(self, stream: str = "likes", columns: str = "did, rkey, operation") -> list[tuple[Any, ...]]:
+        """Return the rows of a stream, in order."""
+        files = [str(path) for path in self.root.glob(f"{stream}/year=*/**/*.parquet")]
+        query = f"SELECT {columns} FROM read_parquet(?, hive_partitioning = false) ORDER BY ALL"  # noqa: S608 - ours
+        return duckdb.execute(query, [files]).fetchall()
+
+    def accounted(self) -> int:
+        """Return what the ledger counts: rows that are here, and those that went lawfully."""
+        paths = self.root.glob("*/year=*/**/*.parquet")
+        counts = total(*(accounted(read_footer(path)) for path in paths))
+        return sum(sum(streams.values()) for streams in counts.values())
+
+    def told(self) -> Counter[str]:
+        """Return the rows of the report, by stream and policy."""
+        found: Counter[str] = Counter()
+        for path in self.root.glob(".rewritten/*/*.json"):
+            for one in read_rewrites(path):
+                for policy, rows in one.report["dropped"].items():
+                    found[f"{path.parent.name} {policy}"] += rows
+        return +found
+
+
+EVENTS = [
+    commit(ANN, "kept", at(0.1)),
+    commit(ANN, "gone", at(0.2)),
+    commit(ANN, "gone", at(0.3), "update"),
+    commit(ANN, "gone", at(0.4), "delete"),
+    commit(BOB, "gone", at(0.2)),
+]
+
+
+def test_off_removes_nothing(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, Policy.OFF)
+    put(tmp_path, [*EVENTS, account(BOB, at(0.5), "deleted")])
+    assert archive.day() == {}
+    assert len(archive.rows()) == len(EVENTS)
+    assert not (tmp_path / ".deletions").exists()
+    assert CompactorSettings().compact_apply_deletions is Policy.OFF
+
+
+def test_a_deleted_record_leaves_only_its_deletion(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, Policy.RECORDS)
+    put(tmp_path, [*EVENTS, account(BOB, at(0.5), "deleted")])
+    assert archive.day() == {"records": 2}
+    assert archive.rows() == [(ANN, "gone", "delete"), (ANN, "kept", "create"), (BOB, "gone", "create")]
+    assert archive.accounted() == len(EVENTS) + 1
+    assert archive.told() == {"likes records": 2}
+    assert archive.day() == {}
+    assert archive.told() == {"likes records": 2}
+
+
+def test_a_deletion_thirty_hours_later_reaches_the_old_hour(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    put(tmp_path, [commit(ANN, "gone", at(0.2)), commit(ANN, "kept", at(0.2))])
+    assert archive.day() == {}
+    before = sorted(path.name for path in tmp_path.glob("likes/**/*.parquet"))
+    put(tmp_path, [commit(ANN, "gone", at(30.2), "delete"), commit(ANN, "new", at(30.1))])
+    assert archive.day() == {"records": 1}
+    assert archive.rows() == [(ANN, "gone", "delete"), (ANN, "kept", "create"), (ANN, "new", "create")]
+    (path,) = tmp_path.glob(".rewritten/likes/*.json")
+    (note,) = read_rewrites(path)
+    assert (hour_of_text(path.stem), note.files, note.rows) == (BORDER_US // HOUR_US, tuple(before), 1)
+
+
+def test_a_record_that_was_made_again_is_kept(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    again = [commit(ANN, "gone", at(1.5)), commit(ANN, "gone", at(1.6), "update")]
+    put(tmp_path, EVENTS + again)
+    assert archive.day() == {"records": 2}
+    assert [row for row in archive.rows() if row[:2] == (ANN, "gone")] == [
+        (ANN, "gone", "create"), (ANN, "gone", "delete"), (ANN, "gone", "update"),
+    ]  # fmt: skip
+    put(tmp_path, [commit(ANN, "gone", at(40), "delete")])
+    assert archive.day() == {"records": 2}
+
+
+def test_by_the_repositorys_order_whatever_time_a_host_gave(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    stream, frame = commit(ANN, "gone", at(0.2))
+    late = json.loads(frame) | {"time_us": at(5)}
+    put(tmp_path, [(stream, json.dumps(late).encode()), commit(ANN, "gone", at(0.4), "delete")])
+    assert archive.day() == {"records": 1}
+
+
+def test_a_deleted_account_takes_all_of_it_and_what_comes_after_stays(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, Policy.ACCOUNTS)
+    identity = {"did": BOB, "handle": "bob.test", "seq": 5, "time": "2026-09-21T14:00:00.000Z"}
+    named = {"did": BOB, "time_us": at(0.1), "kind": "identity", "identity": identity}
+    put(tmp_path, [*EVENTS, ("identities", json.dumps(named).encode()), account(BOB, at(0.1))])
+    assert archive.day() == {}
+    put(
+        tmp_path,
+        [account(BOB, at(26), "deleted", 2), commit(BOB, "new", at(27)), account(BOB, at(27), "", 3)],
+    )
+    assert archive.day() == {"accounts": 3}
+    assert [row for row in archive.rows() if row[0] == BOB] == [(BOB, "new", "create")]
+    assert len(archive.rows()) == 5
+    assert archive.rows("identities", "did") == []
+    assert archive.rows("accounts", "time_us, status") == [(at(26), "deleted"), (at(27), None)]
+    assert archive.accounted() == len(EVENTS) + 5
+    assert archive.told() == {"likes accounts": 1, "identities accounts": 1, "accounts accounts": 1}
+
+
+@pytest.mark.parametrize("status", ["takendown", "suspended", "deactivated"])
+def test_what_may_be_taken_back_takes_nothing(tmp_path: Path, status: str) -> None:
+    archive = Archive(tmp_path)
+    put(tmp_path, [commit(BOB, "kept", at(0.1)), account(BOB, at(0.5), status)])
+    assert archive.day() == {}
+    assert len(archive.rows()) == 1
+
+
+def test_what_comes_late_to_an_old_hour_meets_the_deletions_of_long_ago(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    put(tmp_path, [commit(ANN, "gone", at(20), "delete"), account(BOB, at(30), "deleted")])
+    assert archive.day() == {}
+    put(tmp_path, [commit(ANN, "gone", at(2)), commit(BOB, "any", at(2)), commit(ANN, "kept", at(2))])
+    assert archive.day() == {"records": 1, "accounts": 1}
+    assert archive.rows() == [(ANN, "gone", "delete"), (ANN, "kept", "create")]
+
+
+def test_hours_are_gone_through_once_a_day_and_at_once_by_a_changed_policy(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, Policy.RECORDS)
+    put(tmp_path, [commit(ANN, "gone", at(0.2)), commit(BOB, "any", at(0.2))])
+    archive.day()
+    put(tmp_path, [commit(ANN, "gone", at(2), "delete"), account(BOB, at(2), "deleted")])
+    compact(tmp_path, archive.look)
+    archive.now_us += 23 * HOUR_US
+    assert archive.turn().hours == 0
+    archive.now_us += HOUR_US
+    assert +archive.turn().rows == {"records": 1}
+    archive.swap()
+    assert archive.turn().hours == 0
+    archive.settings = settings_of(tmp_path, compact_apply_deletions=Policy.ALL)
+    archive.restart()
+    assert +archive.turn().rows == {"accounts": 1}
+
+
+def test_a_late_part_voids_a_swap_and_the_next_pass_does_it(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    put(tmp_path, EVENTS)
+    compact(tmp_path, archive.look)
+    archive.now_us += 24 * HOUR_US
+    assert +archive.turn().rows == {"records": 2}
+    put(tmp_path, [commit(ANN, "late", at(0.9))])
+    archive.swap()
+    assert archive.told() == {}
+    assert archive.turn().hours == 0
+    assert read_passed(tmp_path).at_us == archive.now_us
+    assert archive.day() == {"records": 2}
+    assert archive.told() == {"likes records": 2}
+    assert archive.accounted() == len(EVENTS) + 1
+
+
+def test_what_was_gathered_may_be_swept_meanwhile(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    put(tmp_path, EVENTS)
+    compact(tmp_path, archive.look)
+    archive.now_us += 24 * HOUR_US
+    assert archive.turn().hours == 1
+    for path in (tmp_path / ".staging" / "compactor" / "deleted").glob("*/*"):
+        path.unlink()
+    for path in (tmp_path / ".staging" / "compactor" / "deleted").glob("*"):
+        path.rmdir()
+    archive.swap()
+    assert archive.turn().hours == 0
+    assert read_passed(tmp_path).at_us == archive.now_us
+    assert not (tmp_path / ".staging" / "compactor" / "deleted").exists() or not list(
+        (tmp_path / ".staging" / "compactor" / "deleted").glob("*/*")
+    ), "no list of deleted records is left"
+
+
+def test_nothing_is_searched_while_the_ingester_is_parked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pause, "ASK_SECONDS", 0.0)
+    archive = Archive(tmp_path)
+    put(tmp_path, EVENTS)
+    compact(tmp_path, archive.look)
+    archive.now_us += 24 * HOUR_US
+    health = IngesterHealth(15.0, state="running", parked="Redis is 80 % full")
+    with serving(0, CollectorRegistry(), health) as port:
+        archive.look = looking(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
+        archive.restart()
+        came = archive.turn()
+        assert (came.hours, came.trouble) == (0, "")
+        assert "80 %" in came.postponed
+        assert not (tmp_path / ".staging" / "compactor" / "deleted").exists()
+        health.parked = None
+        assert +archive.turn().rows == {"records": 2}
+
+
+def test_it_is_refused_where_nothing_is_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPACT_APPLY_DELETIONS", "all")
+    monkeypatch.setenv("COMPACT_MEMORY_MB", "0")
+    with pytest.raises(SettingsError, match="COMPACT_MEMORY_MB"):
+        load(CompactorSettings, "COMPACT_")

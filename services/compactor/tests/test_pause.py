@@ -1,0 +1,66 @@
+"""Nothing is merged while the ingester is parked or the disk is low; nobody to ask is no reason to wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.compactor import pause
+from services.compactor.pause import short_of_room, why_parked
+from services.compactor.tests.archives import BORDER_US, looking, put
+from services.compactor.tests.test_merge import job
+from services.data_writer.layout import HOUR_US
+from services.data_writer.tests.feeding import traffic
+from services.jetstream.health import IngesterHealth
+from services.shared.event import Stream
+from services.shared.probes import serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"state": "parked", "why": "Redis is 80 % full"}, "the ingester is parked: Redis is 80 % full"),
+        ({"state": "running"}, ""),
+        ({"state": "waiting for a cursor"}, ""),
+        ({}, ""),
+    ],
+)
+def test_only_one_that_says_so_is_parked(said: dict[str, object], why: str) -> None:
+    assert why_parked(said) == why
+
+
+def test_nothing_is_merged_while_the_ingester_is_parked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pause, "ASK_SECONDS", 0.0)
+    put(tmp_path, traffic(100, first_us=BORDER_US))
+    health = IngesterHealth(15.0, state="running", parked="the archive's disk is low")
+    with serving(0, CollectorRegistry(), health) as port:
+        look = looking(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
+        found = look(close_all=True)
+        assert (found.prepared, found.trouble) == (0, "")
+        assert "the archive's disk is low" in found.postponed
+        health.parked = None
+        assert look(close_all=True).prepared > 0
+
+
+def test_an_ingester_that_is_away_or_fails_is_no_reason_to_wait(tmp_path: Path) -> None:
+    put(tmp_path, traffic(100, first_us=BORDER_US))
+    with serving(0, CollectorRegistry(), IngesterHealth(15.0)) as port:
+        look = looking(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
+        assert look(close_all=True).prepared > 0
+    put(tmp_path, traffic(100, first_us=BORDER_US + HOUR_US))
+    assert look(close_all=True).prepared > 0
+
+
+def test_room_is_for_sorting_and_the_new_files(tmp_path: Path) -> None:
+    put(tmp_path, traffic(100, first_us=BORDER_US))
+    one = job(tmp_path, Stream.LIKES)
+    needed = 1000 + 4 * sum(file.bytes for file in one.files)
+    assert short_of_room(one, needed, 1000) == ""
+    assert "are needed" in short_of_room(one, needed - 1, 1000)

@@ -1,0 +1,91 @@
+"""`archive deletions`: what the compactor took out because it was deleted on the network, pass by pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from services.compactor.deletions import NOTHING, read_passed
+from services.data_writer.layout import REWRITTEN, hour_text
+from services.data_writer.manifest import Cause, read_rewrites
+from services.shared.event import Stream
+from services.tools.console import FINE, console, instant_us, say_json, table
+from services.tools.offload.index import only_far
+from services.tools.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from services.compactor.deletions import Passed
+
+
+class Removed(NamedTuple):
+    """What one pass took out of one hour."""
+
+    name: str
+    """When the pass began."""
+    stream: str
+    hour: str
+    done_at: str
+    rows: dict[str, int]
+    """By whose deletion: `records`, `accounts`."""
+
+
+def deletions(
+    *, as_json: Annotated[bool, typer.Option("--json", help="One object, with every hour.")] = False
+) -> None:
+    """Show what was removed because it was deleted on the network (COMPACT_APPLY_DELETIONS)."""
+    root = settings().root
+    passed, removed = read_passed(root), list(read_removed(root))
+    far = sorted({(one.stream.value, hour_text(one.hour)) for one in only_far(root, Stream)})
+    if as_json:
+        say_json(
+            {
+                "policy": passed.policy or None,
+                "last_pass": None if passed == NOTHING else instant_us(passed.at_us),
+                "removed": [one._asdict() for one in removed],
+                "not_reached": [{"stream": stream, "hour": hour} for stream, hour in far],
+            }
+        )
+    else:
+        _tell(passed, removed, len(far))
+    raise typer.Exit(FINE)
+
+
+def read_removed(root: Path) -> Iterator[Removed]:
+    """Yield what each pass took out of each hour, the oldest pass first."""
+    found = []
+    for path in (root / REWRITTEN).glob("*/*.json"):
+        for note in read_rewrites(path):
+            if note.cause is Cause.DELETIONS:
+                rows = {policy: rows for policy, rows in note.report["dropped"].items() if rows}
+                done_at = instant_us(note.at_us)
+                found.append(Removed(note.report["pass"], path.parent.name, path.stem, done_at, rows))
+    yield from sorted(found, key=lambda one: (one.name, one.stream, one.hour))
+
+
+def sums(removed: Iterable[Removed]) -> list[tuple[str, str, str, int, int]]:
+    """Return by pass, stream and policy in how many hours how many rows went. Pure."""
+    hours: Counter[tuple[str, str, str]] = Counter()
+    rows: Counter[tuple[str, str, str]] = Counter()
+    for one in removed:
+        for policy, count in one.rows.items():
+            hours[one.name, one.stream, policy] += 1
+            rows[one.name, one.stream, policy] += count
+    return [(*key, hours[key], rows[key]) for key in sorted(rows)]
+
+
+def _tell(passed: Passed, removed: list[Removed], far: int) -> None:
+    screen = console()
+    if removed:
+        columns = ("pass", "stream", "policy", "hours", "rows")
+        screen.print(table(columns, sums(removed), right=("hours", "rows")))
+    if passed == NOTHING:
+        screen.print("no pass was made; COMPACT_APPLY_DELETIONS is the policy, and off by default")
+    else:
+        screen.print(f"last pass {instant_us(passed.at_us)}, policy {passed.policy}")
+    if far:
+        screen.print(f"{far:,} hours lie only in the bucket: deletions do not reach them")
