@@ -58,7 +58,7 @@ class ToolsSettings(Settings):
             raise SettingsError(f"TOOLS_SEGMENTS_TOKEN_FILE: {error}; give the right path") from error
         if not token.isascii() or not token.isprintable() or " " in token:
             raise SettingsError(
-                f"TOOLS_SEGMENTS_TOKEN_FILE: {self.tools_segments_token_file} must hold one line, the token alone"
+                f"TOOLS_SEGMENTS_TOKEN_FILE: {self.tools_segments_token_file} must hold the token and no more"
             )
         return token
 

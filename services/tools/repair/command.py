@@ -9,20 +9,25 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from services.data_writer.layout import HOUR_US
 from services.jetstream.settings import IngesterSettings
 from services.shared.errors import BrokenInvariant
+from services.shared.event import JETSTREAM_STREAMS
 from services.shared.lifecycle import stopping_on_signals
 from services.shared.logs import start_logs
 from services.shared.retry import until_done
 from services.shared.settings import load
 from services.tools.buffers import Buffers
 from services.tools.frames import opener
+from services.tools.offload.bucket import Bucket
+from services.tools.offload.far import datasets
+from services.tools.offload.index import only_far
 from services.tools.part_names import read_time
 from services.tools.repair.push import Pushing
 from services.tools.repair.refill import Refill
 from services.tools.repair.reread import Reread
 from services.tools.repair.rows import gap_rows, holes, hosts_in_doubt, repaired
-from services.tools.repair.run import Repair, Sources
+from services.tools.repair.run import KNOWN_MARGIN_US, Repair, Sources
 from services.tools.repair.telling import STOPPED, tell_outcome, tell_plan, tell_too_old, teller
 from services.tools.segments.asking import Asking
 from services.tools.segments.web import Archive
@@ -31,10 +36,12 @@ from services.tools.span import Span, minus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from services.shared.buffer.cursor import Cursor
     from services.shared.event import Gap
     from services.shared.lifecycle import Stopping
+    from services.tools.repair.known import Datasets
     from services.tools.settings import ToolsSettings
 
 DEMO = ".demo"
@@ -114,19 +121,34 @@ def _repair(given: Given, asked: Asked, stopping: Stopping, console: Console) ->
     tell_plan(console, wanted, spans, [*hosts, *([archive.name] if archive else [])])
     if not spans:
         return tell_too_old(console, older)
+    far = _in_bucket(given.tools, buffers.root, spans)
     said = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
     with Progress(*said, TimeRemainingColumn(), console=console) as progress:
         told = teller(progress, spans, lambda: archive.downloaded if archive else 0)
         pushing = Pushing(settings, buffers.pusher, stopping)
         reread = Reread(settings, pushing, stopping, opener(settings), told)
         refill = Refill(settings, archive, pushing, stopping, told) if archive else None
-        sources = Sources(reread, tuple(hosts), refill, floor_us)
+        sources = Sources(reread, tuple(hosts), refill, floor_us, far)
         outcome = Repair(buffers, sources, pushing, stopping).run(spans)
     buffers.close()
     if refill is not None and refill.unreadable:
         console.print(f"{refill.unreadable:,} rows of {refill.name} hold no event, and were left out")
     code = tell_outcome(console, outcome, stopped=bool(stopping), with_archive=archive is not None)
     return code or tell_too_old(console, older)
+
+
+def _in_bucket(given: ToolsSettings, root: Path, spans: Sequence[Span]) -> Datasets:
+    """Return what of these intervals' hours lies only in the bucket: it must be known, or it came twice."""
+    far = [
+        one
+        for one in only_far(root, JETSTREAM_STREAMS)
+        if any(
+            span.from_us - KNOWN_MARGIN_US < (one.hour + 1) * HOUR_US
+            and one.hour * HOUR_US < span.to_us + KNOWN_MARGIN_US
+            for span in spans
+        )
+    ]
+    return datasets(Bucket(given), far) if far else {}
 
 
 def within_reach(wanted: Sequence[Span], cursor: Cursor) -> list[Span]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from services.shared.lifecycle import Stopping
     from services.tools.buffers import Buffers
+    from services.tools.repair.known import Datasets
     from services.tools.repair.push import Pushing
     from services.tools.repair.refill import Refill, Refilled
     from services.tools.repair.reread import Reading, Reread
@@ -69,6 +70,8 @@ class Sources(NamedTuple):
     """An archive of segments, if there is a token for it."""
     floor_us: int
     """What lies before, the hosts need not be asked for when there is an archive."""
+    far: Datasets
+    """What we have already, and only in the bucket."""
 
 
 class Repair:
@@ -165,7 +168,7 @@ class Repair:
     def _known(self, asked: Span) -> set[bytes]:
         around = Span(asked.from_us - KNOWN_MARGIN_US, asked.to_us + KNOWN_MARGIN_US)
         now_us = time.time_ns() // 1000
-        return known_identities(self._buffers.pusher, self._buffers.root, around, now_us)
+        return known_identities(self._buffers.pusher, self._buffers.root, around, now_us, self._sources.far)
 
     def _note(self, *, wait: bool) -> None:
         """Push a row for each interval that is committed; `wait`: for all of them."""

@@ -1,6 +1,6 @@
 """An archive of segments as a repair wants it: its list, a segment's blocks, and a block's rows, checked.
 
-Source: jetstream's lexicons `network.bsky.jetstream`: `listSegments`, `getSegment`, `getBlock`. `planSnapshot`
+Source: jetstream's lexicons network.bsky.jetstream, `listSegments`, `getSegment`, `getBlock`. `planSnapshot`
 is not asked: it plans by sequence number and names whole segments, some 256 MB that the public hosts meter;
 what a hole needs is known by time, and a segment's index, some kB of it, has the time of each block.
 """
