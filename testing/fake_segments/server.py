@@ -110,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._lie is not None and self._lie.what == "drop":
             self.close_connection = True
             return
-        if self._lie is not None and self._lie.what == "move":
+        if self._lie is not None and self._lie.what == "move" and not is_signed:
             self.send_response(HTTPStatus.FOUND)
             self.send_header("Location", f"{self.host.address}/signed{self.path}")
             self.send_header("Content-Length", "0")

@@ -88,7 +88,7 @@ def torn(pipeline: Callable[..., Pipeline], tmp_path: Path) -> Iterator[Torn]:
 
 def gap_seconds(running: Pipeline) -> float:
     _, said = run(running, "gaps", "--json")
-    return sum((gap["to_us"] - gap["from_us"]) / 1e6 for gap in json.loads(said)["gaps"])
+    return float(sum(gap["to_us"] - gap["from_us"] for gap in json.loads(said)["gaps"])) / 1e6
 
 
 def test_hours_beyond_the_look_back_come_from_segments_whatever_was_refused_before(torn: Torn) -> None:
