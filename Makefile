@@ -52,8 +52,8 @@ mutants: $(READY) ## Take each rule out and show what is lost or doubled without
 model: $(READY) ## Try every order of steps and faults in a small model, then without each rule (about five minutes).
 	@$(RUN) -m testing.model $(ARGS)
 
-bench: $(READY) ## Ingester and writer, beside a bare websocket loop and DuckDB, on this machine.
-	@$(RUN) -m testing.bench $(ARGS)
+bench: $(READY) ## How fast and how small, beside what others would use, in half an hour (SOURCE=events.jsonl, ARGS="--paths 2").
+	@$(RUN) -m testing.bench $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
 
 load: $(READY) ## Will it hold? SHAPE=planned|steady|replay|spike|ramp|soak TARGET=processes|compose (SECONDS, RATE, WEB=1, WORKERS=2).
 	@$(RUN) -m testing.load $(or $(SHAPE),spike) $(if $(TARGET),--target $(TARGET)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(WORKERS),--processes $(WORKERS)) $(if $(WEB),--web) $(ARGS)

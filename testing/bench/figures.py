@@ -1,13 +1,13 @@
-"""What one measurement gives, and how several of it are told: median and spread."""
+"""What one measurement gives, and how several of it are told: median, least and most."""
 
 from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True)
@@ -20,21 +20,36 @@ class Figures:
     rss: int
     bytes: int = 0
 
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds
 
-def row(what: str, runs: Sequence[Figures]) -> list[str]:
-    """Return a table's row: rate, CPU seconds a million events, peak memory, bytes an event."""
-    size = statistics.median(run.bytes / run.events for run in runs)
-    return [
-        what,
-        _told([run.events / run.seconds for run in runs], "{:,.0f}"),
-        _told([run.cpu / run.events * 1e6 for run in runs], "{:.1f}"),
-        _told([run.rss / 1e6 for run in runs], "{:,.0f}"),
-        f"{size:.1f}" if size else "",
-    ]
+    @property
+    def cpu_a_million(self) -> float:
+        """CPU seconds a million events."""
+        return self.cpu / self.events * 1e6
 
 
-def _told(values: Sequence[float], form: str) -> str:
-    middle, least, most = (
-        form.format(value) for value in (statistics.median(values), min(values), max(values))
-    )
-    return f"{middle} ({least}-{most})"
+class Spread(NamedTuple):
+    """Several measurements of one figure."""
+
+    median: float
+    least: float
+    most: float
+
+    def told(self, form: str) -> str:
+        """Return it in words, each number in this form; one number where they are told alike."""
+        middle, least, most = (form.format(value) for value in self)
+        return middle if least == most else f"{middle} ({least}-{most})"
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Return the spread of one or more values."""
+    found = list(values)
+    return Spread(statistics.median(found), min(found), max(found))
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
+    """Return ours / theirs, repeat by repeat: what slowed the machine for a while slowed both."""
+    return spread(one / other for one, other in zip(ours, theirs, strict=False))

@@ -1,18 +1,27 @@
-"""The bench: it counts all events of all four, and the feed speaks the websocket protocol."""
+"""The bench's own parts: every event is there once, goals are judged by medians, a report shows it all."""
 
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
+import zstandard
 
-from testing.audit.__main__ import stream_of
-from testing.bench.__main__ import NAMES, main
-from testing.bench.feed import on_the_wire
-from testing.bench.figures import Figures, row
-from testing.bench.measure import bare_loop, duckdb_copy
+from testing.bench.__main__ import main
+from testing.bench.buffered import framed
+from testing.bench.child import ContestantError, run
+from testing.bench.course import Course
+from testing.bench.feed import accepted, on_the_wire
+from testing.bench.figures import Figures, ratio, spread
+from testing.bench.frames import make_frames
+from testing.bench.outcome import Bar, Bars, Goal, Lines, Outcome
+from testing.bench.report import write_report
+from testing.bench.sizes import in_batches
+from testing.bench.sustaining import search
+from testing.bench.tries import Try
+from testing.demo.source import Generated, Recorded
 from testing.events import HostView, Traffic
 from testing.fixtures import missing
 from testing.redis_server import NoServerError, find_server
@@ -20,43 +29,94 @@ from testing.redis_server import NoServerError, find_server
 if TYPE_CHECKING:
     from pathlib import Path
 
-EVENTS = 2_000
+    from services.shared.event import Stream
+    from testing.bench.frames import Frames
+
+EVENTS = 1_000
+FIRST_US = 1_783_175_888_000_000
 
 
-def frames_in(folder: Path) -> Path:
-    path = folder / "frames.jsonl"
-    traffic = Traffic(1, 1_783_175_888_000_000, 500.0, EVENTS)
-    path.write_bytes(b"".join(frame + b"\n" for frame in traffic.truth(HostView())))
-    return path
+def some(folder: Path, events: int = EVENTS) -> Frames:
+    return make_frames(folder, Generated(events / 500, 500.0, 1), FIRST_US)
 
 
-def test_a_short_bench_has_a_row_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+def course(folder: Path, said: list[str], repeats: int = 2, seconds: float = 60.0) -> Course:
+    work = folder / "work"
+    work.mkdir()
+    return Course(some(folder, 10), work, repeats, 1, 1, time.monotonic() + seconds, said.append)
+
+
+def test_a_short_bench_leaves_a_report_of_its_paths(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     try:
         find_server()
     except NoServerError as error:
         missing(str(error))
-    assert main(["--events", str(EVENTS), "--repeats", "1"]) == 0
-    said = capsys.readouterr().out
-    assert all(name.split(":")[0] in said for name in NAMES.values())
+    folder = tmp_path / "report"
+    words = ["--paths", "5", "6", "--events", str(EVENTS), "--repeats", "1", "--folder", str(folder)]
+    assert main(words) == 0
+    said = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+    assert [outcome["path"] for outcome in said["outcomes"]] == [5, 6]
+    page, text = ((folder / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
+    assert page.count("<svg") == 2
+    assert "### 6." in text
+    assert said["surroundings"]["kernel"] in text
+    assert "redis" in said["surroundings"]["versions"]
+    assert str(folder / "report.html") in capsys.readouterr().out
 
 
-def test_the_bare_loop_receives_every_frame(tmp_path: Path) -> None:
-    found = bare_loop(frames_in(tmp_path), EVENTS)
-    assert found.events == EVENTS
-    assert min(found.seconds, found.cpu, found.rss) > 0
+def test_a_source_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--source", str(tmp_path / "none.jsonl")]) == 2
+    assert "none.jsonl" in capsys.readouterr().out
 
 
-def test_duckdb_copies_every_event_with_its_typed_columns(tmp_path: Path) -> None:
-    frames = frames_in(tmp_path)
-    duckdb_copy(tmp_path / "duckdb", frames, EVENTS)
-    likes = [json.loads(frame) for frame in frames.read_bytes().splitlines() if stream_of(frame) == "likes"]
-    created = [like for like in likes if like["commit"]["operation"] == "create"]
-    rows = duckdb.execute(
-        "SELECT count(*), count(subject_uri), count(created_at), max(time_us) FROM read_parquet(?)",
-        [str(tmp_path / "duckdb" / "likes.parquet")],
-    ).fetchall()
-    newest = max(like["time_us"] for like in likes)
-    assert rows == [(len(likes), len(created), len(created), newest)]
+def test_a_file_of_events_gives_each_of_them_once(tmp_path: Path) -> None:
+    events = list(Traffic(1, FIRST_US, 500.0, 20).truth(HostView()))
+    path = tmp_path / "real.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in [*events, b"no event", events[3]]))
+    frames = make_frames(tmp_path, Recorded(path, 500.0))
+    assert frames.path.read_bytes().splitlines() == events
+    assert [event for _, event in frames] == events
+    assert frames.birth_us < FIRST_US
+
+
+def test_frames_are_split_by_stream(tmp_path: Path) -> None:
+    frames = some(tmp_path)
+    (tmp_path / "split").mkdir()
+    frames.split(tmp_path / "split")
+    for stream, events in frames.by_stream.items():
+        assert (tmp_path / "split" / f"{stream}.ndjson").read_bytes().splitlines() == events
+    assert sum(map(len, frames.by_stream.values())) == frames.events == EVENTS
+
+
+def test_contestants_take_turns_and_one_that_cannot_is_left_out(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def able(name: str) -> float:
+        order.append(name)
+        return 1.0
+
+    def unable(_: Path) -> float:
+        raise ContestantError("not installed")
+
+    said: list[str] = []
+    contestants = {"a": lambda _: able("a"), "b": lambda _: able("b"), "c": unable}
+    assert course(tmp_path, said).alternate(contestants, str) == {"a": [1.0, 1.0], "b": [1.0, 1.0]}
+    assert order == ["a", "b", "a", "b"]
+    assert [line for line in said if line.startswith("c")] == ["c: left out, not installed"]
+
+
+def test_once_the_time_is_over_each_was_measured_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = course(tmp_path, said, repeats=5, seconds=0.0).alternate({"a": lambda _: 1.0}, str)
+    assert found == {"a": [1.0]}
+    assert "1 of 5" in said[-1]
+
+
+def test_a_contestant_that_fails_says_why() -> None:
+    with pytest.raises(ContestantError, match="FileNotFoundError"):
+        run("testing.bench.writers.lazy", "/nowhere")
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
@@ -69,6 +129,71 @@ def test_a_frame_of_any_size_is_told_as_the_protocol_says(size: int) -> None:
     assert (told, len(wire) - header) == (size, size)
 
 
-def test_a_row_tells_median_and_spread() -> None:
-    runs = [Figures(1000, seconds, 0.02, 5_000_000, 90_000) for seconds in (1.0, 2.0, 4.0)]
-    assert row("x", runs) == ["x", "500 (250-1,000)", "20.0 (20.0-20.0)", "5 (5-5)", "90.0"]
+def test_a_request_is_accepted_as_the_protocol_says() -> None:
+    request = b"GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in accepted(request)
+
+
+def test_figures_are_told_with_their_spread() -> None:
+    runs = [Figures(1000, seconds, 0.02, 5_000_000) for seconds in (1.0, 2.0, 4.0)]
+    assert spread(run.rate for run in runs).told("{:,.0f}") == "500 (250-1,000)"
+    assert spread([20.0, 20.0]).told("{:.0f}") == "20"
+    assert ratio([4.0, 9.0], [2.0, 3.0]) == spread([2.0, 3.0])
+
+
+def test_a_goal_is_reached_by_the_median() -> None:
+    assert Goal("x", spread([0.5, 0.6, 0.9]), 0.6).reached
+    assert not Goal("x", spread([0.5, 0.59, 0.9]), 0.6).reached
+    assert Goal("x", spread([200.0]), 256.0, at_most=True).reached
+    assert Goal("x", spread([300.0]), 256.0, "{:.0f}", at_most=True).cells() == (
+        "x",
+        "≤ 256",
+        "300",
+        "missed",
+    )
+
+
+def test_a_report_shows_every_row_goal_note_and_picture(tmp_path: Path) -> None:
+    outcome = Outcome(1, "Title", ("name", "events/s"), [("a & b", "5")], notes=["Fair enough."])
+    outcome.goals.append(Goal("a / b", spread([1.0]), 2.0))
+    outcome.pictures.append(Bars("Bars", "events/s", [Bar("a", spread([1.0, 2.0]))]))
+    outcome.pictures.append(Lines("Lines", "waiting", "MB", {"a": [(10.0, 1.0), (100.0, 2.0)]}))
+    page = write_report([outcome], {"kernel": "6.1"}, "10 events", "now", tmp_path).read_text(
+        encoding="utf-8"
+    )
+    assert page.count("<svg") == 2
+    assert all(word in page for word in ("a &amp; b", "missed", "Fair enough.", "6.1"))
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| a & b | 5 |" in text
+    assert "| a / b | ≥ 2.00 | 1.00 | missed |" in text
+
+
+@pytest.mark.parametrize(
+    ("limit", "low", "high"), [(27_000, 25_000, 27_000), (400, 0, 400), (1e9, 80_000, 1e9)]
+)
+def test_the_search_ends_at_a_rate_that_holds(limit: float, low: float, high: float) -> None:
+    assert low <= search(lambda rate: rate <= limit, 5_000.0) <= high
+
+
+def test_a_try_holds_only_if_nothing_piles_up() -> None:
+    def at(lag: float, waiting: float) -> Try:
+        samples = [
+            {"at": s, "tip": 1000.0 * s, "pushed": 1000.0 * s - lag * s / 9, "waiting": waiting * s / 9}
+            for s in map(float, range(10))
+        ]
+        return Try(1000.0, samples, samples)
+
+    assert at(200, 5000).held
+    assert not at(5000, 5000).held
+    assert not at(200, 50_000).held
+    assert at(0, 0).pushed_rate == pytest.approx(1000)
+
+
+def test_batches_and_frames_hold_every_event_in_order(tmp_path: Path) -> None:
+    frames = some(tmp_path)
+    assert dict(in_batches(frames)) == frames.by_stream
+    assert list(framed(frames, 1)) == list(frames)
+    lines: dict[Stream, list[bytes]] = {}
+    for stream, frame in framed(frames, 8):
+        lines.setdefault(stream, []).extend(zstandard.decompress(frame).split(b"\n"))
+    assert lines == frames.by_stream

@@ -13,7 +13,10 @@ import redis
 
 from testing.audit.canonical import identity, parse
 from testing.audit.rebuild import rebuild_events
-from testing.bench.measure import ingester_and_writer
+from testing.bench.frames import make_frames
+from testing.bench.receiving import by_the_ingester
+from testing.bench.writing import by_the_writer
+from testing.demo.source import Generated
 from testing.events import HostView, Traffic
 from testing.fake_jetstream.pace import paced
 from testing.fixtures import missing
@@ -115,10 +118,9 @@ def test_redis_buffer_load(redis_server: RedisServer, tmp_path: Path) -> None:
 
 def test_data_writer_load(tmp_path: Path) -> None:
     events = 30_000
-    frames = tmp_path / "frames.jsonl"
-    traffic = Traffic(5, FIRST_US, 500.0, events)
-    frames.write_bytes(b"".join(frame + b"\n" for frame in traffic.truth(HostView())))
-    received, written = ingester_and_writer(tmp_path / "daemons", frames, events, FIRST_US - 1_000_000)
+    frames = make_frames(tmp_path, Generated(events / 500, 500.0, 5), FIRST_US)
+    received, _ = by_the_ingester(tmp_path / "ingester", frames)
+    written = by_the_writer(tmp_path / "writer", frames)
     limits = limits_of("replay")
     assert events / received.seconds >= SHAPES["replay"].peak
     assert events / written.seconds >= SHAPES["replay"].peak

@@ -1,0 +1,68 @@
+"""What the bench measures of the daemons is their whole work: every event pushed, every row committed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testing.audit.rebuild import count_rows
+from testing.bench import remembering, tries
+from testing.bench.frames import make_frames
+from testing.bench.receiving import by_the_ingester
+from testing.bench.writing import by_the_writer
+from testing.demo.source import Generated
+from testing.fixtures import missing
+from testing.redis_server import NoServerError, find_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVENTS = 1_000
+
+
+@pytest.fixture(autouse=True)
+def _server() -> None:
+    try:
+        find_server()
+    except NoServerError as error:
+        missing(str(error))
+
+
+def test_the_daemons_are_measured_at_all_of_the_events(tmp_path: Path) -> None:
+    frames = make_frames(tmp_path, Generated(EVENTS / 500, 500.0, 3))
+    received, fed_cpu = by_the_ingester(tmp_path / "ingester", frames)
+    written = by_the_writer(tmp_path / "writer", frames)
+    root = tmp_path / "writer" / "archive"
+    assert {stream: count_rows(root, stream) for stream in frames.by_stream} == {
+        stream: len(events) for stream, events in frames.by_stream.items()
+    }
+    assert received.events == written.events == EVENTS
+    assert min(received.rss, received.cpu, written.rss, written.bytes) > 0
+    assert fed_cpu >= 0
+
+
+def test_a_try_samples_a_pipeline_that_reads_the_paced_feed(tmp_path: Path) -> None:
+    path = tmp_path / "paced.jsonl"
+    tries.render(path, 1, 0, 400, 1)
+    tries.render(path, 1, 400, 900, 1)
+    assert len(set(path.read_bytes().splitlines())) == 900
+    (tmp_path / "try").mkdir()
+    found = tries.attempt(tmp_path / "try", path, 100.0, 8.0)
+    assert found.pushed > 0
+    assert max(sample["tip"] for sample in found.whole) == 800
+    assert found.whole[-1]["pushed"] == 800
+    assert all(found.cpu_a_million(name) > 0 for name in ("ingester", "redis", "writer"))
+    assert {"rss.host", "rss.ingester", "rss.redis", "rss.writer"} <= set(found.samples[-1])
+
+
+def test_memory_is_measured_with_everything_waiting(tmp_path: Path) -> None:
+    peaks = remembering.measure(tmp_path, 2_000, 1)
+    assert peaks.ingester > 0
+    assert peaks.writer > 0
+    rows = sum(
+        count_rows(tmp_path / "archive", path.name)
+        for path in (tmp_path / "archive").iterdir()
+        if path.name[0] != "." and path.name not in ("gaps", "rejects")
+    )
+    assert rows == 2_000

@@ -1,0 +1,109 @@
+"""Path 1's contestants: each receives every event, and what it pushes to Redis is what was sent."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from testing.bench.child import run
+from testing.bench.fed import Fed
+from testing.bench.frames import make_frames
+from testing.bench.receivers.rpush import PUSH_BYTES, pushes
+from testing.bench.receiving import by_a_client
+from testing.bench.v2_wire import render_v2, v2_frame
+from testing.demo.source import Generated
+from testing.fixtures import missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testing.bench.frames import Frames
+    from testing.redis_server import RedisServer
+
+EVENTS = 500
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Frames:
+    return make_frames(tmp_path_factory.mktemp("frames"), Generated(EVENTS / 500, 500.0, 3))
+
+
+def lists(server: RedisServer) -> dict[str, list[bytes]]:
+    with contextlib.closing(redis.Redis.from_url(server.url("tools"))) as tools:
+        return {
+            key.decode(): [one for one in tools.lrange(key, 0, -1) if isinstance(one, bytes)]
+            for key in tools.scan_iter("events:*")
+        }
+
+
+def expected(frames: Frames) -> dict[str, list[bytes]]:
+    return {f"events:{stream}": events for stream, events in frames.by_stream.items()}
+
+
+def test_the_bare_loop_receives_every_frame(frames: Frames) -> None:
+    with Fed(frames.path, EVENTS) as feed:
+        found = by_a_client(feed, "testing.bench.receivers.bare", EVENTS)
+        assert feed.cpu() >= 0
+    assert found.events == EVENTS
+    assert min(found.seconds, found.cpu, found.rss) > 0
+
+
+def test_the_plain_ingester_pushes_what_was_sent(frames: Frames, redis_server: RedisServer) -> None:
+    with Fed(frames.path, EVENTS) as feed:
+        found = by_a_client(feed, "testing.bench.receivers.plain", EVENTS, redis_server.url("tools"))
+    assert found.events == EVENTS
+    assert lists(redis_server) == expected(frames)
+
+
+def test_the_bare_push_pushes_what_is_in_the_file(frames: Frames, redis_server: RedisServer) -> None:
+    run("testing.bench.receivers.rpush", str(frames.path), str(EVENTS), redis_server.url("tools"))
+    assert lists(redis_server) == expected(frames)
+
+
+def test_a_push_ends_at_its_events_or_bytes() -> None:
+    large = b"x" * (PUSH_BYTES // 2)
+    assert [sum(map(len, push.values())) for push in pushes([("a", b"")] * 12_000)] == [5000, 5000, 2000]
+    assert [len(push["a"]) for push in pushes([("a", large)] * 5)] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+def test_the_sdk_pushes_every_event_that_was_sent(
+    tmp_path: Path, frames: Frames, redis_server: RedisServer, batch: int
+) -> None:
+    if importlib.util.find_spec("atproto") is None:
+        missing("atproto is not installed")
+    v2 = render_v2(frames.path, tmp_path / "v2.jsonl")
+    with Fed(v2, EVENTS) as feed:
+        url = redis_server.url("tools")
+        found = by_a_client(feed, "testing.bench.receivers.sdk", EVENTS, url, str(batch))
+    assert found.events == EVENTS
+    pushed = {name: [json.loads(one) for one in events] for name, events in lists(redis_server).items()}
+    seqs = sorted(event["seq"] for events in pushed.values() for event in events)
+    assert seqs == list(range(1, EVENTS + 1))
+    sent = {name: [json.loads(one) for one in events] for name, events in expected(frames).items()}
+    assert {name: [event["did"] for event in events] for name, events in pushed.items()} == {
+        name: [event["did"] for event in events] for name, events in sent.items()
+    }
+    texts = [event["record"]["text"] for event in pushed["events:posts"] if event.get("record")]
+    assert texts == [
+        event["commit"]["record"]["text"] for event in sent["events:posts"] if "record" in event["commit"]
+    ]
+
+
+def test_the_v2_wire_leaves_nothing_out() -> None:
+    commit = {"rev": "r", "operation": "create", "collection": "a.b.c", "rkey": "k", "record": {}, "cid": "x"}
+    event = {"did": "did:plc:a", "time_us": 1_783_175_888_000_870, "kind": "commit", "commit": commit}
+    said = json.loads(v2_frame(json.dumps(event).encode(), 7))
+    assert said["$type"] == "message"
+    assert said["payload"] == {
+        "$type": "network.bsky.jetstream.subscribeEvents#commit",
+        "did": "did:plc:a",
+        "seq": 7,
+        "time": "2026-07-04T14:38:08.000870Z",
+        **commit,
+    }
