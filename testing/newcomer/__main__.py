@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 
 from testing.daemons import REPOSITORY
-from testing.ending import unwind_on_signals
+from testing.ending import as_program
 from testing.newcomer.machine import Machine
 from testing.newcomer.walk import walk
 
 
-def main() -> int:
+def main(_words: list[str]) -> int:
     """Walk; returns 1 where a command failed or did not say what was promised."""
-    unwind_on_signals()
     print("A bare container, a clean clone, README's commands: about four minutes, most of them pip's.")
     broken = []
     with Machine() as machine:
@@ -25,4 +24,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_program(main))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from testing.ending import unwind_on_signals
+from testing.ending import as_program
 from testing.pictures import architecture, calendar, load, pipeline
 
 FOLDER = Path(__file__).parent
@@ -28,7 +28,6 @@ def main(words: list[str]) -> int:
     stack = kinds.add_parser("pipeline", help="the dashboard, from a demo stack of its own; needs Docker")
     stack.add_argument("--minutes", type=float, default=pipeline.MINUTES, help="how long it runs")
     asked = parser.parse_args(words)
-    unwind_on_signals()
     path = FOLDER / f"{asked.picture}.{'png' if asked.picture == 'pipeline' else 'svg'}"
     try:
         if asked.picture == "pipeline":
@@ -61,4 +60,4 @@ def _shrink(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(as_program(main))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_every_picture_is_small_and_shown() -> None:
     "path", [path for path in SHOWN if path.suffix == ".svg"], ids=lambda path: path.name
 )
 def test_a_drawing_can_be_read(path: Path) -> None:
-    root = ElementTree.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - our own file
+    root = ET.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - our own file
     assert root.tag.endswith("svg")
 
 
