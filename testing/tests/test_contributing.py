@@ -38,8 +38,11 @@ def test_there_is_an_example_of_each() -> None:
 def test_the_forms_are_what_github_takes() -> None:
     forms = sorted((FOLDER / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
     assert len(forms) == 2
-    check = [Path(sys.executable).parent / "check-jsonschema", "--builtin-schema=vendor.github-issue-forms"]
-    done = subprocess.run([*check, *forms], check=False, capture_output=True, text=True)
+    check = [
+        str(Path(sys.executable).parent / "check-jsonschema"),
+        "--builtin-schema=vendor.github-issue-forms",
+    ]
+    done = subprocess.run([*check, *map(str, forms)], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
