@@ -10,7 +10,8 @@ READY := $(VENV)/.ready
     pulled build release deploy rollback
 
 help: ## Show this list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@echo "New here? make demo: the whole pipeline for a minute, with a proof. README.md tells the rest."
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' Makefile
 
 $(READY): $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12"; exit 1; }
@@ -28,7 +29,7 @@ run: $(READY) ## The same against Bluesky's public hosts, for as long as you lik
 archive: $(READY) ## Ask the archive at ARCHIVE_ROOT (./data): ARGS="status", ARGS="--help".
 	@$(RUN) -m services.tools.main $(ARGS)
 
-test: $(READY) ## Every test that can run here (ARGS="-k name" to choose).
+test: $(READY) ## Every test that can run here, an hour or more (ARGS="-k name" to choose).
 	@$(RUN) -m pytest $(ARGS)
 
 # They want root, strace or rclone, or run whole daemons: pull requests have them.
@@ -37,11 +38,12 @@ WHOLE := services/data_writer/tests/test_data_writer.py deployment/tests/test_he
 fast: $(READY) ## What a push to main must pass beside `check`: the parts by themselves, at most five minutes.
 	@$(RUN) -m pytest -m "not containers and not pipelines" $(WHOLE:%=--ignore=%) services deployment testing/tests/test_audit.py $(ARGS)
 
-check: $(READY) ## Format, lint, types and import rules.
+check: $(READY) ## Format, lint, types and import rules; a minute or two.
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
+	@echo "Next: make fast (the parts' tests, five minutes), or make test (all of them)"
 
 chaos: $(READY) ## Kills, cuts, lies and lost data from a seed, then audits: ten minutes (SEED, RUNS, JOBS, REPORT).
 	@$(RUN) -m testing.chaos $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report $(REPORT)) $(ARGS)
@@ -73,6 +75,7 @@ panels: $(READY) ## A running stack's Pipeline dashboard as panels.png, and pane
 
 secrets: ## Make the passwords of the Compose stack, once; what exists stays.
 	@$(PYTHON) -m deployment.make_secrets
+	@echo "Next: docker compose up --build --wait"
 
 engine: ## On a bare Debian machine, as root: Docker Engine, Compose, and stand-ins for images that cannot be pulled.
 	@$(PYTHON) -m testing.engine

@@ -31,6 +31,11 @@ def main(words: list[str]) -> int:
     )
     asked = parser.parse_args(words)
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
+    print(
+        f"{asked.runs} runs from seed {asked.seed}, each a whole pipeline under faults, then audited: some "
+        f"{10 * asked.runs / TEN_MINUTES_OF_RUNS / asked.jobs:.0f} minutes; Ctrl-C ends it.",
+        flush=True,
+    )
     began = time.monotonic()
     seeds = range(asked.seed, asked.seed + asked.runs)
     ended: list[Outcome] = []
@@ -40,6 +45,7 @@ def main(words: list[str]) -> int:
                 ended.append(outcome)
                 _tell(outcome, folder, f"{len(ended)}/{asked.runs}")
     except KeyboardInterrupt:
+        print(f"Interrupted after {len(ended)} runs; everything it started is ended.", file=sys.stderr)
         return INTERRUPTED
     with contextlib.suppress(OSError):
         folder.rmdir()  # nothing was kept

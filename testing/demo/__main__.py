@@ -110,7 +110,9 @@ def _demo(pipeline: Pipeline, source: Source, console: Console, seconds: float) 
     finally:
         pipeline.end()
     console.print(
-        f"Archive, logs and Redis' data: {_near(pipeline.folder)} ({time.monotonic() - began:.0f} s)"
+        f"Archive, logs and Redis' data: {_near(pipeline.folder)} ({time.monotonic() - began:.0f} s). "
+        f"Ask the archive: ARCHIVE_ROOT={_near(pipeline.root)} make archive ARGS=status",
+        soft_wrap=True,
     )
     return code
 

@@ -1,4 +1,7 @@
-"""Where a demo leaves its files: `.demo/<time>/`, kept to be looked at until the next demo begins."""
+"""Where a demo leaves its files: `.demo/<time>/`, kept to be looked at until the next demo begins.
+
+`.demo/latest` leads to the newest.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 MARK = ".made-by-the-demo"
 """In every folder of ours; its flock is held while the demo runs."""
 
+LATEST = "latest"
+
 
 def make_folder(parent: Path) -> tuple[Path, IO[str]]:
     """Make this demo's folder; returns it with its lock, held until that is closed."""
@@ -25,6 +30,9 @@ def make_folder(parent: Path) -> tuple[Path, IO[str]]:
     folder.mkdir()
     lock = (folder / MARK).open("w", encoding="ascii")
     fcntl.flock(lock, fcntl.LOCK_EX)
+    latest = parent / LATEST
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(folder.name)
     return folder, lock
 
 
@@ -32,6 +40,8 @@ def remove_older(parent: Path) -> list[Path]:
     """Remove the folders of demos that have ended, and nothing else; returns them."""
     removed = []
     for mark in sorted(parent.glob(f"*/{MARK}")):
+        if mark.parent.is_symlink():
+            continue
         with mark.open("r", encoding="ascii") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,6 +10,7 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
+from testing.ending import as_program
 from testing.model.bounds import Bounds, Model
 from testing.model.explore import Found, breadth_first, walk
 from testing.model.harm import Harm
@@ -41,6 +42,10 @@ def main(words: list[str]) -> int:
     if unknown:
         parser.error(f"there is no rule {', '.join(sorted(unknown))}")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+    console.print(
+        "Explores the protocol in every order of steps and faults, then without each rule"
+        f"{': minutes' if asked.rows else ': about five minutes'}; Ctrl-C ends it."
+    )
     held = True
     if not asked.rows:
         held = all(_explored(bounds, console) for bounds in EXPLORED)
@@ -114,4 +119,4 @@ def _wrong(harm: Harm) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(as_program(main))

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from testing.ending import unwind_on_signals
+from testing.ending import as_program
 from testing.mutants.catalogue import MUTANTS
 from testing.mutants.run import Found, Shown, run_intact, run_without
 
@@ -31,6 +31,10 @@ def main(words: list[str]) -> int:
         for mutant in chosen:
             console.print(f"{mutant.name}: {mutant.rule} [{mutant.scenario.__name__}]", markup=False)
         return 0
+    console.print(
+        f"Takes {len(chosen)} of {len(MUTANTS)} rules out, one after the other, and plays their scenario: "
+        "about five minutes for all; Ctrl-C ends it."
+    )
     began = time.monotonic()
     intact: dict[str, Found] = {}
     shown: list[Shown] = []
@@ -65,5 +69,4 @@ def _verdict(one: Shown) -> str:
 
 
 if __name__ == "__main__":
-    unwind_on_signals()
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(as_program(main))

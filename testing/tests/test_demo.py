@@ -14,7 +14,7 @@ from rich.console import Console
 
 from testing.daemons import REPOSITORY
 from testing.demo.__main__ import INTERRUPTED, UNUSABLE, main, verdict
-from testing.demo.folder import make_folder, remove_older
+from testing.demo.folder import LATEST, make_folder, remove_older
 from testing.demo.look import Look
 from testing.demo.proof import prove
 from testing.demo.source import Generated, Recorded
@@ -146,8 +146,9 @@ def test_older_demos_are_removed_but_neither_running_ones_nor_other_folders(tmp_
     (tmp_path / "mine").mkdir()
     running, held = make_folder(tmp_path)
     with held:
+        assert (tmp_path / LATEST).resolve() == running
         assert remove_older(tmp_path) == [old]
-        assert sorted(tmp_path.iterdir()) == sorted([running, tmp_path / "mine"])
+        assert sorted(tmp_path.iterdir()) == sorted([running, tmp_path / LATEST, tmp_path / "mine"])
 
 
 def test_a_file_is_known_by_its_identities_and_born_before_its_first_event(tmp_path: Path) -> None:

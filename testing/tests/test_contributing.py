@@ -1,0 +1,54 @@
+"""CONTRIBUTING's example diffs are in the code, and the forms around them can be used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from testing.daemons import REPOSITORY
+from testing.snippets import blocks
+
+FOLDER = REPOSITORY / ".github"
+DIFFS = list(blocks((FOLDER / "CONTRIBUTING.md").read_text(encoding="utf-8"), "diff"))
+
+
+@pytest.mark.parametrize("number", range(len(DIFFS)))
+def test_what_an_example_adds_is_there(number: int) -> None:
+    lines: set[str] = set()
+    for line in DIFFS[number].code.splitlines():
+        if line.startswith("+++ "):
+            path = REPOSITORY / line.removeprefix("+++ ")
+            lines = {text.strip() for text in path.read_text(encoding="utf-8").splitlines()}
+        else:
+            assert line.startswith("+"), line
+            assert line.removeprefix("+").strip() in lines, line
+
+
+def test_there_is_an_example_of_each() -> None:
+    text = (FOLDER / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    kinds = ("setting", "metric", "alert", "stream", "stage")
+    assert all(f"### ... a {kind}" in text or f"### ... an {kind}" in text for kind in kinds)
+    assert len(DIFFS) == len(kinds)
+
+
+def test_the_forms_are_what_github_takes() -> None:
+    forms = sorted((FOLDER / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
+    assert len(forms) == 2
+    check = [
+        str(Path(sys.executable).parent / "check-jsonschema"),
+        "--builtin-schema=vendor.github-issue-forms",
+    ]
+    done = subprocess.run([*check, *map(str, forms)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_hooks_run_from_the_environment_and_fetch_nothing() -> None:
+    told = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [one["repo"] for one in told["repos"]] == ["local"]
+    for hook in told["repos"][0]["hooks"]:
+        assert hook["language"] == "system"
+        assert hook["entry"].split()[0] in (".venv/bin/ruff", ".venv/bin/python", "make")

@@ -1,0 +1,70 @@
+"""DATA.md says what the schemas say, and its examples print what stands below them."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.data_writer.schema import SCHEMAS
+from services.shared.event import Stream
+from testing.daemons import REPOSITORY
+from testing.data_dictionary.__main__ import DATA
+from testing.data_dictionary.meanings import MEANINGS, meaning_of
+from testing.data_dictionary.sample import build
+from testing.data_dictionary.tables import replaced
+from testing.fixtures import missing
+from testing.snippets import answered, blocks, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+README = REPOSITORY / "README.md"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder whose `archive` is the sample."""
+    made = tmp_path_factory.mktemp("sample")
+    build(made / "archive")
+    return made
+
+
+@pytest.fixture
+def pandas() -> None:
+    """Need pandas, which only readers of archives need."""
+    if importlib.util.find_spec("pandas") is None:
+        missing("no pandas here; pip install pandas")
+
+
+def test_the_tables_are_current(folder: Path) -> None:
+    text = DATA.read_text(encoding="utf-8")
+    assert replaced(text, folder / "archive") == text, "run `python -m testing.data_dictionary`"
+
+
+def test_every_column_is_explained_and_nothing_else() -> None:
+    asked = {(stream.value, name) for stream in Stream for name in SCHEMAS[stream].names}
+    assert all(meaning_of(*one).what for one in asked)
+    said = {f"{stream}.{name}" for stream, name in asked} | {name for _, name in asked}
+    assert not set(MEANINGS) - said
+
+
+@pytest.mark.usefixtures("pandas")
+def test_every_example_prints_what_stands_below_it(folder: Path) -> None:
+    text = DATA.read_text(encoding="utf-8")
+    assert len(list(blocks(text, "sql", "python"))) == len(list(blocks(text, "text"))) > 8
+    assert answered(text, folder) == text, "run `python -m testing.data_dictionary`"
+
+
+def test_an_answer_that_is_no_longer_true_shows(folder: Path) -> None:
+    told = "```python\nprint(6 * 7)\n```\n\n```text\n43\n```\n"
+    assert answered(told, folder) == told.replace("43", "42")
+
+
+@pytest.mark.usefixtures("pandas")
+def test_what_readme_shows_runs(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(folder / "archive")
+    shown = list(blocks(README.read_text(encoding="utf-8"), "sql", "python"))
+    assert {block.language for block in shown} == {"sql", "python"}
+    assert all(run(block, tmp_path) for block in shown)
