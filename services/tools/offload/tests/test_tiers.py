@@ -29,7 +29,7 @@ def gone_far(place: Place) -> None:
     assert not [path for stream in place.truth for path in (place.root / stream).rglob("*.parquet")]
 
 
-def told(frames: bytes | list[bytes]) -> list[bytes]:
+def told(frames: bytes | list[bytes]) -> list[str]:
     lines = frames.splitlines() if isinstance(frames, bytes) else frames
     return sorted(canonical(parse(line)) for line in lines)
 
@@ -84,7 +84,7 @@ def test_a_snapshot_stays_true_when_its_files_leave_for_the_bucket(place: Place)
     kept = place.ask("snapshot", "verify", "before")
     assert kept.exit_code == 0, kept.output
     assert place.ask("snapshot", "after").exit_code == 0
-    cited = [one["sha256"] for one in parse(place.ask("snapshot", "list", "--json").stdout.encode())]  # type: ignore[call-overload,index]
+    cited = [one["sha256"] for one in parse(place.ask("snapshot", "list", "--json").stdout.encode())]
     assert len(set(cited)) == 1
     Bucket(ToolsSettings()).delete(next(indexed(place.root, [Stream.LIKES])).key)
     spoilt = place.ask("snapshot", "verify", "before")
