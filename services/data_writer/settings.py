@@ -31,7 +31,7 @@ class WriterSettings(Settings):
         description="Claim a stream earlier when events wait longer, in seconds.",
     )
     writer_chunk: int = Field(
-        default=150_000,
+        default=100_000,
         ge=100,
         le=500_000,
         description="Most events in one part; bounds the writer's memory.",

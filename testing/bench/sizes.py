@@ -32,7 +32,7 @@ JSON, GZIP, ZSTD, COMPACTED = "raw JSON", "gzip'd JSON lines", "zstd'd JSON line
 GZIP_LEVEL, LEVEL = 6, 3
 ROUND = round(RATE * 300)
 """Events of five minutes, the writer's interval."""
-CHUNK = 150_000
+CHUNK = 100_000
 ALL = "all streams"
 BEFORE, AFTER = 0.80, 0.84
 """How much smaller than raw JSON."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FIRST_US = 1_790_000_000_000_000 // (24 * HOUR_US) * (24 * HOUR_US)
 """The beginning of a day."""
 INTERVAL_US = 300_000_000
-CHUNK = 150_000
+CHUNK = 100_000
 HOST = "jetstream.lake"
 
 

@@ -11,7 +11,7 @@ import redis
 from services.shared.buffer.keys import PUSHED, buffer_key, claim_key
 from services.shared.event import JETSTREAM_STREAMS
 
-CHUNK = 150_000
+CHUNK = 100_000
 """WRITER_CHUNK's default: part of a claim's name."""
 LOOK_SECONDS = 0.025
 Counts = tuple[int, ...]

@@ -19,5 +19,5 @@ ENDS = ("root", "parent")
 COMMITS = (Stream.POSTS, Stream.LIKES, Stream.REPOSTS, Stream.FOLLOWS, Stream.RECORDS)
 LEVEL = 3
 """Of zstd."""
-CHUNK = 150_000
+CHUNK = 100_000
 """Rows a file where a list is read: the writer's default."""
