@@ -1,1 +1,0 @@
-"""Tests, each the twin of the module beside it."""
