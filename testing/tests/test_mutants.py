@@ -42,7 +42,7 @@ def test_an_edit_that_does_not_fit_or_leaves_no_python_is_an_error(tmp_path: Pat
     with pytest.raises(StaleEditError, match=r"\d+ times"):
         mutated_tree(tmp_path / "twice", [Edit(EVENT, "import", "")])
     with pytest.raises(SyntaxError):
-        mutated_tree(tmp_path / "broken", [Edit(EVENT, "class Event(NamedTuple):", "class (")])
+        mutated_tree(tmp_path / "broken", [Edit(EVENT, "class Event(", "class (")])
 
 
 def test_harm_must_be_the_one_named_and_the_intact_code_without_fault() -> None:
