@@ -6,18 +6,28 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
+from prometheus_client import CollectorRegistry
 
-from services.data_writer.finish import CHUNKS_AN_ACK
+from services.data_writer.committer import Committer
+from services.data_writer.finish import CHUNKS_AN_ACK, Finisher
+from services.data_writer.health import WriterHealth
+from services.data_writer.ledger import Ledger
+from services.data_writer.metrics import WriterMetrics
+from services.data_writer.settings import WriterSettings
 from services.data_writer.tests.feeding import push, traffic
+from services.shared.buffer.claims import Claim, Claims
 from services.shared.buffer.keys import buffer_key, claim_key
 from services.shared.crash_points import CrashPoint
 from services.shared.event import Stream
+from services.shared.lifecycle import Stopping
 from testing.audit import audit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from testing.pipeline import Pipeline
+    from testing.redis_server import RedisServer
 
 CHUNK = 100
 LIKES = [(stream, frame) for stream, frame in traffic(1500) if stream == "likes"]
@@ -84,3 +94,28 @@ def test_a_claim_whose_first_chunk_alone_was_acked_is_gone_on_from(writer: Pipel
     writer.writer.start("--once")
     assert writer.writer.wait(60) == 0
     assert audit(writer.root, LIKES).passed
+
+
+def test_a_stop_while_the_first_chunk_is_read_does_not_take_the_claim_for_empty(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    stopping = Stopping()
+
+    class Stopped(Claims):
+        def read(self, claim: Claim) -> list[bytes]:
+            stopping.set()
+            return super().read(claim)
+
+    claims, claim = Stopped(redis_server.url("writer"), stopping), Claim(Stream.LIKES, CHUNK)
+    settings, registry = WriterSettings(archive_root=tmp_path), CollectorRegistry()
+    metrics = WriterMetrics(registry, settings.streams)
+    ledger = Ledger(tmp_path, settings.streams, stopping)
+    ledger.open(1)
+    claims.open()
+    with redis.Redis.from_url(redis_server.url("tools")) as tools:
+        tools.rpush(claim.key, *(frame for _, frame in LIKES))
+        finisher = Finisher(claims, Committer(settings, ledger, metrics), metrics, WriterHealth(), stopping)
+        assert not finisher.finish(claim, claims.here(), "", attempted=False)
+        claims.close()
+        assert tools.llen(claim.key) == len(LIKES) - CHUNK
+    assert audit(tmp_path, LIKES[:CHUNK]).passed
