@@ -63,16 +63,3 @@ def covered(segments: Sequence[Segment], asked: Span) -> list[Span]:
     ]
     parts = (Span(max(one.from_us, asked.from_us), min(one.to_us, asked.to_us)) for one in merged(told))
     return [part for part in parts if part.to_us > part.from_us]
-
-
-def estimated_bytes(segments: Iterable[Segment], spans: Iterable[Span]) -> int:
-    """Return about how much is to be downloaded for these intervals."""
-    total = 0.0
-    spans = list(spans)
-    for segment in segments:
-        whole = span_of(segment)
-        shared = sum(
-            max(0, min(whole.to_us, span.to_us) - max(whole.from_us, span.from_us)) for span in spans
-        )
-        total += segment.bytes * shared / (whole.to_us - whole.from_us)
-    return round(total)

@@ -10,7 +10,7 @@ from services.tools.offload.bucket import Bucket, measure
 from services.tools.offload.index import indexed
 from services.tools.settings import ToolsSettings
 from services.tools.sources import Folder
-from services.tools.tests.making import START_HOUR, events, write
+from services.tools.tests.making import START_HOUR, events, settle, write
 from services.tools.tiers import BothTiers, bucket_for, only_there
 from testing.audit.canonical import canonical, parse
 
@@ -79,6 +79,7 @@ def test_pull_copies_what_lies_only_in_the_bucket(
 
 
 def test_a_snapshot_stays_true_when_its_files_leave_for_the_bucket(place: Place) -> None:
+    settle(place.root)
     assert place.ask("snapshot", "before").exit_code == 0
     gone_far(place)
     kept = place.ask("snapshot", "verify", "before")

@@ -47,9 +47,9 @@ def time_us(running: Pipeline) -> int:
     return int(json.loads(cursor(running))["time_us"])
 
 
-def settle(running: Pipeline, total: int) -> dict[str, float]:
+def settle(running: Pipeline, total: int, rest_seconds: float = 200) -> dict[str, float]:
     """Let the traffic end and be committed; returns what the writer cannot account for."""
-    let_pass(200, *running.hosts)
+    let_pass(rest_seconds, *running.hosts)
     running.wait_pushed(total, 90)
     running.wait_committed(30)
     wait_for(

@@ -1,8 +1,8 @@
-"""Which segments an interval needs, what they can tell of it, and what it costs."""
+"""Which segments an interval needs and what they can tell of it."""
 
 from __future__ import annotations
 
-from services.tools.segments.plan import Segment, covered, estimated_bytes, overlapping
+from services.tools.segments.plan import Segment, covered, overlapping
 from services.tools.span import Span
 
 
@@ -24,7 +24,3 @@ def test_neighbours_cover_the_time_between_them_and_a_missing_number_does_not() 
     assert covered(THREE, Span(0, 1000)) == [Span(100, 300), Span(400, 500)]
     assert covered(THREE, Span(300, 400)) == []
     assert covered([], Span(0, 1)) == []
-
-
-def test_a_download_is_estimated_by_its_share_of_the_time() -> None:
-    assert estimated_bytes(THREE, [Span(100, 150), Span(400, 500)]) == 1500
