@@ -30,8 +30,8 @@ values = st.recursive(
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.dictionaries(st.text("abc", max_size=3), values))
-def test_what_was_encoded_is_read_again(record: dict[str, Any]) -> None:
+@given(values)
+def test_what_was_encoded_is_read_again(record: Any) -> None:
     assert read_record(encode(record)) == record
 
 
@@ -40,9 +40,10 @@ def test_what_was_encoded_is_read_again(record: dict[str, Any]) -> None:
 def test_any_bytes_give_a_record_or_one_error(raw: bytes) -> None:
     for one in (raw, b"\xa1\x61a" + raw):
         try:
-            assert isinstance(read_record(one), dict)
+            record = read_record(one)
         except BadInput:
             continue
+        assert record is None or isinstance(record, bool | int | float | str | list | dict)
 
 
 def test_real_records_have_the_cid_that_their_accounts_signed(real_events: Path) -> None:
@@ -57,7 +58,6 @@ def test_real_records_have_the_cid_that_their_accounts_signed(real_events: Path)
     "raw",
     [
         b"",
-        b"\x81\x01",
         b"\xa0\x00",
         b"\xbf\xff",
         b"\xa1\x01\x01",
@@ -65,7 +65,6 @@ def test_real_records_have_the_cid_that_their_accounts_signed(real_events: Path)
         b"\xa1\x61a\xf9\x00\x00",
         b"\xa1\x61a\x9b" + b"\xff" * 8,
         b"\xa1\x61a" + b"\x81" * 300 + b"\x01",
-        encode(LINK),
     ],
 )
 def test_what_is_no_record_is_refused(raw: bytes) -> None:

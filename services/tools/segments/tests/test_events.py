@@ -12,6 +12,7 @@ from services.tools.segments.events import frame_of
 from services.tools.segments.form import Row
 from testing.events import HostView, Traffic
 from testing.fake_segments import as_told, row_of
+from testing.fake_segments.cbor import encode
 
 
 def test_every_event_of_the_network_comes_back_as_it_was_told() -> None:
@@ -22,6 +23,14 @@ def test_every_event_of_the_network_comes_back_as_it_was_told() -> None:
         assert validate(told, 1 << 30).identity == validate(frame, 1 << 30).identity
 
 
+@pytest.mark.parametrize("record", [[1, None, {"a": True}], "word", 7, None])
+def test_a_record_need_not_be_a_map(record: object) -> None:
+    row = Row(1, 2, 1, "did:plc:a", "a.b.c", "k", "r", encode(record))
+    told = frame_of(row)
+    assert told is not None
+    assert json.loads(told)["commit"]["record"] == record
+
+
 def test_what_the_v1_wire_does_not_have_is_left_out() -> None:
     row = Row(1, 2, 6, "did:plc:a", "", "", "3l3qo", b"\xa0")
     assert frame_of(row) is None
@@ -29,7 +38,7 @@ def test_what_the_v1_wire_does_not_have_is_left_out() -> None:
 
 
 def test_a_row_that_holds_no_event_is_told() -> None:
-    row = Row(1, 2, 1, "did:plc:a", "a.b.c", "k", "r", b"\x00")
+    row = Row(1, 2, 1, "did:plc:a", "a.b.c", "k", "r", b"\xff")
     with pytest.raises(BadInput):
         frame_of(row)
     with pytest.raises(BadInput, match="kind"):
