@@ -36,8 +36,9 @@ PROJECT = "bluesky-archive"
 STOP_SECONDS = 60
 ADDRESSES = ("alert_webhook", "alert_slack", "alert_discord", "alert_smtp_password", "alert_watchdog")
 """Made empty, for a person to fill: how alerts reach somebody, and the dead man's switch."""
-KEYS = ("object_store_keys",)
-"""As these: for `archive offload`, the bucket's access key and its secret, a line each."""
+KEYS = ("object_store_keys", "segments_token")
+"""As these: for `archive offload`, the bucket's access key and its secret, a line each; for `archive repair`,
+the API token of Jetstream's archive of segments."""
 EXPORTER_MAP = "redis_exporter.json"
 """redis_exporter takes no bare password from a file, only a map by address."""
 EXPORTER_ADDRESSES = ("redis://redis:6379", "redis://exporter@redis:6379")

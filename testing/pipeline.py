@@ -140,7 +140,7 @@ class Pipeline:
         wait_for(
             lambda: self._quietly_distinct() >= events,
             seconds,
-            f"{events} events pushed ({self._quietly_distinct()})",
+            lambda: f"{events:,} events pushed; there are {self._quietly_distinct():,}",
         )
 
     def wait_committed(self, seconds: float) -> None:

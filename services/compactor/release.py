@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from services.data_writer.layout import PREPARED
+from services.data_writer.frontier import read_frontiers
+from services.data_writer.layout import PREPARED, archive_id_path
 from services.data_writer.ownership import archive_id, is_owned, owning
 from services.data_writer.swap import owed, swap_prepared
 from services.shared.buffer.claims import Claims
@@ -61,6 +62,8 @@ def release(root: Path, address: str, stopping: Stopping) -> Released:
 
 def _claimed(root: Path, streams: tuple[Stream, ...], address: str, stopping: Stopping) -> list[Stream]:
     """Return the streams of which Redis has a claim. Looks only: a writer's connection is not fenced off."""
+    if not _had_writer(root):
+        return []
     claims = Claims(address, stopping)
     try:
         claims.open(fence=False)
@@ -79,3 +82,8 @@ def _claimed(root: Path, streams: tuple[Stream, ...], address: str, stopping: St
         ) from error
     finally:
         claims.close()
+
+
+def _had_writer(root: Path) -> bool:
+    """Whether a writer was ever born here: a copy has the id of its archive, no frontiers, and no Redis."""
+    return archive_id_path(root).exists() and bool(read_frontiers(root))

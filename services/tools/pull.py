@@ -24,11 +24,14 @@ from services.tools.manifest import FOLDER, decode, manifest_path
 from services.tools.part_names import ALL_HOURS, PartFile, find, read_hours
 from services.tools.settings import settings
 from services.tools.sources import Folder, source_of
+from services.tools.tiers import BothTiers, bucket_for, only_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from services.tools.sources import Source
+    from services.tools.offload.index import Far
+    from services.tools.settings import ToolsSettings
+    from services.tools.sources import Source, Web
 
 _ATTEMPTS = 6
 """With the back-off between them about ten seconds, after which a person should look."""
@@ -52,14 +55,15 @@ def pull(
     root, other = given.root, source_of(source)
     _refuse_mixing(root, other)
     chosen = read_hours(hours) if hours else ALL_HOURS
+    whole, far = _with_bucket(given, other, chosen)
     if snapshot:
         wanted = _of_snapshot(root, other, snapshot, chosen)
     elif isinstance(other, Folder):
-        wanted = _of_folder(root, other, chosen, with_open=with_open)
+        wanted = _of_folder(root, other, chosen, far, with_open=with_open)
     else:
         raise BadInput("name a snapshot of it: --snapshot NAME; make one there with `archive snapshot NAME`")
     with stopping_on_signals() as stopping:
-        gone = _copy_all(other, root, wanted, stopping)
+        gone = _copy_all(whole, root, wanted, stopping)
         if stopping:
             raise BadInput("broken off; run it again, and it goes on")
     removed = _remove_replaced(root, wanted)
@@ -89,9 +93,21 @@ def _refuse_mixing(root: Path, other: Source) -> None:
         raise BadInput(f"{root} holds archive {mine.read_text('ascii').strip()}, and {other} is another one")
 
 
-def _of_folder(root: Path, other: Folder, hours: range, *, with_open: bool) -> list[Wanted]:
+def _with_bucket(given: ToolsSettings, other: Folder | Web, hours: range) -> tuple[Source, list[Far]]:
+    """Return the source with what left it for its bucket, if that can be read, and what that is."""
+    if not isinstance(other, Folder):
+        return other, []
+    far = only_there(other.root, hours=hours)
+    bucket = bucket_for(given, far, "pull")
+    return (other, []) if bucket is None else (BothTiers(other, bucket, far), far)
+
+
+def _of_folder(
+    root: Path, other: Folder, hours: range, far: Iterable[Far], *, with_open: bool
+) -> list[Wanted]:
     covered = read_coverage(other.root)
-    wanted = []
+    # Only closed hours go to the bucket.
+    wanted = [Wanted(_part_of(root, one.key), one.key, one.object.bytes, one.object.sha256) for one in far]
     for part in find(other.root, hours=hours).parts:
         row = covered.get((part.stream, part.hour))
         if with_open or (row is not None and is_settled(row)):

@@ -39,7 +39,7 @@ def shell() -> None:
     given = settings()
     with connected(given.root, given.tools_memory_mb) as connection:
         console().print(_HELP, style="dim")
-        Shell(connection, given.root, far_datasets(given)).run(input)
+        Shell(connection, given.root, far_datasets(given, "shell")).run(input)
 
 
 class Shell:

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from services.data_writer.durable import write_durably
-from services.data_writer.layout import archive_id_path, hour_of, hour_text, rewritten_path
+from services.data_writer.layout import archive_id_path, hour_of, hour_text, parse_name, rewritten_path
 from services.data_writer.manifest import read_rewrites
 from services.shared.errors import BadInput
 from services.shared.event import Stream
@@ -29,12 +29,15 @@ from services.tools.manifest import (
 )
 from services.tools.part_names import ALL_HOURS, find, read_hours
 from services.tools.settings import settings
+from services.tools.tiers import bucket_for, only_there
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from services.tools.coverage_table import Table
+    from services.tools.offload.bucket import Bucket
+    from services.tools.offload.index import Far
     from services.tools.part_names import PartFile
 
 _MAKE = "make"
@@ -65,15 +68,17 @@ def make(
 ) -> None:
     """Write the manifest of closed hours; prints the hash that stands for all of it."""
     root = settings().root
+    chosen = read_hours(hours) if hours else ALL_HOURS
     path = manifest_path(root, name)
     if path.exists():
         raise BadInput(
             f"there is a snapshot {name} already, and a snapshot never changes; choose another name"
         )
-    parts = settled(find(root, hours=read_hours(hours) if hours else ALL_HOURS).parts, read_coverage(root))
-    if not parts:
+    parts = settled(find(root, hours=chosen).parts, read_coverage(root))
+    far = only_there(root, hours=chosen)
+    if not parts and not far:
         raise BadInput("none of these hours is closed yet; `archive coverage` shows which are")
-    made = manifest_of(root, name, parts, datetime.now(UTC))
+    made = manifest_of(root, name, parts, far, datetime.now(UTC))
     write_durably(root, path, encode(made))
     if as_json:
         say_json({field: getattr(made, field) for field in made.__struct_fields__ if field != "files"})
@@ -89,9 +94,12 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
 ) -> None:
     """Read every file of a snapshot again. Exit code 1 if one is gone, altered, or rewritten on purpose."""
-    root = settings().root
-    kept = read(root, name)
-    wrong = compare(root, kept)
+    given = settings()
+    root, kept = given.root, read(given.root, name)
+    named = {one.path for one in kept.files}
+    far = [one for one in only_there(root) if one.key in named]
+    bucket = bucket_for(given, far, "snapshot verify")
+    wrong = compare(root, kept, {} if bucket is None else {one.key: bucket for one in far})
     rewritten = {path: why for path in wrong if (why := rewritten_for(root, path))}
     wrong = {path: fault for path, fault in wrong.items() if path not in rewritten}
     if as_json:
@@ -147,8 +155,10 @@ def settled(parts: Sequence[PartFile], covered: Table) -> list[PartFile]:
     return [part for part, row in rows if row is not None and is_settled(row)]
 
 
-def manifest_of(root: Path, name: str, parts: Sequence[PartFile], now: datetime) -> Manifest:
-    """Read the parts and return their manifest."""
+def manifest_of(
+    root: Path, name: str, parts: Sequence[PartFile], far: Sequence[Far], now: datetime
+) -> Manifest:
+    """Read the parts and return their manifest; what lies in the bucket was read when it was noted."""
     with progress() as bar:
         task = bar.add_task("hashing", total=sum(part.path.stat().st_size for part in parts))
         files = [
@@ -160,7 +170,10 @@ def manifest_of(root: Path, name: str, parts: Sequence[PartFile], now: datetime)
             )
             for part in parts
         ]
-    hours = {part.hour for part in parts}
+    for one in far:
+        named = parse_name(one.object.name)
+        files.append(FileEntry(one.key, one.object.bytes, named.rows if named else 0, one.object.sha256))
+    hours = {part.hour for part in parts} | {one.hour for one in far}
     identity = archive_id_path(root)
     return Manifest(
         version=VERSION,
@@ -177,8 +190,8 @@ def manifest_of(root: Path, name: str, parts: Sequence[PartFile], now: datetime)
     )
 
 
-def compare(root: Path, kept: Manifest) -> dict[str, str]:
-    """Return what is wrong with each file that is not as it was."""
+def compare(root: Path, kept: Manifest, far: Mapping[str, Bucket]) -> dict[str, str]:
+    """Return what is wrong with each file that is not as it was; `far`: where those lie that left here."""
     wrong: dict[str, str] = {}
     with progress() as bar:
         task = bar.add_task("hashing", total=kept.bytes)
@@ -187,7 +200,12 @@ def compare(root: Path, kept: Manifest) -> dict[str, str]:
                 if file_hash(root / one.path, lambda count: bar.advance(task, count)) != one.sha256:
                     wrong[one.path] = "altered"
             except FileNotFoundError:
-                wrong[one.path] = "gone"
+                there = far[one.path].measure(one.path) if one.path in far else None
+                bar.advance(task, one.bytes)
+                if there is None:
+                    wrong[one.path] = "gone"
+                elif there.sha256 != one.sha256:
+                    wrong[one.path] = "altered"
             except OSError as error:
                 wrong[one.path] = f"unreadable: {error}"
     return wrong

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from services.shared.errors import BadInput, Transient
@@ -92,10 +92,17 @@ class Web:
             raise Transient(f"cannot read {self}/{path}: {error}") from error
 
 
-Source = Folder | Web
+class Source(Protocol):
+    """What can be copied from; `str` names it for people."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return a small file, or None where there is none. Raises Transient, or BadInput when refused."""
+
+    def blocks(self, path: str, start: int) -> Iterator[bytes]:
+        """Yield a file's bytes from `start` on. Raises Transient; FileNotFoundError where it is gone."""
 
 
-def source_of(text: str) -> Source:
+def source_of(text: str) -> Folder | Web:
     """Return the source that somebody named. Raises BadInput for what is none."""
     if text.startswith(("http://", "https://")):
         return Web(text)

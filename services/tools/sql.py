@@ -24,7 +24,7 @@ def sql(
     """Ask DuckDB: one view a stream, read-only."""
     given = settings()
     with connected(given.root, given.tools_memory_mb) as connection:
-        create_views(connection, given.root, far=far_datasets(given))
+        create_views(connection, given.root, far=far_datasets(given, "sql"))
         answer = ask(connection, query)
         if as_json:
             say_json_rows(answer)

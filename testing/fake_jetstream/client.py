@@ -49,6 +49,14 @@ async def take(socket: ClientConnection, count: int) -> list[bytes]:
     return [await socket.recv(decode=False) for _ in range(count)]
 
 
+async def everything(fake: FakeJetstream, query: str) -> list[bytes]:
+    """Return all that one connection is sent until it reaches the tip."""
+    async with subscribed(fake, query) as socket:
+        record = fake.connections[-1]
+        await until(lambda: record.caught_up)
+        return await take(socket, record.sent)
+
+
 async def drain(socket: ClientConnection) -> list[bytes]:
     """Return every frame until the connection ends; `socket.close_code` says how."""
     frames = []

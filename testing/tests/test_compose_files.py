@@ -170,7 +170,8 @@ def test_tools_start_only_when_somebody_asks(engine: None, tmp_path: Path, files
     assert tools["restart"] == "no"
     assert not tools.get("ports")
     assert {"inside", "egress"} == set(tools["networks"])
-    assert {"redis_tools", "object_store_keys"} == {secret["source"] for secret in tools["secrets"]}
+    named = {secret["source"] for secret in tools["secrets"]}
+    assert named == {"redis_tools", "object_store_keys", "segments_token"}
     assert tools["read_only"]
     assert tools["cap_drop"] == ["ALL"]
 

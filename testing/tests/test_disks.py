@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit import audit
 from testing.disks import FailingDisk, NoDiskError, SmallDisk, read_only
 from testing.fixtures import missing
 from testing.host import Host
 from testing.power.calls import injecting
 from testing.power.cut import NoTracerError, find_tracer
-from testing.truth import truth_of
 from testing.waiting import wait_for
+from testing.whole import ends_whole, staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,9 +44,9 @@ def test_no_room_for_another_file_or_folder_in_the_archive(pipeline: Pipelines) 
             wait_for(lambda: len(running.writer.logged("retry")) > seen, SECONDS, "a retry")  # noqa: B023
         assert running.writer.health()[0] == 503
         assert running.waiting() > 0
-        assert _staged(running) == []
+        assert staged(running.root) == []
         disk.resize(64)
-        _ends_well(running)
+        ends_whole(running, EVENTS, SECONDS)
 
 
 def test_no_room_in_the_append_only_file(pipeline: Pipelines) -> None:
@@ -64,7 +63,7 @@ def test_no_room_in_the_append_only_file(pipeline: Pipelines) -> None:
         wait_for(lambda: running.writer.logged("retry"), SECONDS, "a writer without Redis")
         disk.resize(64)
         running.redis.start()
-        _ends_well(running)
+        ends_whole(running, EVENTS, SECONDS)
 
 
 def test_an_archive_that_turns_read_only_and_back(pipeline: Pipelines) -> None:
@@ -81,7 +80,7 @@ def test_an_archive_that_turns_read_only_and_back(pipeline: Pipelines) -> None:
     except NoDiskError as error:
         missing(str(error))
     wait_for(lambda: _parts(running) > parts, SECONDS, "new parts")
-    _ends_well(running)
+    ends_whole(running, EVENTS, SECONDS)
 
 
 def test_a_dying_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
@@ -98,7 +97,7 @@ def test_a_dying_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
         assert running.writer.stop() == 0
         disk.mend()
         running.writer.start()
-        _ends_well(running)
+        ends_whole(running, EVENTS, SECONDS)
     finally:
         running.end()
         disk.unmount()
@@ -115,7 +114,7 @@ def test_a_writer_whose_calls_fail_for_a_while(pipeline: Pipelines, call: str) -
     running.writer.under = injecting(tracer, running.folder / "trace", call, "error=EIO:when=30..34")
     running.start()
     wait_for(lambda: _retries(running.writer, "Input/output error"), SECONDS, "a call that fails")
-    _ends_well(running)
+    ends_whole(running, EVENTS, SECONDS)
 
 
 def test_a_redis_whose_sync_fails_once(pipeline: Pipelines) -> None:
@@ -133,7 +132,7 @@ def test_a_redis_whose_sync_fails_once(pipeline: Pipelines) -> None:
     assert "Input/output error" in (running.folder / "redis" / "redis.log").read_text()
     running.redis.under = ()
     running.redis.start()
-    _ends_well(running)
+    ends_whole(running, EVENTS, SECONDS)
 
 
 def _made(pipeline: Pipelines, rate: str) -> Pipeline:
@@ -156,27 +155,9 @@ def _small(folder: Path, megabytes: int, inodes: int = 0) -> Iterator[SmallDisk]
         disk.unmount()
 
 
-def _ends_well(running: Pipeline) -> None:
-    """Wait for the end of the traffic; everything is there once, and nothing is left over."""
-    running.wait_pushed(EVENTS, SECONDS)
-    running.wait_committed(SECONDS)
-    running.writer.wait_healthy()
-    for daemon in (running.ingester, running.writer):
-        assert daemon.stop() == 0, f"see {daemon.log}"
-    verdict = audit(running.root, truth_of(*running.hosts))
-    assert verdict.passed, str(verdict)
-    assert sum(one.truth for one in verdict.streams.values()) == EVENTS
-    assert verdict.uncompared["gaps"] == 1, "only the archive's birth"
-    assert _staged(running) == []
-
-
 def _retries(daemon: Daemon, why: str) -> list[str]:
     return [line["error"] for line in daemon.logged("retry") if why in line["error"]]
 
 
 def _parts(running: Pipeline) -> int:
     return len(list(running.root.glob("*/year=*/**/*.parquet")))
-
-
-def _staged(running: Pipeline) -> list[Path]:
-    return [path for path in (running.root / ".staging").rglob("*") if path.is_file()]

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from testing.events import HostView, Traffic
 from testing.fake_jetstream import FakeJetstream, Options
-from testing.fake_jetstream.client import drain, play, stopped_clock, subscribed, take, until
+from testing.fake_jetstream.client import drain, everything, play, stopped_clock, subscribed, take, until
 
 FIRST = 1_783_175_888_000_000
 TRAFFIC = Traffic(seed=6, first_us=FIRST, rate=100.0)
@@ -19,14 +19,6 @@ ALL = "?cursor=0"
 
 def options(view: HostView | None = None) -> Options:
     return Options(source=TRAFFIC, clock=stopped_clock(FIRST, 10.0), view=view or HostView(), seed=3)
-
-
-async def everything(fake: FakeJetstream, query: str = ALL) -> list[bytes]:
-    """Return all that one connection is sent until it reaches the tip."""
-    async with subscribed(fake, query) as socket:
-        record = fake.connections[-1]
-        await until(lambda: record.caught_up)
-        return await take(socket, record.sent)
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 4000])
@@ -52,7 +44,7 @@ def test_hang_up_after_so_many_frames_once_each(code: int) -> None:
             async with subscribed(fake, ALL) as socket:
                 assert len(await drain(socket)) == count
                 assert socket.close_code == code
-        assert len(await everything(fake)) == fake.store.tip()
+        assert len(await everything(fake, ALL)) == fake.store.tip()
         assert fake.lies.fired == {"hang_up": 2}
 
     play(scenario, options())
@@ -88,7 +80,7 @@ def test_mute_accepts_and_never_sends() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.lies.mute()
         async with subscribed(fake, ALL) as muted:
-            assert len(await everything(fake)) == fake.store.tip()
+            assert len(await everything(fake, ALL)) == fake.store.tip()
             await (await muted.ping())
             assert fake.connections[0].sent == 0
         await until(lambda: fake.connections[0].close_code == 1000)
@@ -100,12 +92,12 @@ def test_mute_accepts_and_never_sends() -> None:
 def test_blindness_keeps_collections_back_until_it_sees() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.lies.blind(["app.bsky.feed.like", "app.bsky.graph.*"])
-        seen = {json.loads(f).get("commit", {}).get("collection") for f in await everything(fake)}
+        seen = {json.loads(f).get("commit", {}).get("collection") for f in await everything(fake, ALL)}
         assert "app.bsky.feed.post" in seen
         assert not {"app.bsky.feed.like", "app.bsky.graph.follow"} & seen
         assert fake.lies.fired["blind"] > 500
         fake.lies.see()
-        assert await everything(fake) == list(fake.truth())
+        assert await everything(fake, ALL) == list(fake.truth())
 
     play(scenario, options())
 
@@ -127,7 +119,7 @@ def test_a_cutover_drops_and_reorders_the_last_second_once() -> None:
         fake.lies.cutover(drop=0.3, late=0.2, times=2)
         truth = list(fake.truth())
         for connection in range(2):
-            spoilt = await everything(fake)
+            spoilt = await everything(fake, ALL)
             record = fake.connections[connection]
             window = range(fake.store.settled(), fake.store.tip())
             assert 10 < len(record.dropped) < 60
@@ -138,7 +130,7 @@ def test_a_cutover_drops_and_reorders_the_last_second_once() -> None:
             assert [truth.index(frame) for frame in spoilt[-len(record.late) :]] == record.late
         assert fake.connections[0].dropped == fake.connections[1].dropped
         assert fake.lies.fired["cutover"] == 2
-        assert await everything(fake) == truth
+        assert await everything(fake, ALL) == truth
 
     play(scenario, options())
 
@@ -152,7 +144,7 @@ def test_refuse_the_next_connects(status: int) -> None:
                 async with subscribed(fake):
                     pass
             assert (refused.value.response.status_code, refused.value.response.body) == (status, b"not now")
-        assert await everything(fake)
+        assert await everything(fake, ALL)
         assert [c.refused for c in fake.connections] == [status, status, None]
         assert fake.lies.fired["refuse"] == 2
 
@@ -166,7 +158,7 @@ def test_another_server_behind_the_same_name() -> None:
             fake.change_namespace(first_seq=77_000, offset_us=5)
             await drain(socket)
             assert socket.close_code == 1006
-        first = json.loads((await everything(fake))[0])
+        first = json.loads((await everything(fake, ALL))[0])
         assert (first["cursor"], first["time_us"]) == (77_000, TRAFFIC.time_us(0) + 5)
 
     play(scenario, options(HostView("v2", first_seq=1)))
@@ -183,7 +175,7 @@ def test_down_and_up_on_the_same_port() -> None:
             await asyncio.open_connection("127.0.0.1", port)
         await fake.up()
         assert fake.port == port
-        assert await everything(fake) == list(fake.truth())
+        assert await everything(fake, ALL) == list(fake.truth())
 
     play(scenario, options())
 
@@ -193,7 +185,7 @@ def test_a_day_that_ends_is_followed_by_silence() -> None:
         total = fake.store.tip() + 10
         fake.store.end(total)
         fake.options.clock.advance(60.0)
-        assert len(await everything(fake)) == total
+        assert len(await everything(fake, ALL)) == total
         with pytest.raises(ValueError, match="already"):
             fake.store.end(total - 1)
 

@@ -9,7 +9,7 @@ import pytest
 
 from testing.events import HostView, Traffic
 from testing.fake_jetstream import FakeJetstream, Options, Planted, planted
-from testing.fake_jetstream.client import play, stopped_clock, subscribed, take, until
+from testing.fake_jetstream.client import everything, play, stopped_clock, subscribed, take, until
 from testing.fake_jetstream.hostile import HOSTILE
 
 FIRST = 1_783_175_888_000_000
@@ -21,14 +21,6 @@ def options(view: HostView | None = None) -> Options:
     return Options(source=TRAFFIC, clock=stopped_clock(FIRST, 10.0), view=view or HostView(), seed=3)
 
 
-async def everything(fake: FakeJetstream, query: str = ALL) -> list[bytes]:
-    """Return all that one connection is sent until it reaches the tip."""
-    async with subscribed(fake, query) as socket:
-        record = fake.connections[-1]
-        await until(lambda: record.caught_up)
-        return await take(socket, record.sent)
-
-
 def test_a_clock_steps_back_for_good_and_v1_replays_in_time_order() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         async with subscribed(fake) as socket:
@@ -37,7 +29,7 @@ def test_a_clock_steps_back_for_good_and_v1_replays_in_time_order() -> None:
             fake.options.clock.advance(1.0)
             live = await take(socket, 90)
         assert json.loads(live[0])["time_us"] == TRAFFIC.time_us(1000) - 3_000_000
-        replayed = await everything(fake)
+        replayed = await everything(fake, ALL)
         assert sorted(replayed) == sorted(fake.truth())
         times = [json.loads(frame)["time_us"] for frame in replayed]
         settled = fake.store.settled()
@@ -66,7 +58,7 @@ def test_planted_frames_stay_where_they_are_in_every_replay(view: HostView) -> N
         truth = list(fake.truth())
         assert truth[400:402] == [bad.payload, worse.payload]
         for _ in range(2):
-            assert await everything(fake) == truth
+            assert await everything(fake, ALL) == truth
         here, past = (401, 404) if view.kind == "v2" else (TRAFFIC.time_us(400), TRAFFIC.time_us(401))
         before = 400 if view.kind == "v2" else TRAFFIC.time_us(399)
         assert await everything(fake, f"?cursor={before}") == truth[399:]

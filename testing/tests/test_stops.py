@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit import audit
 from testing.daemons import Daemon
 from testing.host import Host
-from testing.truth import truth_of
 from testing.waiting import wait_for
+from testing.whole import ends_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +40,7 @@ def test_a_second_writer_refuses_and_does_no_harm(pipeline: Pipelines, tmp_path:
     assert "another writer owns the stream posts" in second.logged("stop.broken")[0]["error"]
     assert second.logged("commit.done") == []
     assert running.writer.is_alive
-    _ends_well(running)
+    ends_whole(running, EVENTS, SECONDS)
 
 
 def test_writers_that_share_the_streams(pipeline: Pipelines, tmp_path: Path) -> None:
@@ -60,7 +59,7 @@ def test_writers_that_share_the_streams(pipeline: Pipelines, tmp_path: Path) -> 
     finally:
         if second.is_alive:
             second.kill()
-    _ends_well(running)
+    ends_whole(running, EVENTS, SECONDS)
 
 
 @pytest.mark.parametrize("who", ["ingester", "writer", "redis"])
@@ -86,23 +85,9 @@ def test_a_process_that_stands_still_for_long(pipeline: Pipelines, who: str) -> 
         frozen = running.ingester if who == "ingester" else running.writer
         assert frozen.health()[0] == 0, "it answers nobody"
     victim.send_signal(signal.SIGCONT)
-    _ends_well(running)
+    ends_whole(running, EVENTS, SECONDS)
 
 
 def _made(pipeline: Pipelines, rate: int) -> Pipeline:
     host = Host({"rate": str(rate), "events": str(EVENTS), "kind": "v2"})
     return pipeline(host, ingest={"INGEST_PUSH_EVENTS": "250"}, write=dict(SMALL))
-
-
-def _ends_well(running: Pipeline) -> None:
-    """Wait for the end of the traffic; everything is there once, and nothing is left over."""
-    running.wait_pushed(EVENTS, SECONDS)
-    running.wait_committed(SECONDS)
-    running.writer.wait_healthy()
-    for daemon in (running.ingester, running.writer):
-        assert daemon.stop() == 0, f"see {daemon.log}"
-    verdict = audit(running.root, truth_of(*running.hosts))
-    assert verdict.passed, str(verdict)
-    assert sum(one.truth for one in verdict.streams.values()) == EVENTS
-    assert verdict.uncompared["gaps"] == 1, "only the archive's birth"
-    assert [path for path in (running.root / ".staging").rglob("*") if path.is_file()] == []

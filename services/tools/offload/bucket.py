@@ -91,6 +91,14 @@ class Bucket:
             for block in obstore.get(self._store, key).stream(READ_BYTES):
                 file.write(block)
 
+    def blocks(self, key: str, start: int) -> Iterator[bytes]:
+        """Yield an object's bytes from `start` on. Raises FileNotFoundError where there is none."""
+        with self._speaking(key):
+            for block in obstore.get(self._store, key, options={"range": {"offset": start}}).stream(
+                READ_BYTES
+            ):
+                yield bytes(block)
+
     def delete(self, key: str) -> None:
         """Delete an object; none is no error."""
         with self._speaking(key), contextlib.suppress(FileNotFoundError):

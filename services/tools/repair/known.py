@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 
-from services.data_writer.layout import HOUR_US
+from services.data_writer.layout import HOUR_US, hour_start
 from services.jetstream.validate import event_identity, reject_identity, validate
 from services.shared.errors import BadInput
 from services.shared.event import JETSTREAM_STREAMS, Reason, Stream
@@ -18,6 +21,8 @@ from services.tools.span import Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
     from services.shared.buffer.aside import AsidePusher
 
@@ -30,9 +35,18 @@ class _Reject(msgspec.Struct):
     frame: str
 
 
-def known_identities(pusher: AsidePusher, root: Path, span: Span, now_us: int) -> set[bytes]:
+Datasets = Mapping[Stream, ds.Dataset]
+"""What of a stream lies only in the bucket."""
+
+
+def known_identities(
+    pusher: AsidePusher, root: Path, span: Span, now_us: int, far: Datasets = MappingProxyType({})
+) -> set[bytes]:
     """Return the identities of all events with a time in `span`, and of all rejects since its beginning."""
     found = known_events(pusher, root, span)
+    for stream, dataset in far.items():
+        if stream in JETSTREAM_STREAMS:
+            found.update(_offloaded(dataset, stream, span))
     for elements in pusher.waiting(Stream.REJECTS):
         for element in elements:
             found.add(reject_identity(base64.b64decode(msgspec.json.decode(element, type=_Reject).frame)))
@@ -65,13 +79,29 @@ def _buffered(pusher: AsidePusher, span: Span) -> Iterator[bytes]:
 
 
 def _archived(root: Path, stream: Stream, span: Span) -> Iterator[bytes]:
-    kind = _KINDS.get(stream)
-    names = ("did", "relay_seq") if kind else _COMMIT
-    for table in row_groups(root, stream, span, [*names, "time_us"]):
+    for table in row_groups(root, stream, span, [*_names(stream), "time_us"]):
         times = table["time_us"]
-        inside = table.filter(pc.and_(pc.greater_equal(times, span.from_us), pc.less(times, span.to_us)))
-        for values in zip(*(inside[name].to_pylist() for name in names), strict=True):
-            yield event_identity((values[0], kind, values[1]) if kind else values)
+        inside = pc.and_(pc.greater_equal(times, span.from_us), pc.less(times, span.to_us))
+        yield from _identities(stream, table.filter(inside))
+
+
+def _offloaded(dataset: ds.Dataset, stream: Stream, span: Span) -> Iterator[bytes]:
+    inside = (ds.field("time_us") >= span.from_us) & (ds.field("time_us") < span.to_us)
+    for hour in range(span.from_us // HOUR_US, -(-span.to_us // HOUR_US)):
+        start = hour_start(hour)
+        there = inside & (ds.field("year") == start.year) & (ds.field("month") == start.month)
+        there &= (ds.field("day") == start.day) & (ds.field("hour") == start.hour)
+        yield from _identities(stream, dataset.to_table(columns=list(_names(stream)), filter=there))
+
+
+def _names(stream: Stream) -> tuple[str, ...]:
+    return ("did", "relay_seq") if stream in _KINDS else _COMMIT
+
+
+def _identities(stream: Stream, table: pa.Table) -> Iterator[bytes]:
+    kind = _KINDS.get(stream)
+    for values in zip(*(table[name].to_pylist() for name in _names(stream)), strict=True):
+        yield event_identity((values[0], kind, values[1]) if kind else values)
 
 
 def _rejected(root: Path, span: Span) -> Iterator[bytes]:

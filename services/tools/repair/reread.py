@@ -7,38 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
-
 from services.jetstream.draft import Draft
 from services.jetstream.inbox import Inbox, Source
-from services.jetstream.memory import IdentityMemory
-from services.jetstream.metrics import IngesterMetrics, Reconnect
-from services.jetstream.parking import Parking
+from services.jetstream.metrics import Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
 from services.jetstream.validate import validate
-from services.shared.buffer.connection import Full
 from services.shared.buffer.cursor import Cursor, Window
-from services.shared.buffer.push import Remembered
 from services.shared.errors import BadInput
+from services.tools.repair.push import TICK_SECONDS, remembering
 from services.tools.span import Span
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
 
     from services.jetstream.inbox import Arrival
+    from services.jetstream.memory import IdentityMemory
     from services.jetstream.settings import IngesterSettings
-    from services.shared.buffer.aside import AsidePusher
     from services.shared.lifecycle import Stopping
+    from services.tools.repair.push import Pushing
 
-TICK_SECONDS = 0.5
 INBOX_PUSHES = 4
-FOR_EVER_SECONDS = 1e9
-EVERY_IDENTITY = 1 << 40
 SLACK_US = 1_000_000
 """A host may send events a little out of their order."""
 BEHIND_US = 600_000_000
@@ -74,33 +67,26 @@ class Reread:
     def __init__(
         self,
         settings: IngesterSettings,
-        pusher: AsidePusher,
+        pushing: Pushing,
         stopping: Stopping,
         open_frame: Callable[[bytes], bytes],
         told: Callable[[int, Counter[str]], None],
     ) -> None:
         self._settings = settings
-        self._pusher = pusher
+        self._pushing = pushing
         self._stopping = stopping
         self._open_frame = open_frame
         self._told = told
-        self.counts: Counter[str] = Counter()
-        """Of all pushes, as they are added to `archive:pushed`."""
-        metrics = IngesterMetrics(CollectorRegistry())
-        self._metrics = metrics
-        self._parking = Parking(settings, metrics)
         self._margin_us = int(settings.ingest_host_rewind_seconds * 1e6)
 
     async def read(self, host: str, asked: Span, known: set[bytes]) -> Reading:
         """Read `asked`, and a little around it because hosts' clocks differ, from `host`."""
         most, size = self._settings.ingest_push_events, self._settings.ingest_push_bytes
         inbox = Inbox(most * INBOX_PUSHES, size * INBOX_PUSHES)
-        receiver = Receiver(self._settings, inbox, self._metrics)
+        receiver = Receiver(self._settings, inbox, self._pushing.metrics)
         source = receiver.source(self._plan(host, asked))
         source.window = Window(source.plan.position, asked.to_us + self._margin_us, host)
-        memory = IdentityMemory(FOR_EVER_SECONDS, EVERY_IDENTITY)
-        memory.refill([Remembered(0, tuple(known))])
-        known.clear()
+        memory = remembering(known)
         reading = Reading()
         receiving = asyncio.create_task(receiver.receive(source))
         try:
@@ -137,26 +123,8 @@ class Reread:
             draft.add(arrival, now_us)
         for one, reason, _ in draft.endings:
             one.end(reason, dead=one.dead)
-        push = draft.push(source.plan.since, "", Counter(), now_us)
-        while not self._stopping:
-            await self._room()
-            try:
-                await asyncio.to_thread(self._pusher.push, push.elements, push.counts)
-                break
-            except Full as error:
-                self._parking.refused(str(error))
-        else:
-            return
-        memory.pushed(push.remembered, 0)
-        self.counts.update(push.counts)
-        self._told(reading.last_us or source.plan.position, self.counts)
-
-    async def _room(self) -> None:
-        """Wait while the ingester would be parked: its events go first."""
-        self._parking.decide(await asyncio.to_thread(self._pusher.memory))
-        while self._parking.parked and not self._stopping:
-            await asyncio.sleep(TICK_SECONDS)
-            self._parking.decide(await asyncio.to_thread(self._pusher.memory))
+        if await asyncio.to_thread(self._pushing.push, draft, source.plan.since, memory):
+            self._told(reading.last_us or source.plan.position, self._pushing.counts)
 
     def _note_times(self, arrivals: list[Arrival], reading: Reading) -> None:
         if reading.first_us is None:

@@ -9,6 +9,7 @@ import msgspec
 from services.data_writer.layout import HOUR_US
 from services.shared.event import Gap, GapReason, Stream
 from services.tools.hours import row_groups
+from services.tools.part_names import find
 from services.tools.span import Span, merged, minus
 
 if TYPE_CHECKING:
@@ -23,12 +24,14 @@ POINT_US = 1_000_000
 _NAMES = ["from_us", "to_us", "reason", "host", "received_at", "collection"]
 
 
-def gap_rows(pusher: AsidePusher, root: Path, since_us: int, now_us: int) -> list[Gap]:
-    """Return the rows that were noted since then, those that still wait in Redis included."""
+def gap_rows(pusher: AsidePusher, root: Path, now_us: int) -> list[Gap]:
+    """Return all rows, those that still wait in Redis included."""
     found: dict[Gap, None] = {}
     for elements in pusher.waiting(Stream.GAPS):
         found.update(dict.fromkeys(msgspec.json.decode(element, type=Gap) for element in elements))
-    for table in row_groups(root, Stream.GAPS, Span(since_us, now_us + HOUR_US), _NAMES):
+    hours = (part.hour for part in find(root, (Stream.GAPS,)).parts)
+    noted = Span(min(hours, default=now_us // HOUR_US) * HOUR_US, now_us + HOUR_US)
+    for table in row_groups(root, Stream.GAPS, noted, _NAMES):
         found.update(dict.fromkeys(msgspec.convert(row, Gap) for row in table.to_pylist()))
     return list(found)
 

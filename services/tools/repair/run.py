@@ -1,4 +1,4 @@
-"""The loop of a repair: piece by piece, host by host, and a row for what is committed at last."""
+"""The loop of a repair: piece by piece, from hosts or an archive, and a row for what is committed at last."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from services.shared.errors import BadInput
 from services.shared.event import Gap, GapReason, Stream
 from services.tools.repair.known import known_identities
 from services.tools.settled import EpochEnded, Moment, unsettled
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from services.shared.lifecycle import Stopping
     from services.tools.buffers import Buffers
+    from services.tools.repair.known import Datasets
+    from services.tools.repair.push import Pushing
+    from services.tools.repair.refill import Refill, Refilled
     from services.tools.repair.reread import Reading, Reread
 
 PIECE_US = 600_000_000
@@ -43,46 +47,66 @@ class Outcome:
     repaired: list[Span] = field(default_factory=list)
     """Committed and on record."""
     not_had: list[Span] = field(default_factory=list)
-    """No host has it (any more)."""
+    """Nobody who was asked has it (any more)."""
     unsure: list[Span] = field(default_factory=list)
     """Pushed, and Redis lost its data or we were stopped before it was committed: to be done again."""
     counts: Counter[str] = field(default_factory=Counter)
     """As in `archive:pushed`: received, pushed, duplicate, rejected by stream."""
     whys: dict[str, str] = field(default_factory=dict)
-    """By host: how its last connection ended that did not bring all."""
+    """By host or archive: why it did not bring all, the last time."""
 
     def total(self, what: str) -> int:
         """Return the events that were received, pushed or duplicate."""
         return sum(count for name, count in self.counts.items() if name.endswith(f":{what}"))
 
 
+class Sources(NamedTuple):
+    """Where a repair may read."""
+
+    reread: Reread
+    hosts: tuple[str, ...]
+    """The first one first."""
+    refill: Refill | None
+    """An archive of segments, if there is a token for it."""
+    floor_us: int
+    """What lies before, the hosts need not be asked for when there is an archive."""
+    far: Datasets
+    """What we have already, and only in the bucket."""
+
+
 class Repair:
     """Everything between the hosts and the last row."""
 
-    def __init__(self, buffers: Buffers, reread: Reread, stopping: Stopping) -> None:
+    def __init__(self, buffers: Buffers, sources: Sources, pushing: Pushing, stopping: Stopping) -> None:
         self._buffers = buffers
-        self._reread = reread
+        self._sources = sources
+        self._pushing = pushing
         self._stopping = stopping
         self._floors: dict[str, int] = {}
         self._owed: list[Unsettled] = []
+        self._is_refused = False
         self.outcome = Outcome()
 
-    def run(self, spans: Iterable[Span], hosts: Iterable[str]) -> Outcome:
-        """Repair these intervals from these hosts, the first one first."""
-        names = tuple(hosts)
+    def run(self, spans: Iterable[Span]) -> Outcome:
+        """Repair these intervals: what hosts may keep from them, all else from the archive."""
         for span in spans:
             for piece in pieces(span, PIECE_US):
                 missing = [piece]
-                for host in names:
+                for host in self._hosts_for(piece):
                     missing = [rest for span in missing for rest in self._from(host, span)]
+                missing = [rest for span in missing for rest in self._from_archive(span)]
                 if not self._stopping:
                     self.outcome.not_had.extend(missing)
                     self._note(wait=False)
         self._note(wait=True)
-        self.outcome.counts = self._reread.counts
+        self.outcome.counts = self._pushing.counts
         self.outcome.repaired = merged(self.outcome.repaired)
         self.outcome.not_had = merged(self.outcome.not_had)
         return self.outcome
+
+    def _hosts_for(self, piece: Span) -> tuple[str, ...]:
+        is_old = piece.to_us <= self._sources.floor_us
+        return () if is_old and self._sources.refill is not None else self._sources.hosts
 
     def _from(self, host: str, span: Span) -> list[Span]:
         """Read a span from one host; returns what is still missing of it."""
@@ -97,11 +121,8 @@ class Repair:
             covered = reading.covered(asked)
             if covered is not None:
                 missing = minus(missing, [covered])
-                moment = self._buffers.until_done(lambda: Moment.of(self._buffers.pusher.cursor()))
-                if moment is None:
-                    self.outcome.unsure.append(covered)
+                if not self._owe([covered], host):
                     break
-                self._owed.append(Unsettled(covered, host, moment))
             if reading.first_us is not None and reading.first_us > asked.from_us:
                 # It keeps nothing older; what is left of this span is not to be had here.
                 self._floors[host] = reading.first_us
@@ -109,11 +130,45 @@ class Repair:
                 self.outcome.whys[host] = reading.why
         return missing
 
+    def _from_archive(self, span: Span) -> list[Span]:
+        """Read a span from the archive of segments; returns what is still missing of it."""
+        refill = self._sources.refill
+        if refill is None or self._is_refused or self._stopping:
+            return [span]
+        try:
+            read = self._buffers.until_done(lambda: self._refilled(refill, span))
+        except BadInput as error:
+            # It refuses us, or is none: what was pushed until then is found again by the next repair.
+            self._is_refused = True
+            self.outcome.whys[refill.name] = str(error)
+            return [span]
+        if read is None or not self._owe(read.covered, refill.name):
+            return [span]
+        if read.why:
+            self.outcome.whys[refill.name] = read.why
+        return minus([span], read.covered)
+
+    def _owe(self, covered: list[Span], name: str) -> bool:
+        """Owe a row for what is pushed; False when stopped before."""
+        if not covered:
+            return True
+        moment = self._buffers.until_done(lambda: Moment.of(self._buffers.pusher.cursor()))
+        if moment is None:
+            self.outcome.unsure.extend(covered)
+            return False
+        self._owed.extend(Unsettled(span, name, moment) for span in covered)
+        return True
+
     def _read(self, host: str, asked: Span) -> Reading:
+        return asyncio.run(self._sources.reread.read(host, asked, self._known(asked)))
+
+    def _refilled(self, refill: Refill, asked: Span) -> Refilled:
+        return refill.read(asked, self._known(asked))
+
+    def _known(self, asked: Span) -> set[bytes]:
         around = Span(asked.from_us - KNOWN_MARGIN_US, asked.to_us + KNOWN_MARGIN_US)
         now_us = time.time_ns() // 1000
-        known = known_identities(self._buffers.pusher, self._buffers.root, around, now_us)
-        return asyncio.run(self._reread.read(host, asked, known))
+        return known_identities(self._buffers.pusher, self._buffers.root, around, now_us, self._sources.far)
 
     def _note(self, *, wait: bool) -> None:
         """Push a row for each interval that is committed; `wait`: for all of them."""

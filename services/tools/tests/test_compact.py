@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import redis
 
 from services.compactor.tests.archives import compact
 from services.shared.buffer.keys import ARCHIVE_ID
+from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
 from services.tools.tests.making import note_gaps, settle, write
 
@@ -76,3 +78,20 @@ def test_the_command_compacts(
     assert "became" in answer.stdout
     assert all(path.name.startswith("compacted-") for path in root.glob("*/year=*/**/hour=*/*.parquet"))
     assert ask("coverage", "--hours", "2026-09-21T16..2026-09-21T17").exit_code == 0
+
+
+def test_a_copy_is_compacted_with_no_redis_and_a_writers_archive_is_not(
+    root: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch, truth: Events
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("ARCHIVE_DISK_FREE_MIN_MB", "10")
+    kept = shutil.copytree(root, root.with_name("kept"))
+    monkeypatch.setenv("ARCHIVE_ROOT", str(settle(kept)))
+    answer = ask("compact", "--close-all")
+    assert isinstance(answer.exception, BrokenInvariant) or answer.exit_code == 2
+    assert not list(kept.glob("*/year=*/**/hour=*/compacted-*.parquet")), "a claim may hold what is here"
+    monkeypatch.setenv("ARCHIVE_ROOT", str(root))
+    answer = ask("compact", "--close-all")
+    assert answer.exit_code == 0, answer.stderr
+    assert all(path.name.startswith("compacted-") for path in root.glob("*/year=*/**/hour=*/*.parquet"))
+    assert len(ask("export").stdout.splitlines()) == sum(map(len, truth.values()))

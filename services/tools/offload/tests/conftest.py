@@ -63,6 +63,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     for name in os.environ:
         if name.startswith((*PREFIXES, "TOOLS_", "COMPACT_")):
             monkeypatch.delenv(name)
+    # Loggers keep the standard error that they were first made for; here each run has its own.
+    monkeypatch.setattr("services.tools.pull.start_logs", lambda *_names: None)
     truth = events(1440, rate=0.2)
     with object_store(tmp_path) as store:
         root = archive(tmp_path / "archive", truth, chunk=400)

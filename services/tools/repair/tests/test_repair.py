@@ -6,9 +6,18 @@ import json
 import signal
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
 
+from services.tools.repair.tests.tearing import (
+    cursor,
+    let_pass,
+    pushes,
+    reasons,
+    restart,
+    settle,
+    time_us,
+    twin,
+)
 from services.tools.tests.running import run, started
 from testing.audit import audit
 from testing.host import Host
@@ -25,24 +34,6 @@ if TYPE_CHECKING:
 RATE, TOTAL = 50, 19_500
 TRIES = 5
 TRAFFIC = {"rate": str(RATE), "events": str(TOTAL), "backlog": "40"}
-
-
-def twin(of: Host, **options: str) -> Host:
-    """Start a host that tells of the same traffic at the same pace."""
-    other = Host({**of.options, **options}, first_us=of.first_us, started=of.started)
-    other.start()
-    return other
-
-
-def let_pass(seconds: float, *hosts: Host) -> None:
-    for host in hosts:
-        host.tell("advance", seconds=seconds)
-
-
-def restart(host: Host, look_back: str) -> None:
-    host.stop()
-    host.options["look-back"] = look_back
-    host.start()
 
 
 @pytest.fixture
@@ -66,32 +57,17 @@ def torn(pipeline: Pipelines) -> Iterator[tuple[Pipeline, Host]]:
             let_pass(100, other)
             # A repair leaves to the ingester what it may still read: the last minute.
             well_behind_us = source.first_us + 260_000_000
-            wait_for(lambda: _time_us(running) > well_behind_us, 60, "a cursor well behind the hole")
+            wait_for(lambda: time_us(running) > well_behind_us, 60, "a cursor well behind the hole")
             yield running, other
     finally:
         other.stop()
-
-
-def pushes(running: Pipeline) -> int:
-    """Return how many pushes a repair has made."""
-    with running.tools() as tools:
-        return int(bytes(tools.get("archive:repair") or b" 0").split()[-1])
-
-
-def _cursor(running: Pipeline) -> bytes:
-    with running.tools() as tools:
-        return bytes(tools.get("archive:cursor"))
-
-
-def _time_us(running: Pipeline) -> int:
-    return int(json.loads(_cursor(running))["time_us"])
 
 
 def repaired(running: Pipeline, other: Host) -> str:
     """Repair, and again while the ingester still reads next to the hole, as a person would; what was said."""
     said = ""
     for _ in range(TRIES):
-        wait_for(lambda: b"windows" not in _cursor(running), 60, "no window left to read")
+        wait_for(lambda: b"windows" not in cursor(running), 60, "no window left to read")
         code, more = run(running, "repair", "--gaps", "--host", other.address)
         assert code == 0, more
         said += more
@@ -100,31 +76,10 @@ def repaired(running: Pipeline, other: Host) -> str:
     raise AssertionError(said)
 
 
-def settle(running: Pipeline) -> dict[str, float]:
-    """Let the traffic end and be committed; returns what the writer cannot account for."""
-    let_pass(200, *running.hosts)
-    running.wait_pushed(TOTAL, 90)
-    running.wait_committed(30)
-    wait_for(
-        lambda: (
-            running.writer.total("archive_unaccounted_events") == 0
-            and any("unaccounted" in name for name in running.writer.metrics())
-        ),
-        30,
-        "the ledger closed",
-    )
-    return {name: value for name, value in running.writer.metrics().items() if "unaccounted" in name}
-
-
-def reasons(running: Pipeline) -> list[str]:
-    asked = "SELECT reason FROM read_parquet(?) WHERE reason <> 'birth' ORDER BY received_at"
-    return [reason for (reason,) in duckdb.execute(asked, [f"{running.root}/gaps/**/*.parquet"]).fetchall()]
-
-
 def test_after_a_repair_every_event_is_there_once_and_the_ledger_closes(torn: tuple[Pipeline, Host]) -> None:
     running, other = torn
     assert "repaired: " in repaired(running, other)
-    assert set(settle(running).values()) == {0.0}
+    assert set(settle(running, TOTAL).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
     assert verdict.faults == 0, verdict
     assert list(dict.fromkeys(reasons(running))) == ["cursor_too_old", "repaired"]
@@ -146,7 +101,7 @@ def test_a_repair_that_is_ended_is_done_again_without_doubling(
     if number is signal.SIGINT:
         assert (broken.returncode, "run the same command again" in told) == (130, True), told
     repaired(running, other)
-    assert set(settle(running).values()) == {0.0}
+    assert set(settle(running, TOTAL).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
     assert verdict.faults == 0, verdict
 
@@ -161,7 +116,7 @@ def test_a_redis_that_is_killed_meanwhile_neither_loses_nor_doubles(torn: tuple[
         out, said = going.communicate(timeout=120)
     assert going.returncode == 0, out + said
     repaired(running, other)
-    assert set(settle(running).values()) == {0.0}
+    assert set(settle(running, TOTAL).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
     assert verdict.faults == 0, verdict
 

@@ -1,0 +1,70 @@
+"""Pushes what a repair found, when there is room: the ingester's events go first."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from services.jetstream.memory import IdentityMemory
+from services.jetstream.metrics import IngesterMetrics
+from services.jetstream.parking import Parking
+from services.shared.buffer.connection import Full
+from services.shared.buffer.push import Remembered
+
+if TYPE_CHECKING:
+    from services.jetstream.draft import Draft
+    from services.jetstream.settings import IngesterSettings
+    from services.shared.buffer.aside import AsidePusher
+    from services.shared.buffer.cursor import Cursor
+    from services.shared.lifecycle import Stopping
+
+TICK_SECONDS = 0.5
+FOR_EVER_SECONDS = 1e9
+EVERY_IDENTITY = 1 << 40
+
+
+class Pushing:
+    """One repair's pushes and their counts."""
+
+    def __init__(self, settings: IngesterSettings, pusher: AsidePusher, stopping: Stopping) -> None:
+        self._pusher = pusher
+        self._stopping = stopping
+        self.metrics = IngesterMetrics(CollectorRegistry())
+        """Of this process alone; nobody asks for them."""
+        self._parking = Parking(settings, self.metrics)
+        self.counts: Counter[str] = Counter()
+        """Of all pushes, as they are added to `archive:pushed`."""
+
+    def push(self, draft: Draft, since: Cursor, memory: IdentityMemory) -> bool:
+        """Push a draft; False when stopped before. Raises Transient when it must be looked at again."""
+        push = draft.push(since, "", Counter(), time.time_ns() // 1000)
+        while not self._stopping:
+            self._room()
+            if self._stopping:
+                break
+            try:
+                self._pusher.push(push.elements, push.counts)
+            except Full as error:
+                self._parking.refused(str(error))
+            else:
+                memory.pushed(push.remembered, 0)
+                self.counts.update(push.counts)
+                return True
+        return False
+
+    def _room(self) -> None:
+        """Wait while the ingester would be parked."""
+        self._parking.decide(self._pusher.memory())
+        while self._parking.parked and not self._stopping.pause(TICK_SECONDS):
+            self._parking.decide(self._pusher.memory())
+
+
+def remembering(known: set[bytes]) -> IdentityMemory:
+    """Return a memory of these identities, which are taken out of the set."""
+    memory = IdentityMemory(FOR_EVER_SECONDS, EVERY_IDENTITY)
+    memory.refill([Remembered(0, tuple(known))])
+    known.clear()
+    return memory

@@ -1,0 +1,147 @@
+"""Reads one interval from an archive of segments, block by block, and pushes what our archive lacks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from services.jetstream.cutover import CutoverWatch
+from services.jetstream.draft import Draft
+from services.jetstream.inbox import Arrival, Source
+from services.jetstream.resume import Overlap, Plan, Wish
+from services.shared.buffer.cursor import Cursor, Window
+from services.shared.errors import BadInput
+from services.tools.repair.push import remembering
+from services.tools.segments.asking import NotHad
+from services.tools.segments.events import frame_of
+from services.tools.segments.plan import covered, overlapping, span_of
+from services.tools.segments.web import Rewritten
+from services.tools.span import Span, minus
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Iterator
+
+    from services.jetstream.memory import IdentityMemory
+    from services.jetstream.settings import IngesterSettings
+    from services.shared.lifecycle import Stopping
+    from services.tools.repair.push import Pushing
+    from services.tools.segments.form import Row
+    from services.tools.segments.web import Archive
+
+PLANS = 3
+"""A segment that is rewritten each time while we read it is left for another day."""
+_NEVER_US = (1 << 63) - 1
+
+
+@dataclass
+class Refilled:
+    """What reading an interval from an archive brought."""
+
+    covered: list[Span] = field(default_factory=list)
+    """What of it was told whole, and is pushed."""
+    why: str = ""
+    """Why not all of it."""
+
+
+class Refill:
+    """Pushes what an archive has and ours has not."""
+
+    def __init__(
+        self,
+        settings: IngesterSettings,
+        archive: Archive,
+        pushing: Pushing,
+        stopping: Stopping,
+        told: Callable[[int, Counter[str]], None],
+    ) -> None:
+        self._settings = settings
+        self._archive = archive
+        self._pushing = pushing
+        self._stopping = stopping
+        self._told = told
+        self._margin_us = int(settings.ingest_host_rewind_seconds * 1e6)
+        self.unreadable = 0
+        """Rows that hold no event."""
+
+    @property
+    def name(self) -> str:
+        """The archive's address."""
+        return self._archive.name
+
+    def read(self, asked: Span, known: set[bytes]) -> Refilled:
+        """Read `asked`, and a little around it because servers' clocks differ.
+
+        Raises Transient when Redis must be looked at again, BadInput when nothing more can be had of it all.
+        """
+        memory = remembering(known)
+        for _ in range(PLANS):
+            try:
+                return self._read(asked, memory)
+            except Rewritten:
+                self._archive.forget()
+        return Refilled(why=f"{self.name} rewrites these segments just now; run the same command again later")
+
+    def _read(self, asked: Span, memory: IdentityMemory) -> Refilled:
+        around = Span(asked.from_us - self._margin_us, asked.to_us + self._margin_us)
+        segments = self._archive.segments()
+        found = Refilled(covered(segments, asked))
+        if minus([asked], found.covered):
+            found.why = "it does not reach so far; its newest hour or so is not sealed yet"
+        for segment in overlapping(segments, around):
+            try:
+                blocks = self._archive.blocks(segment)
+            except NotHad as error:
+                self._lose(found, span_of(segment), asked, error)
+                continue
+            for block in overlapping(blocks, around):
+                try:
+                    rows = self._archive.rows(segment, block) if block.events else []
+                except NotHad as error:
+                    self._lose(found, span_of(block), asked, error)
+                    continue
+                wanted = (row for row in rows if around.from_us <= row.witnessed_us < around.to_us)
+                if not self._take(wanted, memory):
+                    found.covered = minus(found.covered, [Span(block.first_us, _NEVER_US)])
+                    return found
+                self._told(min(block.last_us, asked.to_us), self._pushing.counts)
+        return found
+
+    def _lose(self, found: Refilled, lost: Span, asked: Span, error: NotHad) -> None:
+        if lost.from_us < asked.to_us and lost.to_us > asked.from_us:
+            found.covered = minus(found.covered, [lost])
+            found.why = str(error)
+
+    def _take(self, rows: Iterable[Row], memory: IdentityMemory) -> bool:
+        """Push these rows; False when stopped before the end."""
+        source = self._source()
+        draft, size, count = self._draft(memory), 0, 0
+        for frame in self._frames(rows):
+            draft.add(Arrival(source, frame, 0.0), time.time_ns() // 1000)
+            size, count = size + len(frame), count + 1
+            if count >= self._settings.ingest_push_events or size >= self._settings.ingest_push_bytes:
+                if not self._pushing.push(draft, source.plan.since, memory):
+                    return False
+                draft, size, count = self._draft(memory), 0, 0
+        return self._pushing.push(draft, source.plan.since, memory) if count else not self._stopping
+
+    def _frames(self, rows: Iterable[Row]) -> Iterator[bytes]:
+        for row in rows:
+            try:
+                frame = frame_of(row)
+            except BadInput:
+                self.unreadable += 1
+                continue
+            if frame is not None:
+                yield frame
+
+    def _draft(self, memory: IdentityMemory) -> Draft:
+        return Draft(memory, self._settings.ingest_max_event_bytes, bytes)
+
+    def _source(self) -> Source:
+        """Return what a draft takes for a connection: one that reads a window once more."""
+        plan = Plan(self.name, 0, exact=False, wish=Wish(), since=Cursor(0, epoch=0, push=0))
+        return Source(
+            plan, Overlap(plan), CutoverWatch(plan.host, 0.0), window=Window(0, _NEVER_US, plan.host)
+        )

@@ -1,0 +1,68 @@
+"""How a running archive gets a hole, and what is asked of it afterwards."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from testing.host import Host
+from testing.waiting import wait_for
+
+if TYPE_CHECKING:
+    from testing.pipeline import Pipeline
+
+
+def twin(of: Host, **options: str) -> Host:
+    """Start a host that tells of the same traffic at the same pace."""
+    other = Host({**of.options, **options}, first_us=of.first_us, started=of.started)
+    other.start()
+    return other
+
+
+def let_pass(seconds: float, *hosts: Host) -> None:
+    for host in hosts:
+        host.tell("advance", seconds=seconds)
+
+
+def restart(host: Host, look_back: str) -> None:
+    host.stop()
+    host.options["look-back"] = look_back
+    host.start()
+
+
+def pushes(running: Pipeline) -> int:
+    """Return how many pushes a repair has made."""
+    with running.tools() as tools:
+        return int(bytes(tools.get("archive:repair") or b" 0").split()[-1])
+
+
+def cursor(running: Pipeline) -> bytes:
+    with running.tools() as tools:
+        return bytes(tools.get("archive:cursor"))
+
+
+def time_us(running: Pipeline) -> int:
+    return int(json.loads(cursor(running))["time_us"])
+
+
+def settle(running: Pipeline, total: int, rest_seconds: float = 200) -> dict[str, float]:
+    """Let the traffic end and be committed; returns what the writer cannot account for."""
+    let_pass(rest_seconds, *running.hosts)
+    running.wait_pushed(total, 90)
+    running.wait_committed(30)
+    wait_for(
+        lambda: (
+            running.writer.total("archive_unaccounted_events") == 0
+            and any("unaccounted" in name for name in running.writer.metrics())
+        ),
+        30,
+        "the ledger closed",
+    )
+    return {name: value for name, value in running.writer.metrics().items() if "unaccounted" in name}
+
+
+def reasons(running: Pipeline) -> list[str]:
+    asked = "SELECT reason FROM read_parquet(?) WHERE reason <> 'birth' ORDER BY received_at"
+    return [reason for (reason,) in duckdb.execute(asked, [f"{running.root}/gaps/**/*.parquet"]).fetchall()]

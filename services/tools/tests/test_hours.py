@@ -1,0 +1,53 @@
+"""The archive is read by the hours that an interval touches; what happened to a part is told apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.data_writer.layout import HOUR_US
+from services.shared.errors import BrokenInvariant, Transient
+from services.shared.event import Stream
+from services.tools.hours import parts, row_groups
+from services.tools.span import Span
+from services.tools.tests.making import START_US, archive, events
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return archive(tmp_path / "archive", {Stream.LIKES: events(7200)[Stream.LIKES]})
+
+
+def test_both_ends_touch_their_hours(root: Path) -> None:
+    whole = list(parts(root, Stream.LIKES, Span(START_US, START_US + 2 * HOUR_US)))
+    first = list(parts(root, Stream.LIKES, Span(START_US, START_US + HOUR_US)))
+    second = list(parts(root, Stream.LIKES, Span(START_US + HOUR_US, START_US + HOUR_US + 1)))
+    assert whole == [*first, *second]
+    assert first
+    assert second
+    assert list(parts(root, Stream.LIKES, Span(START_US - 1, START_US))) == []
+
+
+def test_columns_come_and_nothing_else(root: Path) -> None:
+    (table, *_) = row_groups(root, Stream.LIKES, Span(START_US, START_US + 1), ["did"])
+    assert table.column_names == ["did"]
+
+
+def test_a_part_that_was_merged_meanwhile_is_looked_for_again(root: Path) -> None:
+    reading = row_groups(root, Stream.LIKES, Span(START_US, START_US + HOUR_US), ["did"])
+    next(reading)
+    for path in parts(root, Stream.LIKES, Span(START_US, START_US + HOUR_US)):
+        path.unlink()
+    with pytest.raises(Transient, match="compacted meanwhile"):
+        list(reading)
+
+
+def test_a_damaged_part_is_named_with_the_mend(root: Path) -> None:
+    path = next(parts(root, Stream.LIKES, Span(START_US, START_US + 1)))
+    path.write_bytes(b"PAR1")
+    with pytest.raises(BrokenInvariant, match="archive verify"):
+        list(row_groups(root, Stream.LIKES, Span(START_US, START_US + 1), ["did"]))
