@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from testing.host import Host
 
 JETSTREAM = [stream for stream in Stream if stream not in (Stream.REJECTS, Stream.GAPS)]
+ONCE_SECONDS = 60.0
 
 
 @dataclass
@@ -104,6 +105,11 @@ class Pipeline:
             "COMPACT_JETSTREAM_URL": f"http://127.0.0.1:{self.ingester.port}/healthz",
             **self.compact,
         }
+
+    def write_once(self) -> None:
+        """Let a writer commit all that is waiting, and end; the first one begins the archive."""
+        self.writer.start("--once")
+        assert self.writer.wait(ONCE_SECONDS) == 0, f"see {self.writer.log}"
 
     def end(self) -> None:
         """Kill what still runs; the hosts last."""

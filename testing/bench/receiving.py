@@ -107,8 +107,7 @@ def by_the_ingester(folder: Path, frames: Frames) -> tuple[Figures, float]:
     pipeline.redis.start()
     try:
         pipeline.configure()
-        pipeline.writer.start("--once")
-        assert pipeline.writer.wait() == 0
+        pipeline.write_once()
         with Fed(frames.path, frames.events) as feed:
             pipeline.ingester.settings["INGEST_HOSTS"] = feed.url
             pipeline.ingester.start()

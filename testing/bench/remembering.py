@@ -91,8 +91,7 @@ def measure(folder: Path, events: int, seed: int) -> Peaks:
         host.start()
         pipeline.redis.start()
         pipeline.configure()
-        pipeline.writer.start("--once")
-        assert pipeline.writer.wait() == 0
+        pipeline.write_once()
         pipeline.ingester.start()
         assert pipeline.ingester.process is not None
         with Watched(pipeline.ingester.process.pid) as ingester:

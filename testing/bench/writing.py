@@ -100,8 +100,7 @@ def by_the_writer(folder: Path, frames: Frames) -> Figures:
     pipeline.redis.start()
     try:
         pipeline.configure()
-        pipeline.writer.start("--once")
-        assert pipeline.writer.wait() == 0
+        pipeline.write_once()
         assert fill(pipeline.redis.url("tools"), frames, aside) == frames.events
         pipeline.writer.start()
         pipeline.writer.wait_healthy()

@@ -24,7 +24,6 @@ def running(pipeline: Pipelines) -> Iterator[Pipeline]:
     )
     made.redis.start()
     made.configure()
-    made.writer.start("--once")
-    assert made.writer.wait(60) == 0
+    made.write_once()
     yield made
     made.end()

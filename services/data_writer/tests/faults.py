@@ -74,16 +74,14 @@ def readonly(writer: Pipeline) -> None:
 
 def full(writer: Pipeline) -> None:
     """Redis is full: the writer can still claim and ack, and so makes the room."""
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     events = traffic(20_000)
     push(writer, events)
     with writer.tools() as tools:
         tools.config_set("maxmemory", str(int(tools.info("memory")["used_memory"]) // 2))
         with pytest.raises(Exception, match="maxmemory"):
             tools.set("one", "more")
-        writer.writer.start("--once")
-        assert writer.writer.wait(60) == 0
+        writer.write_once()
         assert writer.waiting() == 0
         tools.set("one", "more")
     assert audit(writer.root, events).passed

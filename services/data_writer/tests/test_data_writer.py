@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 def test_redis_read(writer: Pipeline) -> None:
     events = traffic(5000)
     push(writer, events)
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     assert writer.waiting() == 0
     verdict = audit(writer.root, events)
     assert verdict.passed, str(verdict)
@@ -46,8 +45,7 @@ def test_redis_read(writer: Pipeline) -> None:
 def test_parquet_write(writer: Pipeline) -> None:
     events = traffic(3000)
     push(writer, events)
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     parts = list(writer.root.glob("likes/year=*/month=*/day=*/hour=*/*.parquet"))
     assert parts
     rows = duckdb.execute("SELECT count(*) FROM read_parquet(?)", [[str(part) for part in parts]]).fetchone()
@@ -68,8 +66,7 @@ def test_redis_delete(writer: Pipeline, tmp_path: Path) -> None:
         missing("strace is not installed (apt-get install strace); it shows the order of the system calls")
     push(writer, [("likes", frame) for stream, frame in traffic(2000) if stream == "likes"])
     trace = tmp_path / "trace"
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0, "the birth, so that the traced run only writes"
+    writer.write_once()
     push(
         writer,
         [("likes", frame) for stream, frame in traffic(2000, first_us=FIRST_US + 10**9) if stream == "likes"],
@@ -124,8 +121,7 @@ def test_redis_delete_keeps_what_is_not_durable(writer: Pipeline, kept: str) -> 
         writer.writer.start()
         wait_for(lambda: list(writer.root.glob("*/year=*/**/*.parquet")), 30, "the first part")
         writer.writer.kill()
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     verdict = audit(writer.root, events)
     assert verdict.passed, str(verdict)
 
@@ -160,8 +156,7 @@ def test_compression_by_setting(writer: Pipeline, codec: str) -> None:
     events = traffic(1000)
     push(writer, events)
     writer.writer.settings["WRITER_COMPRESSION"] = codec
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     found = duckdb.execute(
         "SELECT DISTINCT compression FROM parquet_metadata(?)", [f"{writer.root}/likes/**/*.parquet"]
     ).fetchall()
@@ -173,14 +168,12 @@ def test_compression_by_setting(writer: Pipeline, codec: str) -> None:
 def test_batch_processing(writer: Pipeline) -> None:
     """All streams' events of one interval of 300 s at 500/s: under 30 s for each of five."""
     interval = 150_000
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     for batch in range(5):
         events = traffic(interval, first_us=FIRST_US + batch * 300_000_000)
         push(writer, events)
         began = time.monotonic()
-        writer.writer.start("--once")
-        assert writer.writer.wait(60) == 0
+        writer.write_once()
         assert time.monotonic() - began < 30
         assert writer.waiting() == 0
     rows = duckdb.execute(
@@ -206,8 +199,7 @@ def test_restart(writer: Pipeline) -> None:
         wait_for_parts(writer, parts + 1)
         writer.writer.kill()
     assert writer.waiting() > 0, "the kills came while it worked"
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     assert writer.writer.logged("claim.recovered")
     verdict = audit(writer.root, events)
     assert verdict.passed, str(verdict)
@@ -231,8 +223,7 @@ def test_partitioning(writer: Pipeline) -> None:
     assert frame
     push(writer, events)
     writer.writer.settings["TZ"] = "Asia/Tokyo"
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     assert audit(writer.root, events).passed
     for part in writer.root.glob("*/year=*/**/*.parquet"):
         if part.parts[-6] == "gaps":
@@ -256,6 +247,5 @@ def test_once_and_dry_run(writer: Pipeline) -> None:
     assert writer.waiting() == 2000, "a dry run changes nothing"
     assert not writer.root.exists()
     assert "likes" in writer.writer.log.read_text()
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     assert writer.waiting() == 0

@@ -66,8 +66,7 @@ def test_a_kill_between_the_first_chunk_and_the_ack(
     writer: Pipeline, point: CrashPoint, nth: int, acked: int
 ) -> None:
     assert killed(writer, point, nth) == len(LIKES) - acked * CHUNK
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     assert audit(writer.root, LIKES).passed
 
 
@@ -80,8 +79,7 @@ def test_what_an_earlier_attempt_put_elsewhere_goes_for_every_chunk_of_an_ack(wr
         elsewhere = part.parent.parent / "hour=23"
         elsewhere.mkdir(exist_ok=True)
         part.rename(elsewhere / part.name)
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     assert not any(part.parent.name == "hour=23" for part in parts(writer.root))
     assert audit(writer.root, LIKES).passed
 
@@ -91,8 +89,7 @@ def test_a_claim_whose_first_chunk_alone_was_acked_is_gone_on_from(writer: Pipel
     assert killed(writer, CrashPoint.ACK_BEFORE_TRIM, 1) == len(LIKES)
     with writer.tools() as tools:
         tools.ltrim(claim_key(Stream.LIKES, CHUNK), CHUNK, -1)
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     assert audit(writer.root, LIKES).passed
 
 

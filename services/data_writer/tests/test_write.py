@@ -35,8 +35,7 @@ def test_a_second_writer_of_the_same_streams_is_refused(writer: Pipeline) -> Non
 
 def test_another_archive_is_refused(writer: Pipeline) -> None:
     """The volume is not mounted: the writer must not fill the folder below."""
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     writer.writer.settings["ARCHIVE_ROOT"] = str(writer.folder / "unmounted")
     writer.writer.start("--once")
     assert writer.writer.wait(60) == 1
@@ -79,8 +78,7 @@ def test_claims_of_another_chunk_size_are_cut_as_they_were(writer: Pipeline) -> 
     push(writer, events)
     with writer.tools() as tools:
         tools.rename(buffer_key(Stream.LIKES), claim_key(Stream.LIKES, 500))
-    writer.writer.start("--once")
-    assert writer.writer.wait(60) == 0
+    writer.write_once()
     counts = duckdb.execute(
         "SELECT num_rows FROM parquet_file_metadata(?)", [f"{writer.root}/likes/**/*.parquet"]
     ).fetchall()
