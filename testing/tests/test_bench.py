@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from testing.bench.__main__ import main
+from testing.bench.__main__ import UNUSABLE, main
 from testing.bench.buffered import framed
 from testing.bench.child import ContestantError, run
 from testing.bench.course import Course
@@ -197,3 +197,27 @@ def test_batches_and_frames_hold_every_event_in_order(tmp_path: Path) -> None:
     for stream, frame in framed(frames, 8):
         lines.setdefault(stream, []).extend(zstandard.decompress(frame).split(b"\n"))
     assert lines == frames.by_stream
+
+
+@pytest.mark.parametrize(
+    ("words", "mend"),
+    [
+        (["--repeats", "0"], "--repeats must be at least 1"),
+        (["--events", "-1"], "--events must be at least 1"),
+        (["--source", "no/such.jsonl"], "there is no such file"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_before_anything_begins(
+    words: list[str], mend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "report"
+    assert main([*words, "--folder", str(folder)]) == UNUSABLE
+    assert mend in capsys.readouterr().out
+    assert not folder.exists()
+
+
+def test_a_source_without_events_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    words = ["--source", str(tmp_path / "empty.jsonl"), "--folder", str(tmp_path / "report"), "--cores", "64"]
+    assert main(words) == UNUSABLE
+    assert "there is no event in" in capsys.readouterr().out
