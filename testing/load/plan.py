@@ -52,11 +52,6 @@ class Shape:
         """How many events that makes."""
         return sum(stage.seconds * stage.users for stage in self.stages) * self.share
 
-    @property
-    def is_even(self) -> bool:
-        """Whether the load is the same throughout, so that slopes mean something."""
-        return len(self.stages) == 1
-
     def begins(self, stage: int) -> float:
         """Return the second at which a stage begins."""
         return sum(one.seconds for one in self.stages[:stage])
