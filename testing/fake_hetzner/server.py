@@ -10,14 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from testing.fake_hetzner.answers import Answer, chosen, page, refuse, rrset, zone
 from testing.fake_hetzner.state import CREATED, State, rules
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 TOKEN = "t" * 64
-PER_PAGE = 2
-"""Fewer than anybody asks for, so that pages are always turned."""
 SINGULAR = {
     "ssh_keys": "ssh_key",
     "firewalls": "firewall",
@@ -25,7 +24,6 @@ SINGULAR = {
     "volumes": "volume",
     "servers": "server",
 }
-Answer = tuple[int, dict[str, Any]]
 
 
 @dataclass
@@ -98,14 +96,14 @@ class FakeHetzner:
             request = f"{method} {parts.path}"
             self.asked.append(request)
             if authorization != f"Bearer {TOKEN}":
-                return _refuse(401, "unauthorized", "unable to authenticate")
+                return refuse(401, "unauthorized", "unable to authenticate")
             fault = next(
                 (one for one in self.faults if one.times and re.fullmatch(one.request, request)), None
             )
             if fault is not None:
                 fault.times -= 1
                 if not fault.failed_action:
-                    return _refuse(fault.status, fault.code, f"{fault.code} on command")
+                    return refuse(fault.status, fault.code, f"{fault.code} on command")
             if method == "GET":
                 return self._read(parts.path, parse_qs(parts.query))
             self.writes.append(request)
@@ -118,27 +116,28 @@ class FakeHetzner:
         words = path.strip("/").split("/")
         match words:
             case ["server_types"]:
-                return _page("server_types", self.state.types(), query)
+                return page("server_types", self.state.types(), query)
             case ["zones", name] if name in self.state.zones:
-                return 200, {"zone": _zone(name)}
+                return 200, {"zone": zone(name)}
             case ["zones", name, "rrsets"] if name in self.state.zones or name == "1":
-                chosen = [one for one in self.state.rrsets.values() if _chosen(one, query)]
-                return _page("rrsets", chosen, query)
+                return page(
+                    "rrsets", [one for one in self.state.rrsets.values() if chosen(one, query)], query
+                )
             case ["actions"]:
                 wanted = {int(number) for number in query.get("id", [])}
                 found = [one for number, one in self._actions.items() if number in wanted]
                 for one in found:
                     one.update(one.pop("then", {}))
-                return _page("actions", found, query)
+                return page("actions", found, query)
             case ["actions", number]:
                 action = self._actions[int(number)]
                 action.update(action.pop("then", {}))
                 return 200, {"action": action}
             case [kind] if kind in SINGULAR:
-                return _page(
-                    kind, [one for one in self.state.objects[kind].values() if _chosen(one, query)], query
+                return page(
+                    kind, [one for one in self.state.objects[kind].values() if chosen(one, query)], query
                 )
-        return _refuse(404, "not_found", f"there is no {path}")
+        return refuse(404, "not_found", f"there is no {path}")
 
     def _write(  # noqa: PLR0911 - one line an address
         self, method: str, words: list[str], body: dict[str, Any], *, failed: bool
@@ -147,8 +146,8 @@ class FakeHetzner:
             case "POST", ["zones", _, "rrsets"]:
                 key = f"{body['name']}/{body['type']}"
                 if key in self.state.rrsets:
-                    return _refuse(409, "uniqueness_error", "RRSet already exists")
-                self.state.rrsets[key] = _rrset(key, body)
+                    return refuse(409, "uniqueness_error", "RRSet already exists")
+                self.state.rrsets[key] = rrset(key, body)
                 return 201, {"rrset": self.state.rrsets[key], "action": self._action(failed=failed)}
             case _, ["zones", _, "rrsets", name, kind, *rest]:
                 return self._write_rrset(method, f"{name}/{kind}", rest, body)
@@ -161,13 +160,13 @@ class FakeHetzner:
                 return self._delete(kind, int(number))
             case "POST", [kind, number, "actions", what] if kind in SINGULAR:
                 return self._act(self.state.objects[kind][int(number)], what, body, failed=failed)
-        return _refuse(404, "not_found", f"nobody takes {method} {'/'.join(words)}")
+        return refuse(404, "not_found", f"nobody takes {method} {'/'.join(words)}")
 
     def _create(self, kind: str, body: dict[str, Any], *, failed: bool) -> Answer:
         if any(one["name"] == body["name"] for one in self.state.objects[kind].values()):
-            return _refuse(409, "uniqueness_error", f"{SINGULAR[kind]} name is already used")
+            return refuse(409, "uniqueness_error", f"{SINGULAR[kind]} name is already used")
         if kind == "servers" and body["server_type"] in self.state.sold_out:
-            return _refuse(412, "resource_unavailable", "server type is out of stock")
+            return refuse(412, "resource_unavailable", "server type is out of stock")
         made = self.state.add(kind, body)
         answer: dict[str, Any] = {SINGULAR[kind]: made}
         if kind in ("volumes", "servers"):
@@ -178,12 +177,12 @@ class FakeHetzner:
 
     def _delete(self, kind: str, number: int) -> Answer:
         if self.state.objects[kind][number].get("protection", {}).get("delete"):
-            return _refuse(423, "protected", "delete protection is on")
+            return refuse(423, "protected", "delete protection is on")
         if kind == "firewalls" and any(
             number in [wall["id"] for wall in one["public_net"]["firewalls"]]
             for one in self.state.objects["servers"].values()
         ):
-            return _refuse(409, "resource_in_use", "firewall is in use")
+            return refuse(409, "resource_in_use", "firewall is in use")
         del self.state.objects[kind][number]
         return (200, {"action": self._action()}) if kind == "servers" else (204, {})
 
@@ -204,10 +203,10 @@ class FakeHetzner:
             self.state.objects["servers"][body["server"]]["volumes"].append(one["id"])
         elif what == "resize":
             if body["size"] <= one["size"]:
-                return _refuse(422, "invalid_size", "a volume cannot shrink")
+                return refuse(422, "invalid_size", "a volume cannot shrink")
             one["size"] = body["size"]
         else:
-            return _refuse(404, "not_found", f"there is no action {what}")
+            return refuse(404, "not_found", f"there is no action {what}")
         return 201, {"action": self._action(failed=failed)}
 
     def _write_rrset(self, method: str, key: str, rest: list[str], body: dict[str, Any]) -> Answer:
@@ -219,7 +218,7 @@ class FakeHetzner:
             case "POST", ["actions", "change_ttl"]:
                 self.state.rrsets[key]["ttl"] = body["ttl"]
             case _:
-                return _refuse(404, "not_found", f"nobody takes {method} {rest}")
+                return refuse(404, "not_found", f"nobody takes {method} {rest}")
         return 201, {"action": self._action()}
 
     def _action(self, *, failed: bool = False) -> dict[str, Any]:
@@ -243,65 +242,3 @@ class FakeHetzner:
             },
         }
         return {key: value for key, value in self._actions[number].items() if key != "then"}
-
-
-def _page(kind: str, whole: list[dict[str, Any]], query: dict[str, list[str]]) -> Answer:
-    page = int(query.get("page", ["1"])[0])
-    pages = max(1, -(-len(whole) // PER_PAGE))
-    turned = {
-        "page": page,
-        "per_page": PER_PAGE,
-        "previous_page": page - 1 if page > 1 else None,
-        "next_page": page + 1 if page < pages else None,
-        "last_page": pages,
-        "total_entries": len(whole),
-    }
-    return 200, {kind: whole[(page - 1) * PER_PAGE : page * PER_PAGE], "meta": {"pagination": turned}}
-
-
-def _chosen(one: dict[str, Any], query: dict[str, list[str]]) -> bool:
-    selected = [pair.partition("=") for pair in query.get("label_selector", [""])[0].split(",") if pair]
-    return (
-        all(one["labels"].get(key) == value for key, _, value in selected)
-        and one["name"] in query.get("name", [one["name"]])
-        and one.get("type") in query.get("type", [one.get("type")])
-    )
-
-
-def _zone(name: str) -> dict[str, Any]:
-    return {
-        "id": 1,
-        "name": name,
-        "created": CREATED,
-        "mode": "primary",
-        "ttl": 3600,
-        "labels": {},
-        "protection": {"delete": False},
-        "status": "ok",
-        "record_count": 0,
-        "registrar": "hetzner",
-        "primary_nameservers": [],
-        "authoritative_nameservers": {
-            "assigned": [],
-            "delegated": [],
-            "delegation_last_check": None,
-            "delegation_status": "valid",
-        },
-    }
-
-
-def _rrset(key: str, body: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": key,
-        "name": body["name"],
-        "type": body["type"],
-        "ttl": body.get("ttl"),
-        "labels": body.get("labels", {}),
-        "protection": {"change": False},
-        "records": [{"comment": "", **one} for one in body["records"]],
-        "zone": 1,
-    }
-
-
-def _refuse(status: int, code: str, message: str) -> Answer:
-    return status, {"error": {"code": code, "message": message, "details": None}}

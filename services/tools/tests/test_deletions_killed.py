@@ -11,7 +11,7 @@ import pytest
 
 from services.compactor.tests.archives import BORDER_US, put
 from services.compactor.tests.conftest import running
-from services.compactor.tests.test_apply import account
+from services.compactor.tests.deleting import account
 from services.compactor.tests.test_compactor import (
     ONCE,
     Told,

@@ -1,0 +1,113 @@
+"""An archive whose compactor applies deletions, and events that delete."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from services.compactor.apply import Applied, Deletions
+from services.compactor.settings import Policy
+from services.compactor.tests.archives import BORDER_US, compact, looking, settings_of
+from services.data_writer.footer import accounted, total
+from services.data_writer.layout import HOUR_US
+from services.data_writer.manifest import read_rewrites
+from services.data_writer.part_file import read_footer
+from services.data_writer.swap import swap_prepared
+from services.shared.event import Stream
+from services.shared.lifecycle import Stopping
+from testing.events.names import tid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.compactor.look import Look
+
+FOREVER = 2**40
+ANN, BOB = "did:plc:ann", "did:plc:bob"
+LIKE = "app.bsky.feed.like"
+
+
+def commit(did: str, rkey: str, at_us: int, operation: str = "create") -> tuple[str, bytes]:
+    """Return a like, or its deletion, as a host tells it at this time."""
+    told: dict[str, Any] = {"rev": tid(at_us, 1), "operation": operation, "collection": LIKE, "rkey": rkey}
+    if operation != "delete":
+        subject = {"uri": f"at://did:plc:other/app.bsky.feed.post/{rkey}", "cid": "bafy"}
+        told["record"] = {"$type": LIKE, "createdAt": "2026-09-21T14:00:00.000Z", "subject": subject}
+        told["cid"] = "bafyrei"
+    return "likes", json.dumps({"did": did, "time_us": at_us, "kind": "commit", "commit": told}).encode()
+
+
+def account(did: str, at_us: int, status: str = "", seq: int = 1) -> tuple[str, bytes]:
+    """Return an account event; one without a status says that it is active."""
+    body: dict[str, Any] = {"active": not status, "did": did, "seq": seq, "time": "2026-09-21T14:00:00.000Z"}
+    body |= {"status": status} if status else {}
+    return "accounts", json.dumps({"did": did, "time_us": at_us, "kind": "account", "account": body}).encode()
+
+
+def at(hours: float) -> int:
+    """Return a time so many hours after the border."""
+    return BORDER_US + int(hours * HOUR_US)
+
+
+class Archive:
+    """An archive whose compactor applies deletions, a day's pass whenever it is told to."""
+
+    def __init__(self, root: Path, policy: Policy = Policy.ALL) -> None:
+        self.root = root
+        self.settings = settings_of(root, compact_apply_deletions=policy)
+        self.look: Look = looking(root)
+        self.now_us = at(100)
+        self.deletions = self._made()
+
+    def _made(self) -> Deletions:
+        return Deletions(self.settings, self.look, Stopping(), lambda: None)
+
+    def restart(self) -> None:
+        """Begin anew, as after a kill."""
+        self.deletions = self._made()
+
+    def swap(self) -> None:
+        """Do what a writer without claims does."""
+        for stream in Stream:
+            for _ in swap_prepared(self.root, stream):
+                pass
+
+    def day(self) -> Counter[str]:
+        """Let a day go by, and the pass of it; returns the rows that went, by policy."""
+        self.now_us += 24 * HOUR_US
+        compact(self.root, self.look)
+        gone: Counter[str] = Counter()
+        while True:
+            applied = self.turn()
+            gone += applied.rows
+            self.swap()
+            if not applied.hours:
+                return gone
+
+    def turn(self) -> Applied:
+        """Let the compactor have one turn."""
+        return self.deletions.turn(FOREVER, self.now_us)
+
+    def rows(self, stream: str = "likes", columns: str = "did, rkey, operation") -> list[tuple[Any, ...]]:
+        """Return the rows of a stream, in order."""
+        files = [str(path) for path in self.root.glob(f"{stream}/year=*/**/*.parquet")]
+        query = f"SELECT {columns} FROM read_parquet(?, hive_partitioning = false) ORDER BY ALL"  # noqa: S608 - ours
+        return duckdb.execute(query, [files]).fetchall()
+
+    def accounted(self) -> int:
+        """Return what the ledger counts: rows that are here, and those that went lawfully."""
+        paths = self.root.glob("*/year=*/**/*.parquet")
+        counts = total(*(accounted(read_footer(path)) for path in paths))
+        return sum(sum(streams.values()) for streams in counts.values())
+
+    def told(self) -> Counter[str]:
+        """Return the rows of the report, by stream and policy."""
+        found: Counter[str] = Counter()
+        for path in self.root.glob(".rewritten/*/*.json"):
+            for one in read_rewrites(path):
+                for policy, rows in one.report["dropped"].items():
+                    found[f"{path.parent.name} {policy}"] += rows
+        return +found
