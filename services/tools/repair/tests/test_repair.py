@@ -67,7 +67,7 @@ def repaired(running: Pipeline, other: Host) -> str:
     """Repair, and again while the ingester still reads next to the hole, as a person would; what was said."""
     said = ""
     for _ in range(TRIES):
-        wait_for(lambda: b"windows" not in cursor(running), 60, "no window left to read")
+        wait_for(lambda: b"windows" not in cursor(running), 180, "no window left to read")
         code, more = run(running, "repair", "--gaps", "--host", other.address)
         assert code == 0, more
         said += more
