@@ -66,7 +66,7 @@ MUTANTS = (
                 "        if errors or done is None or stored != mine:\n",
                 "        if errors or (done is not None and stored != mine):\n",
             ),
-            Edit(PUSH, "[one for one in done if", "[one for one in done or () if"),
+            Edit(PUSH, "refuse_partial(done)", "refuse_partial(done or ())"),
         ),
         when.cursor_touched,
         "lost",
@@ -103,7 +103,7 @@ MUTANTS = (
         "fence, and WATCH on push (both)",
         (
             NO_FENCE,
-            Edit(PUSH, 'self._checked(("WATCH", CURSOR), ', 'self._checked(("PING",), '),
+            Edit(PUSH, 'self._connection.every(("WATCH", CURSOR), ', 'self._connection.every(("PING",), '),
             Edit(PUSH, 'mine), ("WATCH", CURSOR), ("GET", CURSOR))', 'mine), ("PING",), ("GET", CURSOR))'),
         ),
         when.old_push_lands_late,

@@ -8,7 +8,7 @@ from testing.mutants.mutant import Mutant
 from testing.mutants.places import CLAIMS, COMMIT, FINISH, KEYS, LAYOUT, NO_FENCE, REDIS_CONF, SERVER, WRITE
 from testing.mutants.tree import Edit
 
-ACK = '        replies = self._connection.ask(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))\n'
+ACK = '        replies = self._connection.every(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))\n'
 NO_WATCH_ON_CLAIM = Edit(CLAIMS, '        self._connection.one("WATCH", claim.key)\n', "")
 CLAIMS_OF_STREAM = "        for claim in self._claims.found(stream):\n"
 

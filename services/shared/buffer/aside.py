@@ -7,12 +7,12 @@ watches: what an older connection still sends is applied before we look, or neve
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redis import exceptions
 
 from services.shared.buffer import server
-from services.shared.buffer.connection import Command, Connection, reaction
+from services.shared.buffer.connection import Command, Connection, errors_among, reaction, refuse_partial
 from services.shared.buffer.cursor import Cursor, decode_cursor, decode_epoch
 from services.shared.buffer.keys import (
     ARCHIVE_ID,
@@ -57,7 +57,7 @@ class AsidePusher:
         """
         self._connection.open(fence=False)
         server.refuse_unsafe(self._connection)
-        _, epoch, stored, known = self._checked(
+        _, epoch, stored, known = self._connection.every(
             ("WATCH", EPOCH, REPAIR), ("GET", EPOCH), ("GET", REPAIR), ("GET", ARCHIVE_ID)
         )
         if epoch is None or decode_epoch(epoch).run_id != self._connection.run_id:
@@ -71,7 +71,7 @@ class AsidePusher:
 
     def cursor(self) -> Cursor:
         """Return where the ingester stands."""
-        (raw,) = self._checked(("GET", CURSOR))
+        (raw,) = self._connection.every(("GET", CURSOR))
         if raw is None:
             raise Transient("there is no cursor; the writer will set one")
         return decode_cursor(raw, CURSOR)
@@ -85,7 +85,7 @@ class AsidePusher:
         cursor: bytes | int = b"0"
         claims: set[bytes] = set()
         while True:
-            ((cursor, names),) = self._checked(
+            ((cursor, names),) = self._connection.every(
                 ("SCAN", cursor, "MATCH", CLAIM_PATTERN.format(stream=stream), "COUNT", SLICE)
             )
             claims.update(names)
@@ -109,17 +109,12 @@ class AsidePusher:
         replies = self._connection.ask(*commands, ("WATCH", EPOCH, REPAIR), ("GET", EPOCH), ("GET", REPAIR))
         reach(CrashPoint.BUFFER_AFTER_EXEC)
         queued, (done, watched, epoch, stored) = replies[:-4], replies[-4:]
-        told = (*queued, done, watched, epoch, stored)
-        errors = [one for one in told if isinstance(one, exceptions.ResponseError)]
+        errors = errors_among((*queued, done, watched, epoch, stored))
         if errors and stored == self._stored:
             raise reaction(errors[0])
         if errors or done is None or stored != mine or epoch != self._epoch:
             raise Transient("Redis or another tool changed the buffers meanwhile; looking again")
-        failed = [one for one in done if isinstance(one, exceptions.ResponseError)]
-        if failed:
-            raise BrokenInvariant(
-                f"a push was applied in part: {failed[0]}; is a key of another type in the way?"
-            )
+        refuse_partial(done)
         self._stored = mine
         self._pushes += 1
 
@@ -138,16 +133,9 @@ class AsidePusher:
         # us. Read from the tail, what shifts is what we have read.
         end = -1
         while True:
-            (found,) = self._checked(("LRANGE", key, end - SLICE + 1, end))
+            (found,) = self._connection.every(("LRANGE", key, end - SLICE + 1, end))
             if found:
                 yield found
             if len(found) < SLICE:
                 return
             end -= SLICE
-
-    def _checked(self, *commands: Command) -> list[Any]:
-        replies = self._connection.ask(*commands)
-        for reply in replies:
-            if isinstance(reply, exceptions.ResponseError):
-                raise reaction(reply)
-        return replies

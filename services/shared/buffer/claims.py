@@ -98,10 +98,7 @@ class Claims:
     def depths(self, streams: Iterable[Stream]) -> dict[Stream, int]:
         """Return the events waiting in each buffer."""
         wanted = list(streams)
-        replies = self._connection.ask(*[("LLEN", buffer_key(stream)) for stream in wanted])
-        for reply in replies:
-            if isinstance(reply, exceptions.ResponseError):
-                raise reaction(reply)
+        replies = self._connection.every(*[("LLEN", buffer_key(stream)) for stream in wanted])
         return dict(zip(wanted, replies, strict=True))
 
     def found(self, stream: Stream) -> list[Claim]:
@@ -159,10 +156,7 @@ class Claims:
 
         Raises Transient when it is not, or when that is not known: claims are looked for again then.
         """
-        replies = self._connection.ask(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))
-        for reply in replies:
-            if isinstance(reply, exceptions.ResponseError):
-                raise reaction(reply)
+        replies = self._connection.every(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))
         if replies[-1] is None:
             raise Transient(f"{claim.key} changed while it was committed; looking for claims again")
 
@@ -202,10 +196,7 @@ class Claims:
             ("SET", CURSOR, cursor.encode()),
             ("EXEC",),
         ]
-        replies = self._connection.ask(*commands)
-        for reply in replies:
-            if isinstance(reply, exceptions.ResponseError):
-                raise reaction(reply)
+        replies = self._connection.every(*commands)
         return replies[-1] is not None
 
     def length(self, claim: Claim) -> int:
@@ -214,16 +205,13 @@ class Claims:
 
     def tally(self, stream: Stream) -> Tally:
         """Read a stream's counts, all of the same moment. Ends every WATCH, as any EXEC does."""
-        replies = self._connection.ask(
+        replies = self._connection.every(
             ("MULTI",),
             ("GET", EPOCH),
             ("HGET", PUSHED, f"{stream}:pushed"),
             ("LLEN", buffer_key(stream)),
             ("EXEC",),
         )
-        for reply in replies:
-            if isinstance(reply, exceptions.ResponseError):
-                raise reaction(reply)
         epoch, pushed, waiting = replies[-1]
         return Tally(decode_epoch(epoch).number, int(pushed or 0), int(waiting))
 

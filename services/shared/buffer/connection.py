@@ -21,6 +21,8 @@ from redis.retry import Retry
 from services.shared.errors import BrokenInvariant, Transient
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from services.shared.lifecycle import Stopping
 
 TIMEOUT_SECONDS = 15.0
@@ -119,12 +121,16 @@ class Connection:
             self.close()
             raise Transient(f"Redis connection lost: {error}") from error
 
+    def every(self, *commands: Command) -> list[Any]:
+        """Send all commands at once and return their replies; the first error is raised as its reaction."""
+        replies = self.ask(*commands)
+        for error in errors_among(replies):
+            raise reaction(error)
+        return replies
+
     def one(self, *command: str | bytes | int) -> Any:
         """Send one command and return its reply; an error reply is raised as its reaction."""
-        reply = self.ask(command)[0]
-        if isinstance(reply, exceptions.ResponseError):
-            raise reaction(reply)
-        return reply
+        return self.every(command)[0]
 
     def _read(self) -> Any:
         try:
@@ -146,6 +152,17 @@ class Connection:
             )
             self._losses.clear()
             self._stopping.pause(CONTENDED_PAUSE_SECONDS)
+
+
+def errors_among(replies: Iterable[Any]) -> list[exceptions.ResponseError]:
+    """Return the error replies, in order."""
+    return [reply for reply in replies if isinstance(reply, exceptions.ResponseError)]
+
+
+def refuse_partial(done: Iterable[Any]) -> None:
+    """Raise BrokenInvariant where a command of a push failed: Redis carries out the others all the same."""
+    for error in errors_among(done):
+        raise BrokenInvariant(f"a push was applied in part: {error}; is a key of another type in the way?")
 
 
 def reaction(reply: exceptions.RedisError) -> Transient | BrokenInvariant:

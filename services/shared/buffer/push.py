@@ -7,16 +7,14 @@ ahead of what is buffered. One push is in flight at a time; nothing is ever sent
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from redis import exceptions
+from typing import TYPE_CHECKING, NamedTuple
 
 from services.shared.buffer import server
-from services.shared.buffer.connection import Command, Connection, reaction
+from services.shared.buffer.connection import Command, Connection, errors_among, reaction, refuse_partial
 from services.shared.buffer.cursor import Cursor, decode_cursor, decode_epoch
 from services.shared.buffer.keys import CURSOR, EPOCH, PUSHED, RECENT, buffer_key
 from services.shared.crash_points import CrashPoint, reach
-from services.shared.errors import BrokenInvariant, Transient
+from services.shared.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +77,7 @@ class Pusher:
         """
         self._connection.open()
         server.refuse_unsafe(self._connection)
-        _, stored, epoch = self._checked(("WATCH", CURSOR), ("GET", CURSOR), ("GET", EPOCH))
+        _, stored, epoch = self._connection.every(("WATCH", CURSOR), ("GET", CURSOR), ("GET", EPOCH))
         if stored is None or decode_epoch(epoch).run_id != self._connection.run_id:
             return None
         self._stored = stored
@@ -96,18 +94,12 @@ class Pusher:
         replies = self._connection.ask(*_transaction(batch, mine), ("WATCH", CURSOR), ("GET", CURSOR))
         reach(CrashPoint.BUFFER_AFTER_EXEC)
         queued, (done, watched, stored) = replies[:-3], replies[-3:]
-        errors = [
-            one for one in (*queued, done, watched, stored) if isinstance(one, exceptions.ResponseError)
-        ]
+        errors = errors_among((*queued, done, watched, stored))
         if errors and stored == self._stored:
             raise reaction(errors[0])
         if errors or done is None or stored != mine:
             raise Transient("another cursor was stored since ours; beginning again from it")
-        failed = [one for one in done if isinstance(one, exceptions.ResponseError)]
-        if failed:
-            raise BrokenInvariant(
-                f"a push was applied in part: {failed[0]}; is a key of another type in the way?"
-            )
+        refuse_partial(done)
         self._stored = mine
 
     def memory(self) -> server.Memory:
@@ -117,17 +109,10 @@ class Pusher:
     def _recent(self) -> list[Remembered]:
         found: list[Remembered] = []
         while True:
-            (elements,) = self._checked(("LRANGE", RECENT, len(found), len(found) + SLICE - 1))
+            (elements,) = self._connection.every(("LRANGE", RECENT, len(found), len(found) + SLICE - 1))
             found.extend(_remembered(element) for element in elements)
             if len(elements) < SLICE:
                 return found
-
-    def _checked(self, *commands: Command) -> list[Any]:
-        replies = self._connection.ask(*commands)
-        for reply in replies:
-            if isinstance(reply, exceptions.ResponseError):
-                raise reaction(reply)
-        return replies
 
 
 def _transaction(batch: Push, cursor: bytes) -> list[Command]:
