@@ -110,7 +110,7 @@ class Sampler:
     def _look(self) -> Sample:
         sample: Sample = {"at": self.now(), "machine": psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1)}
         for name, pid in {**self._target.pids(), **self._others()}.items():
-            sample |= _process(name, pid)
+            sample |= figures_of(name, pid)
         with contextlib.suppress(redis.RedisError):
             sample |= self._of_redis()
         if self._target.control:
@@ -151,14 +151,17 @@ class Sampler:
         return float(said["tip"])
 
 
-def _process(name: str, pid: int) -> Sample:
-    """Return the figures of a process and its children; nothing of one that has just ended."""
+def figures_of(name: str, pid: int) -> Sample:
+    """Return the figures of a process and its children; nothing of one that has just ended.
+
+    A child that has ended counts on as its parent's: a total that sank would be taken for one that began anew.
+    """
     cpu = rss = written = 0.0
     try:
         first = psutil.Process(pid)
         for process in (first, *first.children(recursive=True)):
             used = process.cpu_times()
-            cpu += used.user + used.system
+            cpu += used.user + used.system + used.children_user + used.children_system
             rss += process.memory_info().rss
             # Where it cannot be read, as on macOS, there is no figure, and the limit says so.
             if hasattr(process, "io_counters"):
