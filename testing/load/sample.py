@@ -154,7 +154,7 @@ class Sampler:
 def figures_of(name: str, pid: int) -> Sample:
     """Return the figures of a process and its children; nothing of one that has just ended.
 
-    A child that has ended counts on as its parent's: a total that sank would be taken for one that began anew.
+    A child that ended counts on as its parent's: a total that sank would be taken for one begun anew.
     """
     cpu = rss = written = 0.0
     try:
