@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from testing.daemons import Daemon
 from testing.load.target import BASE_RATE, INTERVAL_SECONDS
 from testing.redis_server import free_port
-from testing.stack import BASE, DAEMONS, PIPELINE, Stack
+from testing.stack import BASE, PIPELINE, Stack
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,7 +36,6 @@ class Containers:
         name = f"bluesky-archive-load-{secrets.token_hex(4)}"
         self.stack = Stack(name, folder / "stack", {**ports, **own}, files=(BASE, LOAD), profiles=("demo",))
         self._build = build
-        self._began = time.time()
         log = folder / "unused.log"
         self.ingester = Daemon("services.jetstream.main", {}, log, port=int(ports["LOAD_INGESTER_PORT"]))
         self.writer = Daemon("services.data_writer.main", {}, log, port=int(ports["LOAD_WRITER_PORT"]))
@@ -46,8 +44,7 @@ class Containers:
         try:
             if self._build:
                 self.stack.compose("build", *PIPELINE, seconds=BUILD_SECONDS)
-            self._began = time.time()
-            self.stack.up(*PIPELINE)
+                self.stack.up(*PIPELINE)
         except BaseException:
             self.stack.end()
             raise
@@ -92,8 +89,8 @@ class Containers:
     def stop(self) -> dict[str, int]:
         """Ask all to end, but the one the archive is copied from last; returns their exit codes."""
         self.stack.compose("stop", "--timeout", "60", "jetstream", "data_writer", seconds=150)
-        deaths = self.stack.deaths(self._began)
-        return {name: deaths.get(service, 0) for name, service in SERVICES.items() if service in DAEMONS}
+        ended = self.stack.exit_codes("jetstream", "data_writer")
+        return {name: ended[service] for name, service in SERVICES.items() if service in ended}
 
     def archive(self) -> Path:
         """Copy the archive out of its volume; returns the copy."""
