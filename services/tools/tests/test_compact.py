@@ -82,7 +82,7 @@ def test_the_command_compacts(
 def test_a_copy_is_compacted_with_no_redis_and_a_writers_archive_is_not(
     root: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch, truth: Events
 ) -> None:
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("REDIS_URL", "redis://writer:none@127.0.0.1:1/0")
     monkeypatch.setenv("ARCHIVE_DISK_FREE_MIN_MB", "10")
     kept = shutil.copytree(root, root.with_name("kept"))
     monkeypatch.setenv("ARCHIVE_ROOT", str(settle(kept)))
