@@ -16,7 +16,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from testing.redis_server import free_port
-from testing.waiting import wait_for
+from testing.waiting import PATIENCE, wait_for
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PREFIXES = ("INGEST_", "WRITER_", "COMPACT_", "ARCHIVE_", "REDIS_")
@@ -73,7 +73,7 @@ class Daemon:
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
         """Wait for its end; returns its exit code."""
-        return 0 if self.process is None else self.process.wait(seconds)
+        return 0 if self.process is None else self.process.wait(seconds * PATIENCE)
 
     @property
     def is_alive(self) -> bool:

@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from testing.waiting import PATIENCE
+
 OLDEST_MAJOR = 7
 READY_SECONDS = 30.0
 ACL = Path(__file__).resolve().parent.parent / "services" / "redis" / "users.acl"
@@ -109,7 +111,7 @@ class RedisServer:
 
     def wait_ready(self) -> None:
         """Wait until the server answers PING; raises TimeoutError with its last words."""
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + READY_SECONDS * PATIENCE
         while not self._answers():
             dead = self.process is None or self.process.poll() is not None
             if dead or time.monotonic() > deadline:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Pipelines = Callable[..., Pipeline]
 
 EVENTS = 6_000
-SECONDS = 60.0
+SECONDS = 90.0
 SMALL = {"WRITER_INTERVAL": "0.5", "WRITER_MAX_AGE": "0.5", "WRITER_CHUNK": "200"}
 
 

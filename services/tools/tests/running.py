@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from testing.daemons import PREFIXES, REPOSITORY
+from testing.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from testing.pipeline import Pipeline
@@ -40,7 +41,7 @@ def run(running: Pipeline, *words: str, **more: str) -> tuple[int, str]:
     process = started(running, *words, **more)
     with process:
         try:
-            out, said = process.communicate(timeout=SECONDS)
+            out, said = process.communicate(timeout=SECONDS * PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

@@ -63,6 +63,17 @@ def settle(running: Pipeline, total: int, rest_seconds: float = 200) -> dict[str
     return {name: value for name, value in running.writer.metrics().items() if "unaccounted" in name}
 
 
+def wait_recorded(running: Pipeline) -> None:
+    """Wait until every row of `gaps` is in the archive; events may go on coming."""
+
+    def all_in() -> bool:
+        with running.tools() as tools:
+            # In the direction of the flow: what has left the buffer is in a claim, or committed.
+            return not tools.exists("archive:buffer:gaps") and not [*tools.scan_iter("archive:claim:gaps:*")]
+
+    wait_for(all_in, 30, "all rows of gaps committed")
+
+
 def reasons(running: Pipeline) -> list[str]:
     asked = "SELECT reason FROM read_parquet(?) WHERE reason <> 'birth' ORDER BY received_at"
     return [reason for (reason,) in duckdb.execute(asked, [f"{running.root}/gaps/**/*.parquet"]).fetchall()]

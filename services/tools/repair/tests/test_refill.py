@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from services.tools.repair.tests.tearing import let_pass, pushes, reasons, restart, settle, time_us
+from services.tools.repair.tests.tearing import (
+    let_pass,
+    pushes,
+    reasons,
+    restart,
+    settle,
+    time_us,
+    wait_recorded,
+)
 from services.tools.tests.running import run, started
 from testing.audit import audit
 from testing.events import HostView, Traffic
@@ -112,6 +120,7 @@ def torn(pipeline: Callable[..., Pipeline], tmp_path: Path) -> Iterator[Torn]:
 
 
 def gap_seconds(running: Pipeline) -> float:
+    wait_recorded(running)
     _, said = run(running, "gaps", "--json")
     return float(sum(gap["to_us"] - gap["from_us"] for gap in json.loads(said)["gaps"])) / 1e6
 
@@ -126,6 +135,7 @@ def test_hours_beyond_the_look_back_come_from_segments_whatever_was_refused_befo
     segments.lies = [Lie("status", status=401)]
     code, said = torn.repair()
     assert (code, "refuses the token" in said, "cannot be had" in said) == (1, True, True), said
+    wait_recorded(running)
     assert "repaired" not in reasons(running)
     # A block is lost there: 50 s of the hole stay on record, and nothing else.
     segments.lies = [Lie("status", "segment=seg_0000000003.jss&blockIndex=7", status=404)]

@@ -17,6 +17,7 @@ from services.tools.repair.tests.tearing import (
     settle,
     time_us,
     twin,
+    wait_recorded,
 )
 from services.tools.tests.running import run, started
 from testing.audit import audit
@@ -128,4 +129,5 @@ def test_what_no_host_keeps_is_said_exactly(torn: tuple[Pipeline, Host]) -> None
     code, said = run(running, "repair", "--gaps", "--host", other.address)
     assert code == 1, said
     assert "cannot be had: " in said
+    wait_recorded(running)
     assert "repaired" not in reasons(running)
