@@ -27,9 +27,8 @@ def dry_run(settings: WriterSettings, stopping: Stopping) -> str:
             claimed = sum(claims.length(claim) for claim in claims.found(stream))
             encoded = encode(stream, sample)
             stored = commit(Path(scratch), encoded, Origin()).bytes if sample else 0
-            raw = sum(map(len, sample))
             lines.append(
-                f"{stream:<12}{depths[stream]:>10}{claimed:>10}{len(encoded.rejected):>9}{raw:>12}{stored:>12}"
+                f"{stream:<12}{depths[stream]:>10}{claimed:>10}{len(encoded.rejected):>9}{encoded.raw_bytes:>12}{stored:>12}"
             )
     claims.close()
     lines.append(

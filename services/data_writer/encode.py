@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -26,7 +27,7 @@ from services.shared.errors import BadInput
 from services.shared.event import Reason, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _BLOCK = 4096
 """Events decoded at a time: few enough for their objects to stay in the processor's caches."""
@@ -35,11 +36,12 @@ _UNHOLDABLE = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowCapacityError, Unicod
 """What Arrow raises for a value it cannot hold. Not its memory error: that is no fault of the value."""
 
 
-def encode(stream: Stream, elements: Sequence[bytes], host: str = "") -> Encoded:
+def encode(stream: Stream, elements: Iterable[bytes], host: str = "") -> Encoded:
     """Return the parts of a chunk: its stream's, one an hour, then those of `rejects` if any.
 
-    `elements` are the chunk's as read from the claim, in order; rows keep that order. `host` is whom the
-    elements came from, told of rejected ones. Never raises for what an element holds.
+    `elements` are the chunk's in the claim's order, which rows keep; they may still be on their way, and are
+    encoded as they come. `host` is whom they came from, told of rejected ones. Never raises for what an
+    element holds.
     """
     with _no_collections():
         return _encode(stream, elements, host)
@@ -57,12 +59,14 @@ def _no_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _encode(stream: Stream, elements: Sequence[bytes], host: str) -> Encoded:
+def _encode(stream: Stream, elements: Iterable[bytes], host: str) -> Encoded:
     tables = [SCHEMAS[stream].empty_table()]
     refused: list[bytes] = []
     misfits = 0
-    for start in range(0, len(elements), _BLOCK):
-        block = elements[start : start + _BLOCK]
+    all_elements: list[bytes] = []
+    coming = iter(elements)
+    while block := list(islice(coming, _BLOCK)):
+        all_elements += block
         events, sources, leftovers = _decode(stream, block, refused)
         table, unholdable = _tabulate(stream, events, leftovers)
         tables.append(table)
@@ -73,7 +77,7 @@ def _encode(stream: Stream, elements: Sequence[bytes], host: str) -> Encoded:
 
     time_column = "received_at" if stream in OWN_STREAMS else "time_us"
     times = [time_of(stream, element) for element in refused]
-    chunk = chunk_of(stream, elements, [*pc.min_max(table[time_column]).as_py().values(), *times])
+    chunk = chunk_of(stream, all_elements, [*pc.min_max(table[time_column]).as_py().values(), *times])
     rejected = tuple(
         Rejected(element, chunk.first_us if time_us is None else time_us)
         for element, time_us in zip(refused, times, strict=True)
@@ -85,7 +89,8 @@ def _encode(stream: Stream, elements: Sequence[bytes], host: str) -> Encoded:
         parts = _by_hour(stream, pa.concat_tables([table, rejects]), time_column)
     elif rejected:
         parts += _by_hour(Stream.REJECTS, rejects, "received_at")
-    return Encoded(chunk, tuple(parts), table.num_rows, rejected, misfits)
+    raw_bytes = sum(map(len, all_elements))
+    return Encoded(chunk, tuple(parts), table.num_rows, rejected, misfits, raw_bytes)
 
 
 def _decode(

@@ -1,15 +1,15 @@
 """A claim becomes parts: its chunks are read, encoded, committed, and then acked.
 
-Data first, pointer second, ack last. Three chunks are in hand at a time, whatever is waiting: one is read
-while the one before is encoded and the one before that is committed. What is read and committed lies
-under one WATCH and is acked with one LTRIM, so that whoever touched the claim meanwhile voids all of it.
+Data first, pointer second, ack last. Two chunks are in hand at a time, whatever is waiting: one is read and
+encoded, slice by slice, while the one before is committed. What is read and committed lies under one WATCH
+and is acked with one LTRIM, so that whoever touched the claim meanwhile voids all of it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,7 +20,6 @@ from services.shared.crash_points import CrashPoint, reach
 from services.shared.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from concurrent.futures import Future
 
     from services.data_writer.committer import Committer
@@ -52,7 +51,6 @@ class Finisher:
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
-        self._reading = ThreadPoolExecutor(1, "read")
         self._writing = ThreadPoolExecutor(1, "commit")
 
     def finish(self, claim: Claim, before: Here, first_cursor: str, *, attempted: bool) -> bool:
@@ -91,13 +89,19 @@ class Finisher:
         count, raw, commit = 0, 0, self._committer.commit
         commits: list[Future[int]] = []
         try:
-            with contextlib.closing(self._chunks(claim)) as chunks:
-                for elements in chunks:
-                    reach(CrashPoint.CLAIM_READ)
-                    with self._metrics.encode_seconds.time():
-                        encoded = encode(claim.stream, elements, origin.host)
-                    count += len(elements)
-                    raw += sum(map(len, elements))
+            with self._claims.reading(claim, CHUNKS_AN_ACK) as reading:
+                for _ in range(CHUNKS_AN_ACK):
+                    # The first is worked on even then: none would mean that the claim is empty.
+                    if count and self._stopping:
+                        break
+                    began = time.monotonic()
+                    elements = chain.from_iterable(reading.next_chunk())
+                    encoded = encode(claim.stream, elements, origin.host)
+                    if not encoded.chunk.count:
+                        break
+                    self._metrics.encode_seconds.observe(time.monotonic() - began)
+                    count += encoded.chunk.count
+                    raw += encoded.raw_bytes
                     if commits:
                         commits[-1].result()
                         self._health.headway("running")
@@ -110,19 +114,3 @@ class Finisher:
         self._metrics.raw_bytes.labels(claim.stream).inc(raw)
         self._health.headway("running")
         return count, written
-
-    def _chunks(self, claim: Claim) -> Generator[list[bytes]]:
-        """Read the next chunks of a claim, each while the one before is worked on."""
-        elements, start = self._claims.read(claim), 0
-        for left in reversed(range(CHUNKS_AN_ACK)):
-            # The first is worked on even then: none would mean that the claim is empty.
-            if not elements or (start and self._stopping):
-                return
-            start += len(elements)
-            ahead = self._reading.submit(self._claims.read_on, claim, start) if left else None
-            try:
-                yield elements
-            finally:
-                # The connection is for one at a time, also after an error.
-                wait([ahead] if ahead else [])
-            elements = ahead.result() if ahead else []

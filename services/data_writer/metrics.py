@@ -54,7 +54,10 @@ class WriterMetrics:
             registry=registry,
         )
         self.encode_seconds = Histogram(
-            "archive_encode_seconds", "Time to encode a chunk.", buckets=SECONDS, registry=registry
+            "archive_encode_seconds",
+            "Time to read a chunk from Redis and encode it.",
+            buckets=SECONDS,
+            registry=registry,
         )
         self.rejects = Counter(
             "archive_encode_rejects_total",

@@ -42,3 +42,5 @@ class Encoded:
     """Elements that became rows of `rejects`, with reason `encode_failed`."""
     misfits: int
     """Values whose type was not their column's: the column is null there, and `extra` holds the value."""
+    raw_bytes: int
+    """Of all elements."""

@@ -10,6 +10,14 @@ from testing.mutants.tree import Edit
 
 ACK = '        replies = self._connection.every(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))\n'
 NO_WATCH_ON_CLAIM = Edit(CLAIMS, '        self._connection.one("WATCH", claim.key)\n', "")
+COMMIT_BEGUN = """\
+                    if commits:
+                        commits[-1].result()
+                        self._health.headway("running")
+                    commits.append(
+                        self._writing.submit(commit, claim.stream, encoded, origin, attempted=attempted)
+                    )
+"""
 CLAIMS_OF_STREAM = "        for claim in self._claims.found(stream):\n"
 
 MUTANTS = (
@@ -34,11 +42,15 @@ MUTANTS = (
         "ack_first",
         "ack last",
         (
-            # The next chunk is then the first of what is left.
+            # One chunk an ack, whose commit is begun only then.
             Edit(
                 FINISH,
-                "            start += len(elements)\n",
-                "            self._claims.ack(claim, len(elements))\n",
+                COMMIT_BEGUN,
+                "                    break\n"
+                "            if count:\n"
+                "                self._claims.ack(claim, count)\n"
+                "                commits.append(self._writing.submit(\n"
+                "                    commit, claim.stream, encoded, origin, attempted=attempted))\n",
             ),
             Edit(
                 FINISH,

@@ -24,8 +24,10 @@ from services.shared.lifecycle import Stopping
 from testing.audit import audit
 
 if TYPE_CHECKING:
+    from contextlib import _GeneratorContextManager
     from pathlib import Path
 
+    from services.shared.buffer.reading import Reading
     from testing.pipeline import Pipeline
     from testing.redis_server import RedisServer
 
@@ -99,9 +101,9 @@ def test_a_stop_while_the_first_chunk_is_read_does_not_take_the_claim_for_empty(
     stopping = Stopping()
 
     class Stopped(Claims):
-        def read(self, claim: Claim) -> list[bytes]:
+        def reading(self, claim: Claim, chunks: int) -> _GeneratorContextManager[Reading]:
             stopping.set()
-            return super().read(claim)
+            return super().reading(claim, chunks)
 
     claims, claim = Stopped(redis_server.url("writer"), stopping), Claim(Stream.LIKES, CHUNK)
     settings, registry = WriterSettings(archive_root=tmp_path), CollectorRegistry()

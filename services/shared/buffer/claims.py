@@ -6,6 +6,7 @@ Only commands that Redis still answers when its memory is full are used to claim
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from redis import exceptions
@@ -22,18 +23,16 @@ from services.shared.buffer.keys import (
     buffer_key,
     claim_key,
 )
+from services.shared.buffer.reading import Reading
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from services.shared.lifecycle import Stopping
 
-SLICE = 1000
-BYTES_PER_EVENT = 768
-"""A chunk ends at C events or C times this many bytes, so that memory is bounded for large events too.
-Both follow from the C in the claim's name: a restart with other settings cuts the same chunks."""
+SCANNED_AT_ONCE = 1000
 
 
 class Claim(NamedTuple):
@@ -107,7 +106,7 @@ class Claims:
         chunks: set[int] = set()
         while True:
             cursor, names = self._connection.one(
-                "SCAN", cursor, "MATCH", CLAIM_PATTERN.format(stream=stream), "COUNT", SLICE
+                "SCAN", cursor, "MATCH", CLAIM_PATTERN.format(stream=stream), "COUNT", SCANNED_AT_ONCE
             )
             chunks.update(_chunk(name) for name in names)
             if int(cursor) == 0:
@@ -125,31 +124,18 @@ class Claims:
             raise Transient(f"{claim.key} exists already; looking for claims again")
         return claim
 
-    def read(self, claim: Claim) -> list[bytes]:
-        """Watch a claim and return its first chunk, in order; empty when the claim is gone."""
+    @contextmanager
+    def reading(self, claim: Claim, chunks: int) -> Iterator[Reading]:
+        """Watch a claim and read its first chunks, so many at most; an ack may follow once this has ended."""
         self._connection.one("WATCH", claim.key)
-        chunk = self.read_on(claim, 0)
-        if not chunk:
+        reading = Reading(self._connection, claim.key, claim.chunk, chunks)
+        try:
+            yield reading
+        finally:
+            reading.end()
+        if not reading.count:
             # Watched on, it would void the ack of the next claim: RENAMENX makes this very key.
             self._connection.one("UNWATCH")
-        return chunk
-
-    def read_on(self, claim: Claim, start: int) -> list[bytes]:
-        """Return the chunk that begins at `start`, the end of one that was read and is not yet acked."""
-        chunk: list[bytes] = []
-        budget = claim.chunk * BYTES_PER_EVENT
-        while len(chunk) < claim.chunk:
-            first = start + len(chunk)
-            wanted = min(SLICE, claim.chunk - len(chunk))
-            elements = self._connection.one("LRANGE", claim.key, first, first + wanted - 1)
-            for element in elements:
-                chunk.append(element)
-                budget -= len(element)
-                if budget <= 0:
-                    return chunk
-            if len(elements) < wanted:
-                break
-        return chunk
 
     def ack(self, claim: Claim, count: int) -> None:
         """Remove the first `count` events of a claim, if it is as it was when it was read.

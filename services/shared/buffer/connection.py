@@ -7,6 +7,7 @@ the caller opens anew and derives its state again.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from redis.retry import Retry
 from services.shared.errors import BrokenInvariant, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from services.shared.lifecycle import Stopping
 
@@ -76,6 +77,7 @@ class Connection:
         )
         self._stopping = stopping
         self._open = False
+        self._owed = 0
         self.run_id = ""
         self._losses: deque[tuple[float, str]] = deque(maxlen=CONTENDED_LOSSES)
 
@@ -102,6 +104,7 @@ class Connection:
     def close(self) -> None:
         """Close without a word; what was in flight may or may not have been done."""
         self._open = False
+        self._owed = 0
         self._bare.disconnect()
 
     def ask(self, *commands: Command) -> list[Any]:
@@ -109,17 +112,30 @@ class Connection:
 
         Raises Transient when the connection is lost: nothing is known then of what was done.
         """
+        if self._owed:
+            raise BrokenInvariant(
+                f"{self._owed} replies are still to be received; nothing may be asked before"
+            )
+        self.send(*commands)
+        return [self.receive() for _ in commands]
+
+    def send(self, *commands: Command) -> None:
+        """Send all commands at once; each is owed a `receive` before anything is asked. Raises as `ask`."""
         if not self._open:
             raise Transient("Redis connection is closed")
-        try:
+        with self._losing():
             # Connecting is ours to decide: redis-py would do so by itself, unfenced.
             self._bare.send_packed_command(self._bare.pack_commands(commands), check_health=False)
-            return [self._read() for _ in commands]
-        except (exceptions.RedisError, OSError) as error:
-            # Error replies were returned by _read; what is raised here leaves the replies out of step.
-            self._losses.append((time.monotonic(), self.run_id))
-            self.close()
-            raise Transient(f"Redis connection lost: {error}") from error
+        self._owed += len(commands)
+
+    def receive(self) -> Any:
+        """Return the reply to the oldest command that has none, an error reply too. Raises as `ask`."""
+        if not self._open:
+            raise Transient("Redis connection is closed")
+        with self._losing():
+            reply = self._read()
+        self._owed -= 1
+        return reply
 
     def every(self, *commands: Command) -> list[Any]:
         """Send all commands at once and return their replies; the first error is raised as its reaction."""
@@ -131,6 +147,16 @@ class Connection:
     def one(self, *command: str | bytes | int) -> Any:
         """Send one command and return its reply; an error reply is raised as its reaction."""
         return self.every(command)[0]
+
+    @contextlib.contextmanager
+    def _losing(self) -> Iterator[None]:
+        """Close on what leaves requests and replies out of step; error replies are none of it."""
+        try:
+            yield
+        except (exceptions.RedisError, OSError) as error:
+            self._losses.append((time.monotonic(), self.run_id))
+            self.close()
+            raise Transient(f"Redis connection lost: {error}") from error
 
     def _read(self) -> Any:
         try:

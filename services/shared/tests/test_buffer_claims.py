@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
-from services.shared.buffer.claims import BYTES_PER_EVENT, SLICE, Claim, Claims, Here
+from services.shared.buffer.claims import SCANNED_AT_ONCE, Claim, Claims, Here
 from services.shared.buffer.cursor import Cursor
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
@@ -39,6 +39,12 @@ def claims(redis_server: RedisServer) -> Iterator[Claims]:
         yield one
 
 
+def read(claims: Claims, claim: Claim) -> list[bytes]:
+    """Read the first chunk of a claim."""
+    with claims.reading(claim, 1) as reading:
+        return [element for some in reading.next_chunk() for element in some]
+
+
 def fill(tools: Redis, events: int, size: int = 8, first: int = 0) -> list[bytes]:
     """Push events to the buffer of posts."""
     elements = [str(first + i).encode().ljust(size, b".") for i in range(events)]
@@ -51,7 +57,7 @@ def test_a_buffer_is_taken_whole_and_new_events_go_to_another(claims: Claims, to
     claim = claims.take(Stream.POSTS, 100)
     assert claim == Claim(Stream.POSTS, 100)
     fill(tools, 2, first=5)
-    assert claims.read(claim) == old
+    assert read(claims, claim) == old
     assert claims.depths([Stream.POSTS, Stream.LIKES]) == {Stream.POSTS: 2, Stream.LIKES: 0}
     assert claims.length(claim) == 5
 
@@ -67,7 +73,7 @@ def test_a_claim_that_exists_is_never_overwritten(claims: Claims, tools: Redis) 
     new = fill(tools, 4, first=3)
     with pytest.raises(Transient, match="exists already"):
         claims.take(Stream.POSTS, 100)
-    assert claims.read(claim) == old
+    assert read(claims, claim) == old
     assert tools.lrange(POSTS, 0, -1) == new
 
 
@@ -76,7 +82,7 @@ def test_claims_are_found_whatever_chunk_size_they_were_made_with(claims: Claims
         fill(tools, 1)
         claims.take(Stream.POSTS, chunk)
     tools.rpush("archive:claim:likes:9", "x")
-    tools.mset({f"archive:other:{i}": i for i in range(SLICE * 3)})
+    tools.mset({f"archive:other:{i}": i for i in range(SCANNED_AT_ONCE * 3)})
     assert claims.found(Stream.POSTS) == [Claim(Stream.POSTS, chunk) for chunk in (50, 300, 700)]
     assert claims.found(Stream.LIKES) == [Claim(Stream.LIKES, 9)]
     assert claims.found(Stream.FOLLOWS) == []
@@ -89,54 +95,14 @@ def test_a_key_that_is_no_claim_of_ours_stops_the_writer(size: str, claims: Clai
         claims.found(Stream.POSTS)
 
 
-@pytest.mark.parametrize("chunk", [1, 3, SLICE - 1, SLICE, SLICE + 1, 2 * SLICE, 5000])
-def test_chunks_are_cut_by_events_and_join_to_the_whole(chunk: int, claims: Claims, tools: Redis) -> None:
-    events = 2 * SLICE + 1 if chunk > 3 else 10
-    elements = fill(tools, events)
-    claim = claims.take(Stream.POSTS, chunk)
-    assert claim is not None
-    read: list[list[bytes]] = []
-    while part := claims.read(claim):
-        assert claims.read(claim) == part, "read again before the ack, it is the same"
-        read.append(part)
-        claims.ack(claim, len(part))
-    assert [len(part) for part in read[:-1]] == [chunk] * (len(read) - 1)
-    assert [element for part in read for element in part] == elements
-    assert claims.found(Stream.POSTS) == [], "a claim acked to its end is gone"
-
-
-@pytest.mark.parametrize(
-    ("size", "chunk", "lengths"),
-    [
-        (BYTES_PER_EVENT, 10, [10, 10, 5]),
-        (BYTES_PER_EVENT - 1, 10, [10, 10, 5]),
-        (BYTES_PER_EVENT * 2, 10, [5, 5, 5, 5, 5]),
-        (BYTES_PER_EVENT * 10, 10, [1] * 25),
-        (BYTES_PER_EVENT * 50, 10, [1] * 25),
-        (BYTES_PER_EVENT * 4, 10, [3, 3, 3, 3, 3, 3, 3, 3, 1]),
-    ],
-)
-def test_chunks_are_cut_by_bytes_too(
-    size: int, chunk: int, lengths: list[int], claims: Claims, tools: Redis
-) -> None:
-    fill(tools, 25, size)
-    claim = claims.take(Stream.POSTS, chunk)
-    assert claim is not None
-    found = []
-    while part := claims.read(claim):
-        found.append(len(part))
-        claims.ack(claim, len(part))
-    assert found == lengths
-
-
 def test_a_claim_that_is_at_its_end_does_not_void_the_ack_of_the_next(claims: Claims, tools: Redis) -> None:
     for first in (0, 5):
         elements = fill(tools, 5, first=first)
         claim = claims.take(Stream.POSTS, 100)
         assert claim is not None
-        assert claims.read(claim) == elements
+        assert read(claims, claim) == elements
         claims.ack(claim, 5)
-        assert claims.read(claim) == []
+        assert read(claims, claim) == []
     assert claims.found(Stream.POSTS) == []
 
 
@@ -147,7 +113,7 @@ def test_an_ack_removes_nothing_once_somebody_touched_the_claim(
     elements = fill(tools, 5)
     claim = claims.take(Stream.POSTS, 2)
     assert claim is not None
-    assert len(claims.read(claim)) == 2
+    assert len(read(claims, claim)) == 2
     if touch == "rpush":
         tools.rpush(claim.key, "more")
     elif touch == "ltrim":
@@ -164,11 +130,11 @@ def test_a_claim_that_another_writer_finished_is_not_acked(claims: Claims, tools
     fill(tools, 2)
     claim = claims.take(Stream.POSTS, 2)
     assert claim is not None
-    claims.read(claim)
+    read(claims, claim)
     tools.delete(claim.key)
     with pytest.raises(Transient):
         claims.ack(claim, 2)
-    assert claims.read(claim) == []
+    assert read(claims, claim) == []
 
 
 def test_after_a_lost_reply_an_ack_is_not_repeated(redis_server: RedisServer, tools: Redis) -> None:
@@ -178,14 +144,14 @@ def test_after_a_lost_reply_an_ack_is_not_repeated(redis_server: RedisServer, to
         one.open()
         claim = one.take(Stream.POSTS, 2)
         assert claim is not None
-        one.read(claim)
+        read(one, claim)
         proxy.swallow = b"LTRIM"
         with pytest.raises(Transient):
             one.ack(claim, 2)
         proxy.swallow = b""
         one.open()
         assert one.found(Stream.POSTS) == [claim]
-        assert one.read(claim) == elements[2:4]
+        assert read(one, claim) == elements[2:4]
         one.close()
     assert tools.llen(claim.key) == 4
 
@@ -195,7 +161,7 @@ def test_claim_read_and_ack_work_in_a_full_redis(claims: Claims, tools: Redis) -
     tools.config_set("maxmemory", tools.info("memory")["used_memory"] // 2)
     claim = claims.take(Stream.POSTS, 1000)
     assert claim is not None
-    while part := claims.read(claim):
+    while part := read(claims, claim):
         claims.ack(claim, len(part))
     assert claims.found(Stream.POSTS) == []
 

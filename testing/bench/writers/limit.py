@@ -14,8 +14,8 @@ import redis
 
 from services.data_writer.encode import encode
 from services.data_writer.part_file import DEFAULT_COMPRESSION, write_part
-from services.shared.buffer.claims import SLICE
 from services.shared.buffer.keys import buffer_key
+from services.shared.buffer.reading import SLICE
 from testing.bench.child import SECONDS, Stopwatch
 from testing.bench.writers.columns import CHUNK, COLUMNS
 
