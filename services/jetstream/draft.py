@@ -1,4 +1,4 @@
-"""Pure: what has arrived becomes one push: validated, repeats dropped, the cursor behind the last event."""
+"""Pure: arrivals become one push: repeats dropped, rejects set aside, the cursor behind the last event."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import msgspec
 
 from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Verdict
-from services.jetstream.validate import reject_identity, validate
+from services.jetstream.validate import reject_identity
 from services.shared.buffer.push import Push, Remembered
-from services.shared.errors import BadInput
 from services.shared.event import Event, Gap, Reason, Reject, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from services.jetstream.inbox import Arrival, Source
     from services.jetstream.memory import IdentityMemory
     from services.shared.buffer.cursor import Cursor, Window
@@ -33,16 +30,13 @@ class Ending(NamedTuple):
 class Draft:
     """Grows by arrivals, in order, until it is pushed."""
 
-    def __init__(self, memory: IdentityMemory, largest: int, open_frame: Callable[[bytes], bytes]) -> None:
+    def __init__(self, memory: IdentityMemory) -> None:
         self._memory = memory
-        self._largest = largest
-        self._open = open_frame
         self._fresh: dict[bytes, None] = {}
         self._last: tuple[Source, Event] | None = None
         self._found: list[Window] = []
         self._read_again: set[Window] = set()
         self.elements: dict[Stream, list[bytes]] = {}
-        self._received = dict.fromkeys(Stream, 0)
         self._repeats = dict.fromkeys(Stream, 0)
         self.gaps: list[Gap] = []
         self.rejects: Counter[str] = Counter()
@@ -52,17 +46,15 @@ class Draft:
 
     def add(self, arrival: Arrival, now_us: int) -> None:
         """Take in one arrival; never fails, whatever the frame holds."""
-        source, frame = arrival.source, arrival.frame
+        source, frame, event = arrival.source, arrival.frame, arrival.event
         if source.dead:
             return
-        if frame is None:
+        if frame is None or event is None:
             if source.window is not None:
                 self._read_again.add(source.window)
             return
-        try:
-            event = validate(self._open(frame), self._largest)
-        except BadInput as error:
-            self._reject(Reject(Reason(error.reason), frame, source.plan.host, now_us))
+        if isinstance(event, Reason):
+            self._reject(Reject(event, frame, source.plan.host, now_us))
             return
         known = event.identity in self._memory or event.identity in self._fresh
         if source.window is not None:
@@ -96,13 +88,12 @@ class Draft:
     def counts(self) -> Counter[str]:
         """Return what is to be added to `archive:pushed`, by `<stream>:<count>`."""
         counts: Counter[str] = Counter()
-        for stream, received in self._received.items():
-            if received:
-                repeats = self._repeats[stream]
-                counts[f"{stream}:received"] = received
-                counts[f"{stream}:duplicate"] = repeats
-                counts[f"{stream}:pushed"] = received - repeats
-        counts[f"{Stream.GAPS}:pushed"] = len(self.gaps)
+        for stream, repeats in self._repeats.items():
+            pushed = len(self.elements.get(stream, ()))
+            counts[f"{stream}:duplicate"] = repeats
+            counts[f"{stream}:pushed"] = pushed
+            if stream is not Stream.GAPS:
+                counts[f"{stream}:received"] = pushed + repeats
         counts[f"{Stream.REJECTS}:rejected"] = self.rejects.total()
         return +counts
 
@@ -128,8 +119,8 @@ class Draft:
         return None if self._last is None else self._last[1].time_us
 
     def _take(self, source: Source, event: Event, *, known: bool) -> None:
-        self._count(event.stream, known=known)
         if known:
+            self._repeats[event.stream] += 1
             return
         self._keep(event.stream, event.identity, event.frame)
         if source not in self.progressed[-1:]:
@@ -144,6 +135,8 @@ class Draft:
         self.endings.append(Ending(source, Reconnect.CLOSED, event.time_us))
 
     def _believed(self, source: Source, event: Event, *, known: bool, now_us: int) -> bool:
+        if source.overlap.verdict is Verdict.PROVEN:
+            return True
         verdict = source.overlap.see(event, known=known)
         if verdict in (Verdict.ANOTHER_SERVER, Verdict.STEPPED_BACK):
             source.dead = True
@@ -160,14 +153,10 @@ class Draft:
         self.rejects[reject.reason] += 1
         identity = reject_identity(reject.frame)
         known = identity in self._memory or identity in self._fresh
-        self._count(Stream.REJECTS, known=known)
-        if not known:
-            self._keep(Stream.REJECTS, identity, reject.element())
-
-    def _count(self, stream: Stream, *, known: bool) -> None:
-        self._received[stream] += 1
         if known:
-            self._repeats[stream] += 1
+            self._repeats[Stream.REJECTS] += 1
+        else:
+            self._keep(Stream.REJECTS, identity, reject.element())
 
     def _keep(self, stream: Stream, identity: bytes, element: bytes) -> None:
         self._fresh[identity] = None

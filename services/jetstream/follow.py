@@ -119,7 +119,7 @@ class Follower:
             failures = 0 if source.read_through else failures + 1
             if source.read_through:
                 source.dead = False
-                self._inbox.put(Arrival(source, None, time.monotonic()))
+                self._inbox.put(Arrival(source, None, time.monotonic(), None))
                 await self._inbox.drained(source)
 
     def _is_out_of_reach(self, window: Window) -> bool:

@@ -23,6 +23,7 @@ from services.jetstream.inbox import Arrival, Inbox
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import Reconnect
 from services.jetstream.parking import Parking
+from services.jetstream.validate import validator
 from services.jetstream.watch import CollectionWatch
 from services.shared.buffer.connection import Full
 from services.shared.buffer.push import Push, Pusher
@@ -62,7 +63,7 @@ class Ingest:
         self._metrics = metrics
         self._health = health
         self._stopping = stopping
-        self._open_frame = open_frame
+        self._validate = validator(settings.ingest_max_event_bytes, open_frame)
         self._pusher = Pusher(settings.redis_address(), stopping)
         self._thread = ThreadPoolExecutor(1, "push")
         self._memory = IdentityMemory(settings.ingest_memory_seconds, settings.ingest_memory_events)
@@ -96,7 +97,7 @@ class Ingest:
         if not await self._begin():
             return
         most, size = self._settings.ingest_push_events, self._settings.ingest_push_bytes
-        inbox = Inbox(most * INBOX_PUSHES, size * INBOX_PUSHES)
+        inbox = Inbox(most * INBOX_PUSHES, size * INBOX_PUSHES, self._validate)
         follower = Follower(self._settings, inbox, self._metrics, self._next, lambda: self._cursor)
         if self._parking.parked:
             follower.park()
@@ -169,7 +170,7 @@ class Ingest:
         inbox.drop(len(arrivals))
 
     def _drafted(self, arrivals: list[Arrival], follower: Follower) -> Draft:
-        draft = Draft(self._memory, self._settings.ingest_max_event_bytes, self._open_frame)
+        draft = Draft(self._memory)
         now_us = time.time_ns() // 1000
         for arrival in arrivals:
             draft.add(arrival, now_us)

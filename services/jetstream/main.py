@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from services.shared.lifecycle import Stopping
 
+SWITCH_SECONDS = 0.0005
+"""How long the pushing thread waits for the interpreter: at Python's 5 ms, Redis idles for a fifth of it."""
+
 
 def main() -> int:
     """Run until stopped; returns the exit code."""
@@ -43,6 +46,7 @@ def ingest(settings: IngesterSettings, stopping: Stopping) -> int:
         if settings.ingest_compress:
             dictionary = load_dictionary(settings.ingest_dictionary)
             open_frame = Decompressor(dictionary, settings.ingest_max_event_bytes).open
+        sys.setswitchinterval(SWITCH_SECONDS)
         uvloop.run(Ingest(settings, metrics, health, stopping, open_frame).run())
     return daemon.DONE
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import structlog
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from services.jetstream.cutover import CutoverWatch
-from services.jetstream.inbox import Arrival, Inbox, Source
+from services.jetstream.inbox import Inbox, Source
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.resume import Overlap, Plan
 from services.jetstream.subscription import Filter, Subscription, subscribe
+from services.jetstream.wire import Wire
 
 if TYPE_CHECKING:
     from services.jetstream.settings import IngesterSettings
@@ -69,15 +71,16 @@ class Receiver:
                 close_timeout=CLOSE_SECONDS,
                 ping_interval=PING_SECONDS,
                 ping_timeout=PING_SECONDS,
-                max_queue=1024,
+                create_connection=partial(Wire, largest=self._settings.ingest_max_frame_bytes),  # type: ignore[arg-type]
             ) as socket:
-                source.close = lambda: self._close(socket)
+                wire = cast("Wire", socket)
+                source.close = lambda: self._close(wire)
                 if source.ending is not None:
                     return source.ending
                 if asked.hello is not None:
-                    await socket.send(asked.hello.decode())
+                    await wire.send(asked.hello.decode())
                 log.info("receive.connected", host=source.plan.host, position=source.plan.position)
-                await self._read(socket, source)
+                await self._read(wire, source)
         except ConnectionClosed as error:
             too_big = (
                 error.sent is not None and error.sent.code == TOO_BIG and error.rcvd_then_sent is not True
@@ -92,7 +95,7 @@ class Receiver:
             return source.ending or Reconnect.UNREACHABLE
         return source.ending or Reconnect.CLOSED
 
-    async def _read(self, socket: ClientConnection, source: Source) -> None:
+    async def _read(self, wire: Wire, source: Source) -> None:
         idle = asyncio.create_task(self._watch_idle(source))
         if source.window is None:
             self._metrics.connected.set(1)
@@ -101,11 +104,11 @@ class Receiver:
         quiet = self._metrics.quiet
         try:
             while True:
-                frame = await socket.recv(decode=False)
+                batch = await wire.batch(inbox.room_left)
                 source.last_at, source.received = time.monotonic(), True
-                inbox.put(Arrival(source, frame, source.last_at))
-                frames.count += 1
-                size.count += len(frame)
+                inbox.put_all(source, batch, source.last_at)
+                frames.count += len(batch)
+                size.count += sum(map(len, batch))
                 quiet.set(time.time())
                 if inbox.is_full:
                     await inbox.room(source)
@@ -127,8 +130,8 @@ class Receiver:
                 return
             await asyncio.sleep(max(left, 0.05))
 
-    def _close(self, socket: ClientConnection) -> None:
-        task = asyncio.get_running_loop().create_task(socket.close())
+    def _close(self, wire: Wire) -> None:
+        task = asyncio.get_running_loop().create_task(wire.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
         self._inbox.wake()

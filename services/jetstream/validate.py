@@ -7,12 +7,16 @@ JSON. Nothing here trusts upstream: any bytes give an answer, none an accident.
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from services.shared.errors import BadInput
 from services.shared.event import Event, Reason, stream_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEEPEST = 512
 """Python's own JSON reader gives up near 1,000 levels, other readers at 1,024; indigo writes 32."""
@@ -80,6 +84,20 @@ def validate(frame: bytes, largest: int) -> Event:
     )
 
 
+def validator(
+    largest: int, open_frame: Callable[[bytes], bytes] = bytes
+) -> Callable[[bytes], Event | Reason]:
+    """Return what makes an event of a frame as it came, or says why it is none."""
+
+    def answer(frame: bytes) -> Event | Reason:
+        try:
+            return validate(open_frame(frame), largest)
+        except BadInput as error:
+            return Reason(error.reason)
+
+    return answer
+
+
 def event_identity(facts: tuple[str | int, ...]) -> bytes:
     """Return the identity of an event: of (did, rev, collection, rkey, operation), or (did, kind, seq)."""
     return blake2b(_encode(facts), digest_size=16).digest()
@@ -93,7 +111,8 @@ def reject_identity(frame: bytes) -> bytes:
 def _envelope(frame: bytes) -> _Envelope:
     try:
         # msgspec does not look at the bytes of what it leaves raw.
-        frame.decode()
+        if not frame.isascii():
+            frame.decode()
         return _decode(frame)
     except UnicodeDecodeError as error:
         raise BadInput(Reason.BAD_UNICODE) from error

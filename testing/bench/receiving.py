@@ -44,7 +44,8 @@ SYNC_NOTE = (
 )
 LIMITS_NOTE = (
     "(a) keeps nothing and (b) receives nothing: they are the two limits. (d) reads the v2 wire, the only "
-    "one it speaks, uncompressed. Only ours drops repeats, keeps a cursor and bounds its memory."
+    "one it speaks, uncompressed, and is spared records that are no map, at which it ends. Only ours drops "
+    "repeats, keeps a cursor and bounds its memory."
 )
 SHARE_NOTE = (
     "CPU and memory are the contestant's own; Redis and the feed share the cores with it. (c) and (d) are "

@@ -15,7 +15,7 @@ from services.jetstream.inbox import Arrival, Source
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Overlap, Rewind, Wish, plan
-from services.jetstream.validate import validate
+from services.jetstream.validate import validate, validator
 from services.shared.buffer.cursor import Cursor, Window
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic
@@ -24,6 +24,7 @@ T = 1_783_166_400_000_000
 US = 1_000_000
 NOW_US = T + 3600 * US
 LARGEST = 10_000
+VALIDATE = validator(LARGEST)
 BORN = Cursor(T, 1, 4)
 V1 = list(Traffic(1, T, 50, 300).truth(HostView()))
 V2 = list(Traffic(1, T, 50, 300).truth(HostView("v2", 0, 900)))
@@ -53,12 +54,12 @@ def source(cursor: Cursor, host: str = "a", window: Window | None = None) -> Sou
 
 
 def draft(memory: IdentityMemory | None = None) -> Draft:
-    return Draft(memory or IdentityMemory(60, 10_000), LARGEST, bytes)
+    return Draft(memory or IdentityMemory(60, 10_000))
 
 
 def add(one: Draft, of: Source, frames: list[bytes], every: float = 0.02) -> None:
     for number, frame in enumerate(frames):
-        one.add(Arrival(of, frame, number * every), now_us=7)
+        one.add(Arrival(of, frame, number * every, VALIDATE(frame)), now_us=7)
 
 
 def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> None:
@@ -172,7 +173,7 @@ def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> N
     )
     last = draft(memory)
     of.dead = False
-    last.add(Arrival(of, None, 9.0), 7)
+    last.add(Arrival(of, None, 9.0, None), 7)
     assert last.is_worth_a_push()
     assert last.push(push.cursor, "n", Counter(), NOW_US).cursor.windows == ()
 
@@ -182,7 +183,7 @@ def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
     of = source(BORN)
     add(one, of, V1[:150], every=0.002)
     for number, frame in enumerate(V1[150:]):
-        one.add(Arrival(of, frame, 0.3 + number * 0.04), 7)
+        one.add(Arrival(of, frame, 0.3 + number * 0.04, VALIDATE(frame)), 7)
     (window,) = one.push(BORN, "n", Counter(), NOW_US).cursor.windows
     assert window.host == "a"
     assert window.from_us < validate(V1[150], LARGEST).time_us < window.to_us
@@ -203,12 +204,6 @@ def test_a_gap_handed_in_is_pushed_even_alone_and_once() -> None:
     assert not again.is_worth_a_push()
     again.note(Gap(1, 9, GapReason.CUTOVER, "a", 3))
     assert again.is_worth_a_push()
-
-
-def test_a_frame_is_opened_before_it_is_looked_at_and_kept_opened() -> None:
-    one = Draft(IdentityMemory(60, 10_000), LARGEST, lambda frame: frame[::-1])
-    add(one, source(BORN), [V1[0][::-1]])
-    assert [element for elements in one.elements.values() for element in elements] == [V1[0]]
 
 
 def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_for_good() -> None:

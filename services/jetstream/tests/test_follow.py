@@ -17,6 +17,7 @@ from services.jetstream.inbox import Inbox
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.settings import IngesterSettings
+from services.jetstream.validate import validator
 from services.shared.buffer.cursor import Cursor, Window
 from services.shared.event import GapReason
 from testing.events import HostView, Traffic
@@ -46,7 +47,7 @@ class World:
     def __init__(self, *ports: int, **settings: object) -> None:
         hosts = tuple(map(address, ports))
         told = IngesterSettings(ingest_hosts=hosts, **settings)  # type: ignore[arg-type]
-        self.inbox = Inbox(1000, 10 * US)
+        self.inbox = Inbox(1000, 10 * US, validator(US))
         self.metrics = IngesterMetrics(CollectorRegistry())
         self.cursor = Cursor(T, 1, 0)
         self.memory = IdentityMemory(600, 100_000)
@@ -56,7 +57,7 @@ class World:
     def push(self) -> None:
         """Push what has arrived."""
         arrivals = self.inbox.peek(100, US)
-        draft = Draft(self.memory, US, bytes)
+        draft = Draft(self.memory)
         for arrival in arrivals:
             draft.add(arrival, 1)
         for gap in self.follower.lost:

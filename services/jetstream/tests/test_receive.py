@@ -16,6 +16,7 @@ from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.subscription import LONGEST_URL
+from services.jetstream.validate import validator
 from services.shared.buffer.cursor import Cursor
 from testing.events import HostView, Traffic
 from testing.fake_jetstream.client import play, stopped_clock, until
@@ -48,7 +49,7 @@ class Reader:
 
     def __init__(self, port: int, *, most: int = 100_000, wish: Wish = Wish(), **settings: object) -> None:  # noqa: B008 - immutable
         host = f"ws://127.0.0.1:{port}"
-        self.inbox = Inbox(most, 1 << 30)
+        self.inbox = Inbox(most, 1 << 30, validator(1 << 30))
         self.registry = CollectorRegistry()
         told = IngesterSettings(ingest_hosts=(host,), **settings)  # type: ignore[arg-type]
         self.receiver = Receiver(told, self.inbox, IngesterMetrics(self.registry))

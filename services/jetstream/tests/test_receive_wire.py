@@ -20,6 +20,7 @@ from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
 from services.jetstream.settings import IngesterSettings
+from services.jetstream.validate import validator
 from services.shared.buffer.cursor import Cursor
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def received(
         async with serve(says, "127.0.0.1", 0, ssl=tls, compression=None) as server:
             port = next(iter(server.sockets)).getsockname()[1]
             host = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}"
-            inbox = Inbox(inbox_frames, 1 << 30)
+            inbox = Inbox(inbox_frames, 1 << 30, validator(1 << 30))
             settings = IngesterSettings(ingest_hosts=(host,))
             receiver = Receiver(settings, inbox, IngesterMetrics(CollectorRegistry()))
             plan = Plan(host, T, exact=False, wish=Wish(), since=Cursor(T, 1, 0))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.jetstream.validate import DEEPEST, LATEST_TIME_US, reject_identity, validate
+from services.jetstream.validate import DEEPEST, LATEST_TIME_US, reject_identity, validate, validator
 from services.shared.errors import BadInput
 from services.shared.event import JETSTREAM_STREAMS, Event, Reason, Stream
 from testing.events import HostView, Traffic
@@ -239,3 +239,18 @@ def test_v1_and_v2_tell_of_the_same_traffic_by_the_same_identities(offset_us: in
 @given(st.binary(), st.binary())
 def test_a_reject_is_known_by_its_bytes(one: bytes, other: bytes) -> None:
     assert (reject_identity(one) == reject_identity(other)) == (one == other)
+
+
+def test_a_frame_is_opened_before_it_is_looked_at_and_kept_opened() -> None:
+    raw = json.dumps(commit()).encode()
+    found = validator(LARGEST, lambda frame: frame[::-1])(raw[::-1])
+    assert isinstance(found, Event)
+    assert found.frame == raw
+
+
+def test_what_is_no_event_is_said_and_raises_nothing() -> None:
+    def refuse(_: bytes) -> bytes:
+        raise BadInput(Reason.TOO_LARGE)
+
+    assert validator(LARGEST)(b"{") is Reason.NOT_JSON
+    assert validator(LARGEST, refuse)(b"{") is Reason.TOO_LARGE

@@ -10,6 +10,7 @@ from services.jetstream.cutover import CutoverWatch
 from services.jetstream.draft import Draft
 from services.jetstream.inbox import Arrival, Source
 from services.jetstream.resume import Overlap, Plan, Wish
+from services.jetstream.validate import validator
 from services.shared.buffer.cursor import Cursor, Window
 from services.shared.errors import BadInput
 from services.tools.repair.push import remembering
@@ -61,6 +62,7 @@ class Refill:
         self._pushing = pushing
         self._stopping = stopping
         self._told = told
+        self._validate = validator(settings.ingest_max_event_bytes)
         self._margin_us = int(settings.ingest_host_rewind_seconds * 1e6)
         self.unreadable = 0
         """Rows that hold no event."""
@@ -118,7 +120,7 @@ class Refill:
         source = self._source()
         draft, size, count = self._draft(memory), 0, 0
         for frame in self._frames(rows):
-            draft.add(Arrival(source, frame, 0.0), time.time_ns() // 1000)
+            draft.add(Arrival(source, frame, 0.0, self._validate(frame)), time.time_ns() // 1000)
             size, count = size + len(frame), count + 1
             if count >= self._settings.ingest_push_events or size >= self._settings.ingest_push_bytes:
                 if not self._pushing.push(draft, source.plan.since, memory):
@@ -137,7 +139,7 @@ class Refill:
                 yield frame
 
     def _draft(self, memory: IdentityMemory) -> Draft:
-        return Draft(memory, self._settings.ingest_max_event_bytes, bytes)
+        return Draft(memory)
 
     def _source(self) -> Source:
         """Return what a draft takes for a connection: one that reads a window once more."""

@@ -15,9 +15,9 @@ from services.jetstream.inbox import Inbox, Source
 from services.jetstream.metrics import Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
-from services.jetstream.validate import validate
+from services.jetstream.validate import validator
 from services.shared.buffer.cursor import Cursor, Window
-from services.shared.errors import BadInput
+from services.shared.event import Event
 from services.tools.repair.push import TICK_SECONDS, remembering
 from services.tools.span import Span
 
@@ -75,14 +75,14 @@ class Reread:
         self._settings = settings
         self._pushing = pushing
         self._stopping = stopping
-        self._open_frame = open_frame
+        self._validate = validator(settings.ingest_max_event_bytes, open_frame)
         self._told = told
         self._margin_us = int(settings.ingest_host_rewind_seconds * 1e6)
 
     async def read(self, host: str, asked: Span, known: set[bytes]) -> Reading:
         """Read `asked`, and a little around it because hosts' clocks differ, from `host`."""
         most, size = self._settings.ingest_push_events, self._settings.ingest_push_bytes
-        inbox = Inbox(most * INBOX_PUSHES, size * INBOX_PUSHES)
+        inbox = Inbox(most * INBOX_PUSHES, size * INBOX_PUSHES, self._validate)
         receiver = Receiver(self._settings, inbox, self._pushing.metrics)
         source = receiver.source(self._plan(host, asked))
         source.window = Window(source.plan.position, asked.to_us + self._margin_us, host)
@@ -112,7 +112,7 @@ class Reread:
     async def _push(
         self, arrivals: list[Arrival], source: Source, memory: IdentityMemory, reading: Reading
     ) -> None:
-        draft = Draft(memory, self._settings.ingest_max_event_bytes, self._open_frame)
+        draft = Draft(memory)
         now_us = time.time_ns() // 1000
         self._note_times(arrivals, reading)
         if reading.first_us is not None and reading.first_us < source.plan.position - BEHIND_US:
@@ -126,20 +126,15 @@ class Reread:
         if await asyncio.to_thread(self._pushing.push, draft, source.plan.since, memory):
             self._told(reading.last_us or source.plan.position, self._pushing.counts)
 
-    def _note_times(self, arrivals: list[Arrival], reading: Reading) -> None:
+    @staticmethod
+    def _note_times(arrivals: list[Arrival], reading: Reading) -> None:
         if reading.first_us is None:
-            reading.first_us = self._first_time(arrivals)
-        last_us = self._first_time(list(reversed(arrivals)))
+            reading.first_us = _first_time(arrivals)
+        last_us = _first_time(list(reversed(arrivals)))
         if last_us is not None:
             reading.last_us = max(last_us, reading.last_us or 0)
 
-    def _first_time(self, arrivals: list[Arrival]) -> int | None:
-        for arrival in arrivals:
-            try:
-                event = validate(
-                    self._open_frame(arrival.frame or b""), self._settings.ingest_max_event_bytes
-                )
-            except BadInput:
-                continue
-            return event.time_us
-        return None
+
+def _first_time(arrivals: list[Arrival]) -> int | None:
+    times = (arrival.event.time_us for arrival in arrivals if isinstance(arrival.event, Event))
+    return next(times, None)

@@ -1,0 +1,259 @@
+"""Frames cut out of bytes are those that the library reads, wherever the socket parts them."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from websockets.client import ClientProtocol
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import DATA_OPCODES, Frame, Opcode
+from websockets.http11 import Response
+from websockets.server import ServerProtocol
+from websockets.uri import parse_uri
+
+from services.jetstream.wire import LONGEST_HEAD, MOST_BYTES, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+LARGEST = 70_000
+LIMIT = 10.0
+
+
+class Transport:
+    """What a wire asks of its socket, noted."""
+
+    def __init__(self) -> None:
+        self._reads = True
+        self.written = b""
+
+    def reads(self) -> bool:
+        """Whether the wire lets it read."""
+        return self._reads
+
+    def pause_reading(self) -> None:
+        """Note it."""
+        assert self._reads
+        self._reads = False
+
+    def resume_reading(self) -> None:
+        """Note it."""
+        assert not self._reads
+        self._reads = True
+
+    def write(self, data: bytes) -> None:
+        """Note it."""
+        self.written += data
+
+    def __getattr__(self, _: str) -> Callable[..., bool]:
+        return lambda *_: False
+
+
+def protocol() -> ClientProtocol:
+    return ClientProtocol(parse_uri("ws://h/"), max_size=LARGEST)
+
+
+def wire(told: ClientProtocol) -> tuple[Wire, Transport]:
+    """Make a wire that has asked for its handshake."""
+    one, transport = Wire(told, LARGEST), Transport()
+    one.connection_made(cast("asyncio.Transport", transport))
+    return one, transport
+
+
+def answer(told: ClientProtocol) -> bytes:
+    """Return a server's answer to the handshake of a client."""
+    request = told.connect()
+    told.send_request(request)
+    server = ServerProtocol()
+    server.send_response(server.accept(request))
+    return b"".join(server.data_to_send())
+
+
+def bytes_of(frames: Iterable[Frame]) -> bytes:
+    return b"".join(frame.serialize(mask=False) for frame in frames)
+
+
+def by_the_library(told: ClientProtocol, data: bytes) -> list[bytes]:
+    """Return the messages that the library itself finds."""
+    told.receive_data(data)
+    found, pieces = [], b""
+    for event in told.events_received():
+        if isinstance(event, Response):
+            continue
+        frame = cast("Frame", event)
+        if frame.opcode in DATA_OPCODES:
+            pieces += bytes(frame.data)
+            if frame.fin:
+                found.append(pieces)
+                pieces = b""
+    return found
+
+
+async def taken(one: Wire) -> list[bytes]:
+    """Take what there is, without waiting."""
+    try:
+        async with asyncio.timeout(0):
+            return await one.batch(1 << 30)
+    except TimeoutError:
+        return []
+
+
+payloads = st.binary(max_size=200) | st.sampled_from([125, 126, 65_535, 65_536, LARGEST]).map(bytes)
+whole = st.builds(Frame, st.sampled_from([Opcode.TEXT, Opcode.BINARY]), payloads)
+control = st.builds(Frame, st.sampled_from([Opcode.PING, Opcode.PONG]), st.binary(max_size=125))
+
+
+@st.composite
+def in_pieces(draw: st.DrawFn) -> list[Frame]:
+    """Make a message in pieces, with control frames between them."""
+    parts = draw(st.lists(st.binary(max_size=50), min_size=2, max_size=4))
+    frames: list[Frame] = []
+    for index, part in enumerate(parts):
+        opcode = Opcode.CONT if index else Opcode.BINARY
+        frames.append(Frame(opcode, part, fin=index == len(parts) - 1))
+        frames += draw(st.lists(control, max_size=1))
+    return frames
+
+
+# The last may end all: too large, in the middle of pieces, closing, or nothing that the protocol knows.
+ends = st.sampled_from(
+    [
+        b"",
+        bytes_of([Frame(Opcode.TEXT, bytes(LARGEST + 1)), Frame(Opcode.TEXT, b"after")]),
+        bytes_of([Frame(Opcode.TEXT, b"a", fin=False), Frame(Opcode.TEXT, b"b")]),
+        bytes_of([Frame(Opcode.CONT, b"of nothing"), Frame(Opcode.TEXT, b"after")]),
+        bytes_of([Frame(Opcode.CLOSE, b"\x03\xe8"), Frame(Opcode.TEXT, b"after")]),
+        Frame(Opcode.TEXT, b"masked").serialize(mask=True) + bytes_of([Frame(Opcode.TEXT, b"after")]),
+        b"\x83\x01x" + bytes_of([Frame(Opcode.TEXT, b"after")]),
+        b"\xc1\x01x",
+        b"\x89\x7e\x01\x00" + bytes(256),
+        b"\x81\xff" + b"\xff" * 8,
+    ]
+)
+
+
+@given(
+    st.lists(whole.map(lambda one: [one]) | control.map(lambda one: [one]) | in_pieces(), max_size=8),
+    ends,
+    st.lists(st.integers(0, 100_000), max_size=12),
+)
+@example([[Frame(Opcode.TEXT, b"a")]], b"", list(range(200)))
+def test_it_takes_what_the_library_takes_wherever_the_bytes_are_parted(
+    messages: list[list[Frame]], end: bytes, cuts: list[int]
+) -> None:
+    async def scenario() -> None:
+        told, other = protocol(), protocol()
+        one, transport = wire(told)
+        data = answer(told)
+        other.key = told.key
+        other.send_request(other.connect())
+        told.data_to_send(), other.data_to_send()
+        data += bytes_of(frame for message in messages for frame in message) + end
+        places = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+        for at, after in pairwise(places):
+            if after > at:
+                one.data_received(data[at:after])
+        assert await taken(one) == by_the_library(other, data)
+        assert told.state is other.state
+        assert (told.close_sent, told.close_rcvd) == (other.close_sent, other.close_rcvd)
+        assert len(transport.written) == len(b"".join(other.data_to_send())), (
+            "pongs, and the answer to a close"
+        )
+
+    asyncio.run(scenario())
+
+
+def opened(scenario: Callable[[Wire, Transport], Awaitable[Any]]) -> Any:
+    """Play with a wire that is open."""
+
+    async def play() -> Any:
+        told = protocol()
+        one, transport = wire(told)
+        one.data_received(answer(told))
+        return await scenario(one, transport)
+
+    return asyncio.run(asyncio.wait_for(play(), LIMIT))
+
+
+def test_a_batch_waits_for_the_first_frame_and_gives_no_more_than_asked_for() -> None:
+    async def scenario(one: Wire, _: Transport) -> None:
+        waiting = asyncio.create_task(one.batch(2))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        one.data_received(bytes_of(Frame(Opcode.TEXT, b"%d" % number) for number in range(5)))
+        assert await waiting == [b"0", b"1"]
+        assert await one.batch(100) == [b"2", b"3", b"4"]
+
+    opened(scenario)
+
+
+def test_the_socket_waits_while_much_lies_here_and_goes_on_when_it_is_taken() -> None:
+    async def scenario(one: Wire, transport: Transport) -> None:
+        frame = Frame(Opcode.TEXT, bytes(LARGEST)).serialize(mask=False)
+        told = 0
+        while transport.reads():
+            one.data_received(frame)
+            told += 1
+        assert MOST_BYTES < told * LARGEST <= MOST_BYTES + LARGEST
+        await one.batch(1)
+        assert transport.reads()
+        assert len(await one.batch(100)) == told - 1
+
+    opened(scenario)
+
+
+def test_what_came_before_the_end_is_given_and_then_the_end() -> None:
+    async def scenario(one: Wire, _: Transport) -> None:
+        one.data_received(bytes_of([Frame(Opcode.TEXT, b"last"), Frame(Opcode.CLOSE, b"\x03\xe8")]))
+        waiting = asyncio.create_task(one.batch(1))
+        one.connection_lost(None)
+        assert await waiting == [b"last"]
+        with pytest.raises(ConnectionClosed):
+            await one.batch(1)
+
+    opened(scenario)
+
+
+def test_what_comes_after_our_close_is_dropped_and_the_answer_is_seen() -> None:
+    async def scenario(one: Wire, transport: Transport) -> None:
+        while transport.reads():
+            one.data_received(bytes_of([Frame(Opcode.TEXT, bytes(LARGEST))]))
+        closing = asyncio.create_task(one.close())
+        await asyncio.sleep(0)
+        assert transport.reads(), "the answer must not wait behind what nobody takes"
+        await taken(one)
+        one.data_received(bytes_of([Frame(Opcode.TEXT, b"late"), Frame(Opcode.CLOSE, b"\x03\xe8")]))
+        one.connection_lost(None)
+        await closing
+        with pytest.raises(ConnectionClosed):
+            await one.batch(1)
+        assert one.protocol.close_rcvd is not None
+
+    opened(scenario)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno",
+        b"HTTP/1.1 101 Switching Protocols\r\n" + b"x" * 2 * LONGEST_HEAD,
+    ],
+)
+def test_a_handshake_that_fails_is_the_librarys(said: bytes) -> None:
+    async def scenario() -> None:
+        told = protocol()
+        one, _ = wire(told)
+        told.send_request(told.connect())
+        for at in range(0, len(said), 1000):
+            one.data_received(said[at : at + 1000])
+        one.connection_lost(None)
+        assert told.handshake_exc is not None
+        with pytest.raises(ConnectionClosed):
+            await one.batch(1)
+
+    asyncio.run(scenario())
