@@ -15,7 +15,7 @@ from services.tools.manifest import file_hash
 from services.tools.part_check import check_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from services.tools.part_names import PartFile
@@ -71,6 +71,17 @@ def copy(source: Source, root: Path, wanted: Wanted, read: Callable[[int], None]
     staged.replace(wanted.part.path)
     for directory in up_to(root, [wanted.part.path]):
         sync_directory(directory)
+
+
+def not_merged_here(mine: Iterable[PartFile], theirs: Sequence[Wanted]) -> list[Wanted]:
+    """Return what of an hour is to be copied: not the parts that the copy itself has compacted since.
+
+    Where the source compacted the hour as well, its file takes the place of what it was made from.
+    """
+    if any(one.part.name.is_compacted for one in theirs):
+        return list(theirs)
+    merged = {chunk for part in mine if part.name.is_compacted for chunk in _chunks(part)}
+    return [one for one in theirs if one.part.name.id not in merged]
 
 
 def replaced(mine: Iterable[PartFile], theirs: Iterable[PartFile]) -> list[PartFile]:

@@ -18,7 +18,7 @@ from services.shared.lifecycle import Stopping, stopping_on_signals
 from services.shared.logs import start_logs
 from services.shared.retry import until_done
 from services.tools.console import FINE, FOUND, console, progress, size
-from services.tools.copying import Wanted, copy, is_here, replaced
+from services.tools.copying import Wanted, copy, is_here, not_merged_here, replaced
 from services.tools.coverage_table import is_settled, read_coverage
 from services.tools.manifest import FOLDER, decode, manifest_path
 from services.tools.part_names import ALL_HOURS, PartFile, find, read_hours
@@ -62,6 +62,7 @@ def pull(
         wanted = _of_folder(root, other, chosen, far, with_open=with_open)
     else:
         raise BadInput("name a snapshot of it: --snapshot NAME; make one there with `archive snapshot NAME`")
+    offered, wanted = len(wanted), _unmerged(root, wanted)
     with stopping_on_signals() as stopping:
         gone = _copy_all(whole, root, wanted, stopping)
         if stopping:
@@ -72,6 +73,11 @@ def pull(
     console().print(
         f"{len(wanted) - len(gone):,} files, {size(total)}, are here and checked; {removed} were replaced"
     )
+    if len(wanted) < offered:
+        console().print(
+            f"{offered - len(wanted):,} files were compacted here since, and are not brought again; "
+            "run: archive compact --close-all"
+        )
     for path in gone:
         console().print(
             f"not to be had: {path}; it was compacted meanwhile, or lost: run this again", markup=False
@@ -170,15 +176,30 @@ def _copy_all(other: Source, root: Path, wanted: Sequence[Wanted], stopping: Sto
     return gone
 
 
+def _unmerged(root: Path, wanted: Iterable[Wanted]) -> list[Wanted]:
+    """Leave out what the copy has compacted by itself."""
+    hours = _by_hour(wanted).items()
+    return [one for at, theirs in hours for one in not_merged_here(_here(root, *at), theirs)]
+
+
+def _by_hour(wanted: Iterable[Wanted]) -> dict[tuple[Stream, int], list[Wanted]]:
+    found: dict[tuple[Stream, int], list[Wanted]] = defaultdict(list)
+    for one in wanted:
+        found[one.part.stream, one.part.hour].append(one)
+    return found
+
+
+def _here(root: Path, stream: Stream, hour: int) -> list[PartFile]:
+    return find(root, (stream,), range(hour, hour + 1)).parts
+
+
 def _remove_replaced(root: Path, wanted: Iterable[Wanted]) -> int:
     """Remove what was copied before and is part of a compacted file now; return how many files."""
-    theirs: dict[tuple[Stream, int], list[PartFile]] = defaultdict(list)
-    for one in wanted:
-        theirs[one.part.stream, one.part.hour].append(one.part)
     removed = 0
-    for (stream, hour), parts in theirs.items():
+    for at, theirs in _by_hour(wanted).items():
+        parts = [one.part for one in theirs]
         if all(part.path.exists() for part in parts):
-            for part in replaced(find(root, (stream,), range(hour, hour + 1)).parts, parts):
+            for part in replaced(_here(root, *at), parts):
                 part.path.unlink()
                 sync_directory(part.path.parent)
                 removed += 1

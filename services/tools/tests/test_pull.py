@@ -12,12 +12,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from services.compactor.tests.archives import compact
+from services.shared.event import Stream
 from services.shared.settings import load
 from services.tools.settings import ToolsSettings
-from services.tools.tests.making import settle
+from services.tools.tests.making import settle, write
 from services.tools.verify import look
 
 if TYPE_CHECKING:
@@ -177,3 +179,27 @@ def test_what_was_compacted_at_the_source_replaces_its_parts_here(root: Path, co
     assert {path for path in parts(copy) if not path.startswith("posts")} == set(theirs)
     assert mine.exists()
     assert json.loads(ask("sql", "--json", "SELECT count(*) AS n FROM likes").stdout) == before
+
+
+def likes(root: Path) -> int:
+    """Count the rows that the files hold, repeats too."""
+    return sum(pq.read_metadata(path).num_rows for path in root.glob("likes/year=*/**/*.parquet"))
+
+
+def test_what_the_copy_compacted_by_itself_is_not_brought_again(
+    root: Path, copy: Path, ask: Ask, truth: dict[Stream, list[bytes]]
+) -> None:
+    assert ask("pull", str(root)).exit_code == 0
+    assert ask("compact", "--close-all").exit_code == 0
+    rows, merged = likes(copy), parts(copy)
+    assert any("compacted-" in path for path in merged)
+    write(root, Stream.LIKES, [frame.replace(b'"rev":"', b'"rev":"4') for frame in truth[Stream.LIKES][:3]])
+    settle(root)
+    answer = ask("pull", str(root))
+    assert answer.exit_code == 0, answer.stderr
+    assert {path: parts(copy).get(path) for path in merged} == merged
+    assert "archive compact --close-all" in answer.stdout
+    assert likes(copy) == rows + 3, "what came late is brought"
+    assert ask("compact", "--close-all").exit_code == 0
+    assert likes(copy) == rows + 3
+    assert look(load(ToolsSettings, "TOOLS_")).findings == []
