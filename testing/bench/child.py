@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from testing.bench.as_shipped import AS_SHIPPED
 from testing.bench.figures import Figures
 from testing.daemons import REPOSITORY
 
@@ -57,7 +58,7 @@ def peak_bytes() -> int:
 def start(module: str, *words: str, settings: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """Start a contestant; what it prints is read with `finish`."""
     return subprocess.Popen(
-        [sys.executable, "-m", module, *words],
+        [sys.executable, "-m", *AS_SHIPPED, module, *words],
         cwd=REPOSITORY,
         env=os.environ | dict(settings or {}),
         stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from testing.bench.as_shipped import AS_SHIPPED
 from testing.bench.child import SECONDS, ContestantError
 from testing.bench.figures import spread
 from testing.bench.frames import RATE
@@ -85,6 +86,7 @@ def measure(folder: Path, events: int, seed: int) -> Peaks:
         }
     )
     pipeline = Pipeline(folder, [host])
+    pipeline.writer.starter = AS_SHIPPED
     pipeline.redis.maxmemory = room(events)
     patience = max(SECONDS, events / SLOWEST)
     try:

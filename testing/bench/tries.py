@@ -10,6 +10,7 @@ from itertools import repeat
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from testing.bench.as_shipped import AS_SHIPPED
 from testing.bench.fed import Fed
 from testing.bench.receiving import room
 from testing.events import HostView, Traffic
@@ -81,6 +82,7 @@ class OnFeed(Processes):
         ingest = {"INGEST_HOSTS": feed.url}
         super().__init__(folder, hosts=[], birth_us=FIRST_US - 1_000_000, write=interval, ingest=ingest)
         self.pipeline.redis.maxmemory = room(events)
+        self.pipeline.writer.starter = AS_SHIPPED
         self._feed = feed
 
     @property

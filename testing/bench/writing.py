@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from testing.bench.as_shipped import AS_SHIPPED
 from testing.bench.child import SECONDS, ContestantError
 from testing.bench.child import run as run_child
 from testing.bench.figures import Figures, ratio, spread
@@ -96,6 +97,7 @@ def by_the_writer(folder: Path, frames: Frames) -> Figures:
     """
     write = {"WRITER_INTERVAL": NEVER, "WRITER_MAX_AGE": NEVER, "WRITER_MAX_ROWS": "1"}
     pipeline = Pipeline(folder, [], write=write, birth_us=frames.birth_us)
+    pipeline.writer.starter = AS_SHIPPED
     pipeline.redis.maxmemory = room(frames.events)
     pipeline.redis.start()
     try:
