@@ -24,6 +24,10 @@ TOOLS: dict[str, Callable[[], bool]] = {
     "pebble": lambda: shutil.which("pebble") is not None,
     "rclone": lambda: shutil.which("rclone") is not None,
     "e2fsprogs": lambda: shutil.which("mkfs.ext4") is not None,
+    "swift-proxy": lambda: shutil.which("swift-proxy-server") is not None,
+    "swift-account": lambda: shutil.which("swift-account-server") is not None,
+    "swift-container": lambda: shutil.which("swift-container-server") is not None,
+    "swift-object": lambda: shutil.which("swift-object-server") is not None,
 }
 """What tests of ours need that an engine does not, by package, and whether it is there."""
 PLUGINS = {"docker-compose": "compose", "docker-buildx": "buildx"}

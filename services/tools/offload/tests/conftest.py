@@ -17,7 +17,9 @@ from services.shared.lifecycle import Stopping
 from services.tools.main import app
 from services.tools.tests.making import archive, events
 from testing.daemons import PREFIXES
-from testing.object_store import ObjectStore, object_store
+from testing.fixtures import missing
+from testing.object_store import ObjectStore, bucket_of_swift, object_store
+from testing.swift import NoSwiftError, swift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,8 +59,28 @@ class Place:
         return int(answer.stdout.split()[-1])
 
 
+@pytest.fixture(scope="session")
+def swift_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a Swift that runs."""
+    try:
+        with swift(tmp_path_factory.mktemp("swift")) as endpoint:
+            yield endpoint
+    except NoSwiftError as error:
+        missing(str(error))
+
+
+@pytest.fixture(params=["moto", "swift"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
+    """Give an empty bucket, of either server."""
+    if request.param == "swift":
+        yield bucket_of_swift(tmp_path, request.getfixturevalue("swift_endpoint"))
+        return
+    with object_store(tmp_path) as made:
+        yield made
+
+
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Give an archive of two hours, compacted, and an empty bucket."""
     for name in os.environ:
         if name.startswith((*PREFIXES, "TOOLS_", "COMPACT_")):
@@ -66,11 +88,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     # Loggers keep the standard error that they were first made for; here each run has its own.
     monkeypatch.setattr("services.tools.pull.start_logs", lambda *_names: None)
     truth = events(1440, rate=0.2)
-    with object_store(tmp_path) as store:
-        root = archive(tmp_path / "archive", truth, chunk=400)
-        monkeypatch.setenv("ARCHIVE_ROOT", str(root))
-        for name, value in store.settings().items():
-            monkeypatch.setenv(name, value)
-        made = Place(root, store, truth)
-        made.compact()
-        yield made
+    root = archive(tmp_path / "archive", truth, chunk=400)
+    monkeypatch.setenv("ARCHIVE_ROOT", str(root))
+    for name, value in store.settings().items():
+        monkeypatch.setenv(name, value)
+    made = Place(root, store, truth)
+    made.compact()
+    return made

@@ -105,10 +105,9 @@ def test_nothing_is_removed_for_an_object_that_is_no_longer_there(place: Place) 
     assert only_far(place.root, Stream) == []
 
 
-@pytest.mark.usefixtures("place")
-def test_a_server_that_is_away_is_told_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_away_is_told_with_its_name(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCHIVE_OBJECT_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(Transient, match="s3://archive/bluesky"):
+    with pytest.raises(Transient, match=f"s3://{place.store.bucket}/bluesky"):
         Bucket(ToolsSettings(), retry_seconds=1.0).size("posts/any")
 
 
