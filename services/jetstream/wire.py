@@ -74,22 +74,14 @@ class Wire(ClientConnection):
         """Take bytes from the socket."""
         if self._theirs:
             super().data_received(data)
-            return
-        self._unread.append(data)
-        self._wanted -= len(data)
-        if self._wanted > 0:
-            return
-        data = b"".join(self._unread)
-        if self._begun:
-            used = self._cut(data) if self.protocol.state is OPEN else self._hand_over(data, 0)
         else:
-            used = self._begin(data)
-        self._unread = [data[used:]] if used < len(data) else []
+            self._take(data)
         if self._frames:
             self._arrived.set()
-            if self._size > MOST_BYTES and not self._is_paused:
-                self._is_paused = True
-                self.transport.pause_reading()
+        # Once it is being closed, what lies here is taken by nobody, and the answer is still to come.
+        if self._size > MOST_BYTES and not self._is_paused and self.protocol.state is OPEN:
+            self._is_paused = True
+            self.transport.pause_reading()
 
     def process_event(self, event: Event) -> None:
         """Take what the library made of a frame, or of the handshake's response."""
@@ -102,13 +94,25 @@ class Wire(ClientConnection):
                 self._size += len(self._pieces)
                 self._pieces.clear()
 
+    def _take(self, data: bytes) -> None:
+        self._unread.append(data)
+        self._wanted -= len(data)
+        if self._wanted > 0:
+            return
+        data = b"".join(self._unread)
+        if self._begun:
+            used = self._cut(data) if self.protocol.state is OPEN else self._hand_over(data, 0)
+        else:
+            used = self._begin(data)
+        self._unread = [data[used:]] if used < len(data) else []
+
     def _begin(self, data: bytes) -> int:
         """Let the library read the handshake's response; returns how many bytes are done with."""
-        end = data.find(HEAD_END) + len(HEAD_END)
-        if end < len(HEAD_END) and len(data) < LONGEST_HEAD:
+        found = data.find(HEAD_END)
+        if found < 0 and len(data) < LONGEST_HEAD:
             self._wanted = 1
             return 0
-        end = max(end, 0) or len(data)
+        end = len(data) if found < 0 else found + len(HEAD_END)
         super().data_received(data[:end])
         self._begun = True
         return self._hand_over(data, end) if self.protocol.state is not OPEN else self._cut(data, end)

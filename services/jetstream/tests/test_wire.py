@@ -227,7 +227,9 @@ def test_what_comes_after_our_close_is_dropped_and_the_answer_is_seen() -> None:
         await asyncio.sleep(0)
         assert transport.reads(), "the answer must not wait behind what nobody takes"
         await taken(one)
-        one.data_received(bytes_of([Frame(Opcode.TEXT, b"late"), Frame(Opcode.CLOSE, b"\x03\xe8")]))
+        one.data_received(bytes_of([Frame(Opcode.TEXT, b"late")]))
+        assert transport.reads()
+        one.data_received(bytes_of([Frame(Opcode.CLOSE, b"\x03\xe8")]))
         one.connection_lost(None)
         await closing
         with pytest.raises(ConnectionClosed):
@@ -255,5 +257,22 @@ def test_a_handshake_that_fails_is_the_librarys(said: bytes) -> None:
         assert told.handshake_exc is not None
         with pytest.raises(ConnectionClosed):
             await one.batch(1)
+
+    asyncio.run(scenario())
+
+
+def test_frames_behind_a_very_long_answer_to_the_handshake_are_given_too() -> None:
+    async def scenario() -> None:
+        told = protocol()
+        one, _ = wire(told)
+        said = answer(told)
+        more = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 8000) for number in range(20))
+        said = said.removesuffix(b"\r\n") + more + b"\r\n"
+        for at in range(0, len(said), 1000):
+            one.data_received(said[at : at + 1000])
+        waiting = asyncio.create_task(one.batch(1))
+        await asyncio.sleep(0)
+        one.data_received(bytes_of([Frame(Opcode.TEXT, b"first")]))
+        assert await asyncio.wait_for(waiting, LIMIT) == [b"first"]
 
     asyncio.run(scenario())
