@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from redis import Redis
 
 from services.shared.buffer.claims import SCANNED_AT_ONCE, Claim, Claims, Here
 from services.shared.buffer.cursor import Cursor
@@ -16,27 +14,12 @@ from services.shared.lifecycle import Stopping
 from services.shared.tests.test_buffer_connection import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from redis import Redis
 
     from testing.redis_server import RedisServer
 
 POSTS = "archive:buffer:posts"
 CURSOR = Cursor(time_us=10**15, epoch=1, push=4)
-
-
-@pytest.fixture
-def tools(redis_server: RedisServer) -> Iterator[Redis]:
-    """Give an operator's client."""
-    with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as client:
-        yield client
-
-
-@pytest.fixture
-def claims(redis_server: RedisServer) -> Iterator[Claims]:
-    """Give a writer's open connection."""
-    with contextlib.closing(Claims(redis_server.url("writer"), Stopping())) as one:
-        one.open()
-        yield one
 
 
 def read(claims: Claims, claim: Claim) -> list[bytes]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from redis import Redis
 
 from services.shared.buffer.claims import Claim, Claims
 from services.shared.buffer.reading import AHEAD, BYTES_PER_EVENT, SLICE
@@ -16,26 +14,11 @@ from services.shared.lifecycle import Stopping
 from services.shared.tests.test_buffer_connection import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from redis import Redis
 
     from testing.redis_server import RedisServer
 
 FOR_EVER = 1_000_000
-
-
-@pytest.fixture
-def tools(redis_server: RedisServer) -> Iterator[Redis]:
-    """Give an operator's client."""
-    with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as client:
-        yield client
-
-
-@pytest.fixture
-def claims(redis_server: RedisServer) -> Iterator[Claims]:
-    """Give a writer's open connection."""
-    with contextlib.closing(Claims(redis_server.url("writer"), Stopping())) as one:
-        one.open()
-        yield one
 
 
 def claim_of(tools: Redis, chunk: int, elements: list[bytes]) -> Claim:
