@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+DEVICE = "device"
+
+
 class NoDiskError(Exception):
     """Nothing can be mounted here; the message says why."""
 
@@ -46,30 +49,37 @@ class FailingDisk:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._backing = SmallDisk(backing, megabytes)
-        self._image = backing / "device"
-        with self._image.open("wb") as image:
-            image.truncate(self.CAPACITY_MB << 20)
+        image = backing / DEVICE
+        with image.open("wb") as file:
+            file.truncate(self.CAPACITY_MB << 20)
         try:
-            _run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,nodiscard", str(self._image))
-            self._mount()
+            _run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,nodiscard", str(image))
+            self._mount(image)
         except NoDiskError:
             self._backing.unmount()
             raise
 
     def mend(self) -> None:
-        """Unmount, check and mount again on a device that is whole; nobody may have a file open there."""
+        """Rescue what the device holds to one that is whole, check it there and mount it in its place.
+
+        Never the device itself again: as long as any mount namespace that began meanwhile, a container's say,
+        has it mounted too, mounting it gives back the filesystem that has given up.
+        """
         _run("umount", str(self.folder))
         self._backing.resize(2 * self.CAPACITY_MB)
-        _run("fsck.ext4", "-p", str(self._image), fine=(0, 1))
-        self._mount()
+        device = self._backing.folder / DEVICE
+        whole = self._backing.folder / "whole"
+        _run("cp", "--sparse=always", str(device), str(whole))
+        _run("fsck.ext4", "-p", str(whole), fine=(0, 1))
+        self._mount(whole)
 
     def unmount(self) -> None:
         """Take both away."""
         _run("umount", "--lazy", str(self.folder))
         self._backing.unmount()
 
-    def _mount(self) -> None:
-        _run("mount", "-o", "loop,errors=remount-ro", str(self._image), str(self.folder))
+    def _mount(self, image: Path) -> None:
+        _run("mount", "-o", "loop,errors=remount-ro", str(image), str(self.folder))
 
 
 @contextlib.contextmanager

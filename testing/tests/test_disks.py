@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +105,31 @@ def test_a_dying_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
         disk.unmount()
 
 
+def test_a_dying_disk_is_mended_whoever_still_has_it_mounted(tmp_path: Path) -> None:
+    """A container that is being made holds every mount of that moment for a while."""
+    archive = tmp_path / "archive"
+    try:
+        disk = FailingDisk(archive, tmp_path / "device", 1)
+    except NoDiskError as error:
+        missing(str(error))
+    holder = subprocess.Popen(["unshare", "-m", "sh", "-c", "echo in; exec sleep 60"], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"in\n"
+        kept = archive / "kept"
+        kept.write_bytes(b"kept")
+        _sync(kept)
+        with pytest.raises(OSError, match=r"Input/output error|Read-only file system"):
+            _grow(archive / "more", FailingDisk.CAPACITY_MB)
+        disk.mend()
+        assert kept.read_bytes() == b"kept"
+        _grow(archive / "more", 1)
+    finally:
+        holder.kill()
+        holder.communicate()
+        disk.unmount()
+
+
 @pytest.mark.parametrize("call", ["fsync", "rename", "unlink"])
 def test_a_writer_whose_calls_fail_for_a_while(pipeline: Pipelines, call: str) -> None:
     """EIO five times in a row, in the middle of the work."""
@@ -140,6 +167,18 @@ def _made(pipeline: Pipelines, rate: str) -> Pipeline:
     if float(rate) < 1:
         host.options["backlog"] = str(EVENTS / float(rate) + 1)
     return pipeline(host, ingest={"INGEST_PUSH_EVENTS": "250"}, write=SMALL)
+
+
+def _grow(file: Path, megabytes: int) -> None:
+    for _ in range(megabytes):
+        with file.open("ab") as growing:
+            growing.write(os.urandom(1 << 20))
+        _sync(file)
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 @contextlib.contextmanager
