@@ -1,12 +1,13 @@
 """Reads a list from its head, chunk after chunk: Redis gives out the next elements while these are worked on.
 
-Its lists are compressed, so giving out is most of what reading costs, and it costs the server, not us.
+Its lists are compressed, so giving out is most of what reading costs, and it costs the server, not us. What
+is asked next is asked once, when all before it has come: while a server has further commands of a client to
+carry out, it sends that client's replies on by small pieces only.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import deque
 from typing import TYPE_CHECKING
 
 from redis import exceptions
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
     from services.shared.buffer.connection import Connection
 
-SLICE = 1000
-AHEAD = 4
-"""Slices that are asked for before they are needed; together they are about what is encoded at a time."""
+FIRST_SLICE = 64
+SLICE = 4096
+"""Elements asked for at a time, about what is encoded at a time; fewer while they are large."""
+SLICE_BYTES = 4 << 20
+"""What a slice takes, if its elements are as large as those before."""
 BYTES_PER_EVENT = 768
 """A chunk ends at C events or C times this many bytes, so that memory is bounded for large events too.
 Both follow from the C in the claim's name: a restart with other settings cuts the same chunks."""
@@ -37,10 +40,13 @@ class Reading:
         self._chunk = chunk
         self._most = chunk * chunks
         self._asked = 0
-        self._coming: deque[int] = deque()
+        self._coming = 0
+        """Elements of the reply that is owed."""
+        self._fitting = FIRST_SLICE
         self._left: list[bytes] = []
         self.count = 0
         """Elements given out so far."""
+        self._ask()
 
     def next_chunk(self) -> Iterator[Sequence[bytes]]:
         """Yield the next chunk's elements in order, slice by slice; nothing at the end of the list.
@@ -65,25 +71,28 @@ class Reading:
         """Take what was asked for and is not needed: the connection is for others again."""
         # Who uses a connection that is lost is told by itself.
         with contextlib.suppress(Transient):
-            while self._coming:
-                self._coming.popleft()
+            if self._coming:
+                self._coming = 0
                 self._connection.receive()
 
     def _receive(self) -> list[bytes]:
-        while len(self._coming) < AHEAD and self._asked < self._most:
-            wanted = min(SLICE, self._most - self._asked)
-            self._connection.send(("LRANGE", self._key, self._asked, self._asked + wanted - 1))
-            self._coming.append(wanted)
-            self._asked += wanted
         if not self._coming:
             return []
-        wanted = self._coming.popleft()
+        wanted, self._coming = self._coming, 0
         elements: list[bytes] | exceptions.ResponseError = self._connection.receive()
         if isinstance(elements, exceptions.ResponseError):
             raise reaction(elements)
-        if len(elements) < wanted:
-            self._most = 0
+        if len(elements) == wanted:
+            self._fitting = max(1, min(SLICE, SLICE_BYTES * wanted // max(1, sum(map(len, elements)))))
+            self._ask()
         return elements
+
+    def _ask(self) -> None:
+        wanted = min(self._fitting, self._most - self._asked)
+        if wanted:
+            self._connection.send(("LRANGE", self._key, self._asked, self._asked + wanted - 1))
+            self._coming = wanted
+            self._asked += wanted
 
 
 def _fitting(elements: Sequence[bytes], room: int, budget: int) -> int:

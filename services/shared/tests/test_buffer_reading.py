@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.shared.buffer.claims import Claim, Claims
-from services.shared.buffer.reading import AHEAD, BYTES_PER_EVENT, SLICE
+from services.shared.buffer.reading import BYTES_PER_EVENT, FIRST_SLICE, SLICE, SLICE_BYTES
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
@@ -58,11 +58,24 @@ def read_and_acked(claims: Claims, claim: Claim, at_once: int) -> list[list[byte
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 4])
-@pytest.mark.parametrize("chunk", [1, 3, SLICE - 1, SLICE, SLICE + 1, 2 * SLICE, 5000])
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        1,
+        3,
+        FIRST_SLICE - 1,
+        FIRST_SLICE,
+        SLICE,
+        SLICE + FIRST_SLICE,
+        SLICE + FIRST_SLICE + 1,
+        2 * SLICE,
+        5000,
+    ],
+)
 def test_chunks_are_cut_by_events_and_join_to_the_whole(
     chunk: int, at_once: int, claims: Claims, tools: Redis
 ) -> None:
-    elements = numbered((AHEAD + 2) * SLICE + 1 if chunk > 3 else 10)
+    elements = numbered(6 * SLICE + 1 if chunk > 3 else 3 * FIRST_SLICE)
     found = read_and_acked(claims, claim_of(tools, chunk, elements), at_once)
     assert [len(part) for part in found[:-1]] == [chunk] * (len(found) - 1)
     assert [element for part in found for element in part] == elements
@@ -93,12 +106,23 @@ def test_what_was_asked_for_in_vain_is_in_nobodys_way(claims: Claims, tools: Red
     elements = numbered(10 * SLICE)
     claim = claim_of(tools, FOR_EVER, elements)
     with claims.reading(claim, 1) as reading:
-        assert next(reading.next_chunk()) == elements[:SLICE]
+        assert next(reading.next_chunk()) == elements[:FIRST_SLICE]
         with pytest.raises(BrokenInvariant, match="still to be received"):
             claims.length(claim)
     assert claims.length(claim) == len(elements)
-    claims.ack(claim, SLICE)
-    assert claims.length(claim) == len(elements) - SLICE
+    claims.ack(claim, FIRST_SLICE)
+    assert claims.length(claim) == len(elements) - FIRST_SLICE
+
+
+def test_slices_of_large_elements_are_short(claims: Claims, tools: Redis) -> None:
+    large = SLICE_BYTES // 16
+    elements = [*numbered(FIRST_SLICE + 40, large), *numbered(2 * SLICE)]
+    claim = claim_of(tools, FOR_EVER, elements)
+    with claims.reading(claim, 1) as reading:
+        slices = list(reading.next_chunk())
+    assert [element for some in slices for element in some] == elements
+    assert max(sum(map(len, some)) for some in slices[1:]) <= SLICE_BYTES
+    assert max(map(len, slices)) == SLICE, "and long again behind them"
 
 
 def test_a_connection_that_breaks_meanwhile_is_transient_and_tells_so_again(
