@@ -1,4 +1,4 @@
-"""Pure: arrivals become one push: repeats dropped, rejects set aside, the cursor behind the last event."""
+"""Pure: what arrives becomes one push: repeats dropped, rejects set aside, a cursor behind the last event."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from services.shared.buffer.push import Push, Remembered
 from services.shared.event import Event, Gap, Reason, Reject, Stream
 
 if TYPE_CHECKING:
-    from services.jetstream.inbox import Arrival, Source
+    from collections.abc import Iterable, Sequence
+
     from services.jetstream.memory import IdentityMemory
+    from services.jetstream.source import Source
     from services.shared.buffer.cursor import Cursor, Window
 
 
@@ -32,42 +34,69 @@ class Draft:
 
     def __init__(self, memory: IdentityMemory) -> None:
         self._memory = memory
-        self._fresh: dict[bytes, None] = {}
+        self._fresh: list[bytes] = []
         self._last: tuple[Source, Event] | None = None
         self._found: list[Window] = []
         self._read_again: set[Window] = set()
-        self.elements: dict[Stream, list[bytes]] = {}
         self._repeats = dict.fromkeys(Stream, 0)
+        self.arrivals: dict[Source, int] = {}
+        """How many came by each connection, used or not."""
+        self.frames = 0
+        self.size = 0
+        """Bytes of all frames."""
+        self.first_at: float | None = None
+        """Monotonic second at which the first frame came."""
+        self.span_us: tuple[int, int] | None = None
+        """Event times of the first and the last event that came, used or not."""
+        self.elements: dict[Stream, list[bytes]] = {}
         self.gaps: list[Gap] = []
         self.rejects: Counter[str] = Counter()
         self.collections: Counter[str] = Counter()
-        self.progressed: list[Source] = []
+        self.progressed: dict[Source, None] = {}
+        """Connections by which something new came, in order."""
         self.endings: list[Ending] = []
 
-    def add(self, arrival: Arrival, now_us: int) -> None:
-        """Take in one arrival; never fails, whatever the frame holds."""
-        source, frame, event = arrival.source, arrival.frame, arrival.event
-        if source.dead:
-            return
-        if frame is None or event is None:
-            if source.window is not None:
-                self._read_again.add(source.window)
-            return
-        if isinstance(event, Reason):
-            self._reject(Reject(event, frame, source.plan.host, now_us))
-            return
-        known = event.identity in self._memory or event.identity in self._fresh
+    def add(
+        self,
+        source: Source,
+        frames: Sequence[bytes],
+        events: Sequence[Event | Reason],
+        at: float,
+        now_us: int,
+    ) -> None:
+        """Take in frames that came together; `events` is what validation made of them. Never fails.
+
+        `at` is the monotonic second of their receipt, `now_us` the same moment in Unix microseconds.
+        """
+        self._came(source, frames, events, at)
+        known, last = self._memory.known, None
+        for frame, event in zip(frames, events, strict=True):
+            if source.dead:
+                break
+            if isinstance(event, Reason):
+                self._reject(Reject(event, frame, source.plan.host, now_us))
+                continue
+            is_known = event.identity in known
+            if source.window is None:
+                if not self._believed(source, event, known=is_known, now_us=now_us):
+                    break
+                last = event
+                if not is_known:
+                    # A repeat does not show that the host has the collection now.
+                    self.collections[event.collection] += 1
+            elif self._is_beyond(source, source.window, event):
+                break
+            self._take(source, event, known=is_known)
+        if last is not None:
+            self._last = (source, last)
+            self._look_for_cutover(source, last, at)
+
+    def end(self, source: Source) -> None:
+        """Note that all of the connection's window has come."""
+        self.frames += 1
+        self.arrivals[source] = self.arrivals.get(source, 0) + 1
         if source.window is not None:
-            self._again(source, source.window, event, known=known)
-        elif self._believed(source, event, known=known, now_us=now_us):
-            self._take(source, event, known=known)
-            self._last = (source, event)
-            if not known:
-                # A repeat does not show that the host has the collection now.
-                self.collections[event.collection] += 1
-            found = source.cutover.see(arrival.at, event.time_us) if event.seq is None else None
-            if found is not None:
-                self._found.append(found)
+            self._read_again.add(source.window)
 
     def note(self, gap: Gap) -> None:
         """Add a gap row; it travels in the same push as the cursor that steps over it.
@@ -76,7 +105,7 @@ class Draft:
         """
         element = gap.element()
         identity = reject_identity(element)
-        if identity in self._memory or identity in self._fresh:
+        if identity in self._memory.known:
             return
         self.gaps.append(gap)
         self._keep(Stream.GAPS, identity, element)
@@ -118,21 +147,37 @@ class Draft:
         """Event time of the last event that a live connection gave."""
         return None if self._last is None else self._last[1].time_us
 
+    def _came(
+        self, source: Source, frames: Sequence[bytes], events: Sequence[Event | Reason], at: float
+    ) -> None:
+        if self.first_at is None:
+            self.first_at = at
+        self.frames += len(frames)
+        self.size += sum(map(len, frames))
+        self.arrivals[source] = self.arrivals.get(source, 0) + len(frames)
+        first, last = _first_time(events), _first_time(reversed(events))
+        if first is not None and last is not None:
+            self.span_us = (first if self.span_us is None else self.span_us[0], last)
+
     def _take(self, source: Source, event: Event, *, known: bool) -> None:
         if known:
             self._repeats[event.stream] += 1
-            return
-        self._keep(event.stream, event.identity, event.frame)
-        if source not in self.progressed[-1:]:
-            self.progressed.append(source)
+        else:
+            self._keep(event.stream, event.identity, event.frame)
+            self.progressed[source] = None
 
-    def _again(self, source: Source, window: Window, event: Event, *, known: bool) -> None:
-        """Take an event of a window that is read once more; it never moves the cursor."""
+    def _look_for_cutover(self, source: Source, event: Event, at: float) -> None:
+        found = source.cutover.see(at, event.time_us) if event.seq is None else None
+        if found is not None:
+            self._found.append(found)
+
+    def _is_beyond(self, source: Source, window: Window, event: Event) -> bool:
+        """Whether a window that is read once more ends before this event; it never moves the cursor."""
         if event.time_us <= window.to_us:
-            self._take(source, event, known=known)
-            return
+            return False
         source.read_through = source.dead = True
         self.endings.append(Ending(source, Reconnect.CLOSED, event.time_us))
+        return True
 
     def _believed(self, source: Source, event: Event, *, known: bool, now_us: int) -> bool:
         if source.overlap.verdict is Verdict.PROVEN:
@@ -152,14 +197,14 @@ class Draft:
     def _reject(self, reject: Reject) -> None:
         self.rejects[reject.reason] += 1
         identity = reject_identity(reject.frame)
-        known = identity in self._memory or identity in self._fresh
-        if known:
+        if identity in self._memory.known:
             self._repeats[Stream.REJECTS] += 1
         else:
             self._keep(Stream.REJECTS, identity, reject.element())
 
     def _keep(self, stream: Stream, identity: bytes, element: bytes) -> None:
-        self._fresh[identity] = None
+        self._memory.known.add(identity)
+        self._fresh.append(identity)
         self.elements.setdefault(stream, []).append(element)
 
     def _cursor(self, before: Cursor, nonce: str) -> Cursor:
@@ -176,3 +221,7 @@ class Draft:
             seq=event.seq,
             identity=event.identity.hex(),
         )
+
+
+def _first_time(events: Iterable[Event | Reason]) -> int | None:
+    return next((event.time_us for event in events if not isinstance(event, Reason)), None)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.jetstream.cutover import again_from, due
-from services.jetstream.inbox import Arrival, Inbox, Source
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Rewind, Wish, plan
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.jetstream.hosts import Next
+    from services.jetstream.inbox import Inbox
     from services.jetstream.settings import IngesterSettings
+    from services.jetstream.source import Source
     from services.shared.buffer.cursor import Cursor, Window
 
 LOOK_SECONDS = 1.0
@@ -119,7 +120,7 @@ class Follower:
             failures = 0 if source.read_through else failures + 1
             if source.read_through:
                 source.dead = False
-                self._inbox.put(Arrival(source, None, time.monotonic(), None))
+                self._inbox.put_end(source)
                 await self._inbox.drained(source)
 
     def _is_out_of_reach(self, window: Window) -> bool:

@@ -1,157 +1,140 @@
-"""What has arrived and is not yet pushed: a bounded queue of frames, each with the connection it came by.
+"""What has arrived and is not yet pushed: bounded, in drafts of one push each.
 
-Frames are validated as they come: while Redis is busy with a push, there is time for it.
+Frames are validated and drafted as they come: while Redis is busy with a push, there is time for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass, field
-from itertools import accumulate, groupby, islice
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
+from services.jetstream.draft import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from services.jetstream.cutover import CutoverWatch
-    from services.jetstream.metrics import Reconnect
-    from services.jetstream.resume import Overlap, Plan
-    from services.shared.buffer.cursor import Window
+    from services.jetstream.memory import IdentityMemory
+    from services.jetstream.source import Source
     from services.shared.event import Event, Reason
 
-
-@dataclass(slots=True, eq=False)
-class Source:
-    """One connection to a host, and what is known of it."""
-
-    plan: Plan
-    overlap: Overlap
-    cutover: CutoverWatch
-    window: Window | None = None
-    """Set on a connection that only reads this window once more; it never moves the cursor."""
-    close: Callable[[], None] = lambda: None
-    """Ends the connection; set once there is one."""
-    ending: Reconnect | None = None
-    since_us: int | None = None
-    """Event time that the reason speaks of (see `hosts`)."""
-    dead: bool = False
-    """What it sent must not be used."""
-    last_at: float = field(default=0.0)
-    """Monotonic second of the last frame, or of the connection's making."""
-    received: bool = False
-    """Any frame came."""
-    read_through: bool = False
-    """The window was read to its end."""
-    waiting: int = 0
-    """Arrivals of it in the inbox."""
-    progress: bool = False
-    """Something new came by it and was pushed."""
-
-    def end(self, reason: Reconnect, *, dead: bool = False, since_us: int | None = None) -> None:
-        """Ask for the end of the connection; the first reason, and what it says of the next, stay."""
-        if self.ending is None:
-            self.ending, self.since_us = reason, since_us
-        self.dead = self.dead or dead
-        self.close()
+DRAFTS = 4
+"""The inbox holds as much as so many pushes; beyond it the socket waits."""
 
 
-# gc=False: tens of thousands wait at a time, none can be part of a reference cycle, and the collector would
-# walk them again and again.
-class Arrival(msgspec.Struct, gc=False, frozen=True):
-    """A frame (None: the end of a window read once more), and the monotonic second of its receipt."""
+class Bounds(NamedTuple):
+    """The most that one push carries; a single frame may be larger."""
 
-    source: Source
-    frame: bytes | None
-    at: float
-    event: Event | Reason | None
-    """What validation made of the frame."""
+    frames: int
+    size: int
+    """Bytes, as received."""
 
 
 class Inbox:
     """Bounded by frames and bytes; one single frame is always let in."""
 
     def __init__(
-        self, most_frames: int, most_bytes: int, validate: Callable[[bytes], Event | Reason]
+        self, bounds: Bounds, memory: IdentityMemory, validate: Callable[[bytes], Event | Reason]
     ) -> None:
+        self._bounds = bounds
+        self._memory = memory
         self._validate = validate
-        self._most_frames = most_frames
-        self._most_bytes = most_bytes
-        self._arrivals: deque[Arrival] = deque()
-        self._bytes = 0
+        self._drafts: deque[Draft] = deque()
+        self._is_taken = False
+        self._frames = self._size = 0
         self._filled = asyncio.Event()
-        self._taken = asyncio.Event()
+        self._dropped = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._arrivals)
+        return self._frames
 
     @property
     def is_full(self) -> bool:
         """Whether to wait for `room` before the next frame."""
-        return len(self._arrivals) >= self._most_frames or self._bytes >= self._most_bytes
+        return self._frames >= DRAFTS * self._bounds.frames or self._size >= DRAFTS * self._bounds.size
 
     @property
     def room_left(self) -> int:
         """Frames that may come together."""
-        return max(1, self._most_frames - len(self._arrivals))
-
-    def put(self, arrival: Arrival) -> None:
-        """Add an arrival."""
-        self._arrivals.append(arrival)
-        arrival.source.waiting += 1
-        self._bytes += len(arrival.frame or b"")
-        self._filled.set()
+        return max(1, DRAFTS * self._bounds.frames - self._frames)
 
     def put_all(self, source: Source, frames: Sequence[bytes], at: float) -> None:
-        """Validate and add frames that came together; all are let in."""
-        self._arrivals.extend([Arrival(source, frame, at, self._validate(frame)) for frame in frames])
+        """Validate and draft frames that came together at the monotonic second `at`; all are let in."""
+        now_us = time.time_ns() // 1000
+        events = list(map(self._validate, frames))
+        sizes = list(accumulate(map(len, frames), initial=0))
+        start = 0
+        while start < len(frames):
+            draft = self._open(len(frames[start]))
+            room, room_bytes = self._bounds.frames - draft.frames, self._bounds.size - draft.size
+            most = min(len(frames), start + room)
+            end = max(start + 1, bisect_right(sizes, sizes[start] + room_bytes, start, most + 1) - 1)
+            draft.add(source, frames[start:end], events[start:end], at, now_us)
+            start = end
         source.waiting += len(frames)
-        self._bytes += sum(map(len, frames))
+        self._frames += len(frames)
+        self._size += sizes[-1]
+        self._filled.set()
+
+    def put_end(self, source: Source) -> None:
+        """Note that all of a window, which was read once more, has come by this connection."""
+        self._open(0).end(source)
+        source.waiting += 1
+        self._frames += 1
         self._filled.set()
 
     async def room(self, source: Source) -> None:
         """Wait until there is room, or until the source is to end."""
         while self.is_full and source.ending is None:
-            self._taken.clear()
-            await self._taken.wait()
+            self._dropped.clear()
+            await self._dropped.wait()
 
     async def drained(self, source: Source) -> None:
         """Wait until everything that came by this connection was pushed."""
         while source.waiting:
-            self._taken.clear()
-            await self._taken.wait()
+            self._dropped.clear()
+            await self._dropped.wait()
 
     async def filled(self, seconds: float) -> None:
         """Wait until there is something, at most so long."""
-        if not self._arrivals:
+        if not self._frames:
             self._filled.clear()
             try:
                 await asyncio.wait_for(self._filled.wait(), seconds)
             except TimeoutError:
                 return
 
-    def peek(self, most_frames: int, most_bytes: int) -> list[Arrival]:
-        """Return the oldest arrivals up to these bounds, at least one if there is any; they stay."""
-        chosen = list(islice(self._arrivals, most_frames))
-        sizes = accumulate(len(arrival.frame or b"") for arrival in chosen)
-        fitting = bisect_right(list(sizes), most_bytes)
-        return chosen[: max(1, fitting)]
+    def take(self) -> Draft:
+        """Return the oldest draft, an empty one if nothing came; it stays, and takes in nothing more."""
+        if not self._drafts:
+            self._drafts.append(Draft(self._memory))
+        self._is_taken = True
+        return self._drafts[0]
 
-    def drop(self, count: int) -> None:
-        """Remove the oldest `count` arrivals."""
-        for source, some in groupby(islice(self._arrivals, count), attrgetter("source")):
-            sizes = [len(arrival.frame or b"") for arrival in some]
-            source.waiting -= len(sizes)
-            self._bytes -= sum(sizes)
-        for _ in range(count):
-            self._arrivals.popleft()
-        self._taken.set()
+    def drop(self) -> None:
+        """Remove the draft that was taken."""
+        draft = self._drafts.popleft()
+        self._is_taken = False
+        for source, frames in draft.arrivals.items():
+            source.waiting -= frames
+            self._frames -= frames
+        self._size -= draft.size
+        self._dropped.set()
 
     def wake(self) -> None:
         """Wake every wait, to look again."""
         self._filled.set()
-        self._taken.set()
+        self._dropped.set()
+
+    def _open(self, size: int) -> Draft:
+        """Return a draft with room for a frame of so many bytes."""
+        drafts = self._drafts
+        if len(drafts) > self._is_taken:
+            draft, bounds = drafts[-1], self._bounds
+            if draft.frames < bounds.frames and (draft.size + size <= bounds.size or not draft.frames):
+                return draft
+        drafts.append(Draft(self._memory))
+        return drafts[-1]

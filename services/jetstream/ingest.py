@@ -1,7 +1,7 @@
 """The loop: receive, validate, push; begin again from the stored cursor after any doubt; park when full.
 
-One task keeps a connection open and fills the inbox, this one turns what has arrived into one push at a
-time. What is decided stands elsewhere (`hosts`, `resume`, `draft`, `watch`, `park`), pure.
+One task keeps a connection open and fills the inbox, this one pushes the inbox's drafts, one at a time. What
+is decided stands elsewhere (`hosts`, `resume`, `draft`, `watch`, `park`), pure.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from services.jetstream.draft import Draft
 from services.jetstream.follow import Follower
 from services.jetstream.hosts import Next
-from services.jetstream.inbox import Arrival, Inbox
+from services.jetstream.inbox import Bounds, Inbox
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import Reconnect
 from services.jetstream.parking import Parking
@@ -35,6 +34,7 @@ from services.shared.retry import back_off
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from services.jetstream.draft import Draft
     from services.jetstream.health import IngesterHealth
     from services.jetstream.metrics import IngesterMetrics
     from services.jetstream.settings import IngesterSettings
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from services.shared.lifecycle import Stopping
 
 TICK_SECONDS = 0.5
-INBOX_PUSHES = 4
-"""The inbox holds as much as so many pushes; beyond it the socket waits."""
 log = structlog.get_logger()
 T = TypeVar("T")
 
@@ -96,8 +94,8 @@ class Ingest:
         """Read where to go on, and go on until stopped or in doubt."""
         if not await self._begin():
             return
-        most, size = self._settings.ingest_push_events, self._settings.ingest_push_bytes
-        inbox = Inbox(most * INBOX_PUSHES, size * INBOX_PUSHES, self._validate)
+        bounds = Bounds(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
+        inbox = Inbox(bounds, self._memory, self._validate)
         follower = Follower(self._settings, inbox, self._metrics, self._next, lambda: self._cursor)
         if self._parking.parked:
             follower.park()
@@ -157,31 +155,26 @@ class Ingest:
             self._health.pushed_at = time.monotonic()
 
     async def _push_next(self, inbox: Inbox, follower: Follower) -> None:
-        arrivals = inbox.peek(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
+        draft = inbox.take()
+        self._complete(draft, follower)
+        if not draft.is_worth_a_push():
+            self._owed += draft.counts()
+        elif not await self._pushed(draft, follower):
+            return
+        self._seen(draft, follower)
+        inbox.drop()
+
+    def _complete(self, draft: Draft, follower: Follower) -> None:
+        """Add the gap rows that are owed, and end the connections that showed that they must."""
         self._owed_gaps.extend(follower.lost)
         follower.lost.clear()
-        if arrivals or self._owed_gaps:
-            draft = self._drafted(arrivals, follower)
-            if not draft.is_worth_a_push():
-                self._owed += draft.counts()
-            elif not await self._pushed(draft, arrivals, follower):
-                return
-            self._seen(draft, follower)
-        inbox.drop(len(arrivals))
-
-    def _drafted(self, arrivals: list[Arrival], follower: Follower) -> Draft:
-        draft = Draft(self._memory)
-        now_us = time.time_ns() // 1000
-        for arrival in arrivals:
-            draft.add(arrival, now_us)
         for gap in self._owed_gaps:
             draft.note(gap)
         for source, reason, time_us in draft.endings:
             since_us = follower.stepped_back_to(time_us) if reason is Reconnect.STEPPED_BACK else time_us
             source.end(reason, dead=source.dead, since_us=since_us)
-        return draft
 
-    async def _pushed(self, draft: Draft, arrivals: list[Arrival], follower: Follower) -> bool:
+    async def _pushed(self, draft: Draft, follower: Follower) -> bool:
         """Push, waiting in the car park while Redis is full; False when stopped there."""
         push = draft.push(self._cursor, self._nonce, self._owed, time.time_ns() // 1000)
         while True:
@@ -203,7 +196,7 @@ class Ingest:
         self._pushes += 1
         for source in draft.progressed:
             source.progress = True
-        self._account(draft, push, arrivals)
+        self._account(draft, push)
         return True
 
     def _seen(self, draft: Draft, follower: Follower) -> None:
@@ -236,10 +229,10 @@ class Ingest:
             Gap(silence.last_us, until_us, GapReason.COLLECTION_SILENT, host, now_us, silence.collection)
         )
 
-    def _account(self, draft: Draft, push: Push, arrivals: list[Arrival]) -> None:
+    def _account(self, draft: Draft, push: Push) -> None:
         self._health.pushed_at = time.monotonic()
-        if arrivals:
-            self._metrics.latency.observe(time.monotonic() - arrivals[0].at)
+        if draft.first_at is not None:
+            self._metrics.latency.observe(time.monotonic() - draft.first_at)
         for stream, elements in push.elements.items():
             self._metrics.pushed.labels(stream).inc(len(elements))
         for name, count in push.counts.items():

@@ -25,23 +25,25 @@ class IdentityMemory:
         self._window_us = int(seconds * 1e6)
         self._most = most
         self._pushes: deque[Remembered] = deque()
-        self._identities: set[bytes] = set()
-
-    def __contains__(self, identity: bytes) -> bool:
-        return identity in self._identities
+        self._size = 0
+        self.known: set[bytes] = set()
+        """Of what was pushed of late, and of what is drafted: a draft adds its own, and should its push fail,
+        all is filled again."""
 
     def __len__(self) -> int:
-        return len(self._identities)
+        """Return how many were pushed of late."""
+        return self._size
 
     def refill(self, pushes: Iterable[Remembered]) -> None:
         """Forget everything, then remember these: what Redis holds is what counts."""
         self._pushes = deque(pushes)
-        self._identities = {identity for push in self._pushes for identity in push.identities}
+        self.known = {identity for push in self._pushes for identity in push.identities}
+        self._size = len(self.known)
 
     def aged(self, time_us: int, adding: int) -> Aged:
         """Say what a push at cursor time `time_us` with `adding` identities lets go; changes nothing."""
         elements = capped = 0
-        size = len(self._identities) + adding
+        size = self._size + adding
         for push in self._pushes:
             old = push.time_us < time_us - self._window_us
             if not old and size <= self._most:
@@ -52,9 +54,11 @@ class IdentityMemory:
         return Aged(elements, capped)
 
     def pushed(self, push: Remembered, forgotten: int) -> None:
-        """Follow a push that succeeded."""
+        """Follow a push that succeeded; what it brought is known since it was drafted."""
         for _ in range(forgotten):
-            self._identities.difference_update(self._pushes.popleft().identities)
+            old = self._pushes.popleft().identities
+            self.known.difference_update(old)
+            self._size -= len(old)
         if push.identities:
             self._pushes.append(push)
-            self._identities.update(push.identities)
+            self._size += len(push.identities)

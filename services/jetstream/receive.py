@@ -16,13 +16,14 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from services.jetstream.cutover import CutoverWatch
-from services.jetstream.inbox import Inbox, Source
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.resume import Overlap, Plan
+from services.jetstream.source import Source
 from services.jetstream.subscription import Filter, Subscription, subscribe
 from services.jetstream.wire import Wire
 
 if TYPE_CHECKING:
+    from services.jetstream.inbox import Inbox
     from services.jetstream.settings import IngesterSettings
 
 TOO_BIG = 1009

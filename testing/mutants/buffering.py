@@ -91,8 +91,8 @@ MUTANTS = (
         (
             Edit(
                 DRAFT,
-                "known = event.identity in self._memory or event.identity in self._fresh\n",
-                "known = event.identity in self._memory or event.time_us <= source.plan.since.time_us\n",
+                "is_known = event.identity in known\n",
+                "is_known = event.identity in known or event.time_us <= source.plan.since.time_us\n",
             ),
         ),
         when.push_carried_out_ingester_killed,

@@ -11,10 +11,10 @@ import pytest
 
 from services.jetstream.cutover import CutoverWatch
 from services.jetstream.draft import Draft
-from services.jetstream.inbox import Arrival, Source
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Overlap, Rewind, Wish, plan
+from services.jetstream.source import Source
 from services.jetstream.validate import validate, validator
 from services.shared.buffer.cursor import Cursor, Window
 from services.shared.event import Gap, GapReason, Stream
@@ -54,12 +54,12 @@ def source(cursor: Cursor, host: str = "a", window: Window | None = None) -> Sou
 
 
 def draft(memory: IdentityMemory | None = None) -> Draft:
-    return Draft(memory or IdentityMemory(60, 10_000))
+    return Draft(IdentityMemory(60, 10_000) if memory is None else memory)
 
 
 def add(one: Draft, of: Source, frames: list[bytes], every: float = 0.02) -> None:
     for number, frame in enumerate(frames):
-        one.add(Arrival(of, frame, number * every, VALIDATE(frame)), now_us=7)
+        one.add(of, [frame], [VALIDATE(frame)], number * every, now_us=7)
 
 
 def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> None:
@@ -99,7 +99,7 @@ def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
     }
     assert counts == {"received": 300, "pushed": 100, "duplicate": 205}
     assert after_all.cursor.time_us == validate(V1[-1], LARGEST).time_us
-    assert second.progressed == [again]
+    assert list(second.progressed) == [again]
 
 
 def test_a_bad_frame_is_kept_once_and_moves_no_cursor() -> None:
@@ -172,8 +172,7 @@ def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> N
         "what lies behind it is not taken"
     )
     last = draft(memory)
-    of.dead = False
-    last.add(Arrival(of, None, 9.0, None), 7)
+    last.end(of)
     assert last.is_worth_a_push()
     assert last.push(push.cursor, "n", Counter(), NOW_US).cursor.windows == ()
 
@@ -183,7 +182,7 @@ def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
     of = source(BORN)
     add(one, of, V1[:150], every=0.002)
     for number, frame in enumerate(V1[150:]):
-        one.add(Arrival(of, frame, 0.3 + number * 0.04, VALIDATE(frame)), 7)
+        one.add(of, [frame], [VALIDATE(frame)], 0.3 + number * 0.04, 7)
     (window,) = one.push(BORN, "n", Counter(), NOW_US).cursor.windows
     assert window.host == "a"
     assert window.from_us < validate(V1[150], LARGEST).time_us < window.to_us

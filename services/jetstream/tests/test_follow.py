@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from services.jetstream.draft import Draft
 from services.jetstream.follow import Follower
 from services.jetstream.hosts import Next
-from services.jetstream.inbox import Inbox
+from services.jetstream.inbox import Bounds, Inbox
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.settings import IngesterSettings
@@ -47,19 +46,16 @@ class World:
     def __init__(self, *ports: int, **settings: object) -> None:
         hosts = tuple(map(address, ports))
         told = IngesterSettings(ingest_hosts=hosts, **settings)  # type: ignore[arg-type]
-        self.inbox = Inbox(1000, 10 * US, validator(US))
+        self.memory = IdentityMemory(600, 100_000)
+        self.inbox = Inbox(Bounds(100, US), self.memory, validator(US))
         self.metrics = IngesterMetrics(CollectorRegistry())
         self.cursor = Cursor(T, 1, 0)
-        self.memory = IdentityMemory(600, 100_000)
         self.pushed: list[bytes] = []
         self.follower = Follower(told, self.inbox, self.metrics, Next(hosts), lambda: self.cursor)
 
     def push(self) -> None:
         """Push what has arrived."""
-        arrivals = self.inbox.peek(100, US)
-        draft = Draft(self.memory)
-        for arrival in arrivals:
-            draft.add(arrival, 1)
+        draft = self.inbox.take()
         for gap in self.follower.lost:
             draft.note(gap)
         self.follower.lost.clear()
@@ -71,7 +67,7 @@ class World:
         self.pushed += [element for elements in push.elements.values() for element in elements]
         for source in draft.progressed:
             source.progress = True
-        self.inbox.drop(len(arrivals))
+        self.inbox.drop()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

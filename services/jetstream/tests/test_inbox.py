@@ -1,8 +1,9 @@
-"""The inbox: in order, bounded, and nobody who waits on it is forgotten."""
+"""The inbox: in order, bounded, in drafts of one push each, and nobody who waits on it is forgotten."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,70 +11,116 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jetstream.cutover import CutoverWatch
-from services.jetstream.inbox import Arrival, Inbox, Source
+from services.jetstream.inbox import DRAFTS, Bounds, Inbox
+from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Overlap, Plan, Wish
+from services.jetstream.source import Source
 from services.jetstream.validate import validator
-from services.shared.buffer.cursor import Cursor
-from services.shared.event import Event, Reason
+from services.shared.buffer.cursor import Cursor, Window
+from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+T = 10**15
 LIMIT = 10.0
-VALIDATE = validator(1000)
+LARGEST = 1000
 
 
-def source(host: str = "h") -> Source:
-    plan = Plan(host, 10**15, exact=False, wish=Wish(), since=Cursor(10**15, 1, 0))
-    return Source(plan, Overlap(plan), CutoverWatch(host, 0.0))
+def source(host: str = "h", window: Window | None = None) -> Source:
+    plan = Plan(host, T, exact=False, wish=Wish(), since=Cursor(T, 1, 0))
+    return Source(plan, Overlap(plan), CutoverWatch(host, 0.0), window)
 
 
-SOURCE = source()
+def inbox_of(frames: int, size: int) -> Inbox:
+    return Inbox(Bounds(frames, size), IdentityMemory(60, 10_000), validator(LARGEST))
 
 
-def arrival(frame: bytes | None) -> Arrival:
-    return Arrival(SOURCE, frame, 0.0, None)
+def event(number: int, size: int = 0) -> bytes:
+    """Make a frame of so many bytes at least."""
+    told = {"did": "d", "time_us": T + number, "kind": "identity", "identity": {"seq": number}}
+    return json.dumps(told, separators=(",", ":")).encode().ljust(size)
 
 
 def play(scenario: Coroutine[None, None, None]) -> None:
     asyncio.run(asyncio.wait_for(scenario, LIMIT))
 
 
-@given(st.lists(st.none() | st.binary(max_size=30), max_size=40), st.integers(1, 10), st.integers(1, 100))
-def test_peeks_and_drops_give_back_what_was_put_in_order_and_within_bounds(
-    frames: list[bytes | None], most_frames: int, most_bytes: int
+@given(
+    st.lists(st.lists(st.integers(60, 200), max_size=9), max_size=12), st.integers(1, 5), st.integers(50, 600)
+)
+def test_drafts_give_back_what_was_put_in_order_and_within_bounds(
+    batches: list[list[int]], most: int, size: int
 ) -> None:
-    inbox = Inbox(5, 100, VALIDATE)
-    for frame in frames:
-        inbox.put(arrival(frame))
-    taken: list[bytes | None] = []
-    while peeked := inbox.peek(most_frames, most_bytes):
-        assert inbox.peek(most_frames, most_bytes) == peeked, "they stay"
-        assert len(peeked) <= most_frames
-        assert len(peeked) == 1 or sum(len(one.frame or b"") for one in peeked) <= most_bytes
-        held = sum(len(frame or b"") for frame in frames[len(taken) :])
-        assert inbox.is_full == (len(inbox) >= 5 or held >= 100)
-        taken += [one.frame for one in peeked]
-        inbox.drop(len(peeked))
-    assert taken == frames
-    assert (len(inbox), inbox.is_full) == (0, False)
+    inbox, one = inbox_of(most, size), source()
+    put: list[bytes] = []
+    for sizes in batches:
+        frames = [event(len(put) + index, wanted) for index, wanted in enumerate(sizes)]
+        put += frames
+        inbox.put_all(one, frames, 0.0)
+    taken: list[bytes] = []
+    while inbox:
+        held = put[len(taken) :]
+        assert (len(inbox), one.waiting) == (len(held), len(held))
+        assert inbox.is_full == (len(held) >= DRAFTS * most or sum(map(len, held)) >= DRAFTS * size)
+        draft = inbox.take()
+        assert inbox.take() is draft, "it stays"
+        elements = draft.elements[Stream.IDENTITIES]
+        assert draft.frames == len(elements) <= most
+        assert draft.size == sum(map(len, elements))
+        assert draft.frames == 1 or draft.size <= size
+        taken += elements
+        inbox.drop()
+    assert taken == put
+    assert (len(inbox), one.waiting, inbox.is_full) == (0, 0, False)
+
+
+@given(st.lists(st.integers(1, 7), min_size=2, max_size=20))
+def test_drafts_are_as_large_as_they_may_be(batches: list[int]) -> None:
+    inbox, one = inbox_of(5, 10_000), source()
+    for number, frames in enumerate(batches):
+        inbox.put_all(one, [event(100 * number + index) for index in range(frames)], 0.0)
+    sizes = []
+    while inbox:
+        sizes.append(inbox.take().frames)
+        inbox.drop()
+    assert sizes[:-1] == [5] * (len(sizes) - 1)
+
+
+def test_what_comes_while_a_draft_is_pushed_goes_into_the_next_one() -> None:
+    inbox, one = inbox_of(5, 10_000), source()
+    inbox.put_all(one, [event(1)], 0.0)
+    pushed = inbox.take()
+    inbox.put_all(one, [event(2), event(1)], 0.0)
+    assert pushed.elements == {Stream.IDENTITIES: [event(1)]}
+    inbox.drop()
+    later = inbox.take()
+    assert later.elements == {Stream.IDENTITIES: [event(2)]}, "what is being pushed is known already"
+    assert later.counts()["identities:duplicate"] == 1
+
+
+def test_there_is_a_draft_to_take_though_nothing_came() -> None:
+    inbox = inbox_of(5, 10_000)
+    assert not inbox.take().is_worth_a_push()
+    inbox.drop()
+    assert len(inbox) == 0
 
 
 def test_one_single_frame_is_let_in_however_large() -> None:
-    inbox = Inbox(5, 10, VALIDATE)
-    inbox.put(arrival(b"x" * 1000))
+    inbox = inbox_of(5, 10)
+    inbox.put_all(source(), [event(1, 500)], 0.0)
     assert inbox.is_full
-    assert len(inbox.peek(5, 10)) == 1
+    assert inbox.take().frames == 1
 
 
 def test_whoever_waits_for_frames_is_woken_by_one_and_by_the_time() -> None:
     async def scenario() -> None:
-        inbox = Inbox(5, 10, VALIDATE)
+        inbox = inbox_of(5, 1000)
         await inbox.filled(0.01)
         waiting = asyncio.create_task(inbox.filled(LIMIT * 10))
         await asyncio.sleep(0)
-        inbox.put(arrival(b"x"))
+        inbox.put_all(source(), [event(1)], 0.0)
         await waiting
         await inbox.filled(LIMIT * 10)
 
@@ -82,7 +129,7 @@ def test_whoever_waits_for_frames_is_woken_by_one_and_by_the_time() -> None:
 
 def test_a_wake_ends_the_wait_for_frames() -> None:
     async def scenario() -> None:
-        inbox = Inbox(5, 10, VALIDATE)
+        inbox = inbox_of(5, 1000)
         waiting = asyncio.create_task(inbox.filled(LIMIT * 10))
         await asyncio.sleep(0)
         inbox.wake()
@@ -93,16 +140,18 @@ def test_a_wake_ends_the_wait_for_frames() -> None:
 
 def test_all_who_wait_for_room_or_for_the_end_are_woken() -> None:
     async def scenario() -> None:
-        inbox, one = Inbox(2, 100, VALIDATE), source()
-        for _ in range(2):
-            inbox.put(Arrival(one, b"x", 0.0, None))
+        inbox, one = inbox_of(1, 10_000), source()
+        inbox.put_all(one, [event(number) for number in range(DRAFTS)], 0.0)
         rooms = [asyncio.create_task(inbox.room(one)) for _ in range(3)]
         drains = [asyncio.create_task(inbox.drained(one)) for _ in range(3)]
         await asyncio.sleep(0)
-        inbox.drop(1)
+        inbox.take()
+        inbox.drop()
         await asyncio.gather(*rooms)
-        assert not any(task.done() for task in drains)
-        inbox.drop(1)
+        for _ in range(DRAFTS - 1):
+            assert not any(task.done() for task in drains)
+            inbox.take()
+            inbox.drop()
         await asyncio.gather(*drains)
 
     play(scenario())
@@ -110,8 +159,8 @@ def test_all_who_wait_for_room_or_for_the_end_are_woken() -> None:
 
 def test_a_connection_that_is_to_end_waits_for_no_room() -> None:
     async def scenario() -> None:
-        inbox, one = Inbox(1, 100, VALIDATE), source()
-        inbox.put(Arrival(one, b"x", 0.0, None))
+        inbox, one = inbox_of(1, 10), source()
+        inbox.put_all(one, [event(1, 100)], 0.0)
         one.close = inbox.wake
         waiting = asyncio.create_task(inbox.room(one))
         await asyncio.sleep(0)
@@ -125,18 +174,23 @@ def test_what_was_there_is_drained_though_more_keeps_coming() -> None:
     """A window's reader waits for its own frames while the live tail never leaves the inbox empty."""
 
     async def scenario() -> None:
-        inbox = Inbox(100, 10_000, VALIDATE)
-        window = source()
-        inbox.put(Arrival(window, b"the window's last", 0.0, None))
+        inbox, live = inbox_of(5, 10_000), source()
+        window = source(window=Window(T, T + 10, "h"))
+        inbox.put_all(window, [event(1)], 0.0)
+        inbox.put_end(window)
+        assert window.waiting == 2
         waiting = asyncio.create_task(inbox.drained(window))
-        for number in range(200):
+        for number in range(20):
             await asyncio.sleep(0)
-            inbox.put(arrival(b"live %d" % number))
-            inbox.drop(1)
+            inbox.put_all(live, [event(100 + number)], 0.0)
+            inbox.take()
+            inbox.put_all(live, [event(200 + number)], 0.0)
+            inbox.drop()
         await asyncio.sleep(0)
         done = waiting.done()
         waiting.cancel()
         assert done
+        assert inbox
 
     play(scenario())
 
@@ -151,23 +205,18 @@ def test_the_first_reason_to_end_a_connection_stays(later: Reconnect) -> None:
     assert closed, "and it is closed"
 
 
-def test_frames_that_come_together_are_validated_and_counted() -> None:
-    inbox, one = Inbox(10, 10_000, VALIDATE), source()
-    frames = [b'{"did":"d","time_us":5,"kind":"identity","identity":{"seq":1}}', b"{", b"x" * 1001]
-    inbox.put_all(one, frames, 7.0)
-    found = inbox.peek(10, 10_000)
-    assert [(arrival.frame, arrival.at) for arrival in found] == [(frame, 7.0) for frame in frames]
-    event, *reasons = [arrival.event for arrival in found]
-    assert isinstance(event, Event)
-    assert (event.time_us, event.frame) == (5, frames[0])
-    assert reasons == [Reason.NOT_JSON, Reason.TOO_LARGE]
-    assert one.waiting == 3
-    inbox.drop(3)
-    assert (one.waiting, len(inbox)) == (0, 0)
+def test_frames_that_come_together_are_validated_and_keep_their_time() -> None:
+    inbox, one = inbox_of(10, 10_000), source()
+    inbox.put_all(one, [event(5), b"{", b"x" * (LARGEST + 1)], 7.0)
+    inbox.put_all(one, [event(9)], 8.0)
+    draft = inbox.take()
+    assert draft.elements[Stream.IDENTITIES] == [event(5), event(9)]
+    assert draft.rejects == {"not_json": 1, "too_large": 1}
+    assert (draft.first_at, draft.span_us) == (7.0, (T + 5, T + 9))
 
 
 def test_the_room_left_is_told_and_never_none() -> None:
-    inbox = Inbox(3, 10_000, VALIDATE)
-    for left in (3, 2, 1, 1):
+    inbox = inbox_of(1, 10_000)
+    for left in (*range(DRAFTS, 0, -1), 1):
         assert inbox.room_left == left
-        inbox.put(arrival(b"x"))
+        inbox.put_all(source(), [event(left)], 0.0)

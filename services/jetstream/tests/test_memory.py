@@ -16,6 +16,7 @@ def push(number: int, time_us: int, events: int) -> Remembered:
 
 
 def grow(memory: IdentityMemory, one: Remembered) -> Aged:
+    memory.known.update(one.identities)
     aged = memory.aged(one.time_us, len(one.identities))
     memory.pushed(one, aged.elements)
     return aged
@@ -25,9 +26,19 @@ def test_what_was_pushed_is_known_and_nothing_else() -> None:
     memory = IdentityMemory(60, 100)
     one = push(1, 0, 3)
     grow(memory, one)
-    assert all(identity in memory for identity in one.identities)
-    assert push(2, 0, 1).identities[0] not in memory
+    assert memory.known == set(one.identities)
     assert len(memory) == 3
+
+
+def test_what_is_drafted_is_known_and_takes_no_room_yet() -> None:
+    memory = IdentityMemory(60, 5)
+    grow(memory, push(1, 0, 3))
+    memory.known.update(push(2, 0, 2).identities + push(3, 0, 2).identities)
+    assert (len(memory), memory.aged(0, 2)) == (3, Aged(0, 0))
+    memory.pushed(push(2, 0, 2), 0)
+    assert (len(memory), memory.aged(0, 2)) == (5, Aged(1, 1))
+    memory.refill([])
+    assert memory.known == set(), "its push has failed"
 
 
 def test_a_push_is_remembered_to_the_end_of_its_time_and_not_longer() -> None:
@@ -72,8 +83,7 @@ def test_a_refill_forgets_what_redis_does_not_hold() -> None:
     lost, kept = push(1, 0, 2), push(2, 0, 2)
     grow(memory, lost)
     memory.refill([kept])
-    assert lost.identities[0] not in memory
-    assert kept.identities[0] in memory
+    assert memory.known == set(kept.identities)
     assert len(memory) == 2
 
 
@@ -84,13 +94,12 @@ def test_memory_and_redis_hold_the_same_after_any_pushes(steps: list[tuple[int, 
     for number, (later, events) in enumerate(steps):
         now += later * SECOND // 4
         one = push(number, now, events)
-        aged = memory.aged(now, events)
-        memory.pushed(one, aged.elements)
+        aged = grow(memory, one)
         redis += [one] if events else []
         redis = redis[aged.elements :]
         held = {identity for element in redis for identity in element.identities}
         assert len(memory) == len(held) <= max(30, events)
-        assert all(identity in memory for identity in held)
+        assert memory.known == held
         if not aged.capped:
             assert all(element.time_us >= now - 10 * SECOND for element in redis)
         refilled = IdentityMemory(10, 30)

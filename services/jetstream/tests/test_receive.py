@@ -10,13 +10,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.jetstream.dictionary import Decompressor, load_dictionary
-from services.jetstream.inbox import Inbox
+from services.jetstream.inbox import DRAFTS, Bounds, Inbox
+from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.subscription import LONGEST_URL
-from services.jetstream.validate import validator
+from services.jetstream.tests.noting import Noting, empty
 from services.shared.buffer.cursor import Cursor
 from testing.events import HostView, Traffic
 from testing.fake_jetstream.client import play, stopped_clock, until
@@ -27,7 +28,7 @@ from testing.redis_server import free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.jetstream.inbox import Source
+    from services.jetstream.source import Source
     from testing.fake_jetstream.server import FakeJetstream
 
 T = 1_783_166_400_000_000
@@ -47,9 +48,10 @@ def options(kind: str = "v1", dictionary: Path | None = None) -> Options:
 class Reader:
     """One receiver, its inbox and its one connection."""
 
-    def __init__(self, port: int, *, most: int = 100_000, wish: Wish = Wish(), **settings: object) -> None:  # noqa: B008 - immutable
+    def __init__(self, port: int, *, push: int = 100_000, wish: Wish = Wish(), **settings: object) -> None:  # noqa: B008 - immutable
         host = f"ws://127.0.0.1:{port}"
-        self.inbox = Inbox(most, 1 << 30, validator(1 << 30))
+        self._noting = Noting()
+        self.inbox = Inbox(Bounds(push, 1 << 30), IdentityMemory(60, 1 << 30), self._noting)
         self.registry = CollectorRegistry()
         told = IngesterSettings(ingest_hosts=(host,), **settings)  # type: ignore[arg-type]
         self.receiver = Receiver(told, self.inbox, IngesterMetrics(self.registry))
@@ -59,8 +61,8 @@ class Reader:
 
     @property
     def frames(self) -> list[bytes]:
-        """What lies in the inbox."""
-        return [one.frame or b"" for one in self.inbox.peek(10**9, 10**12)]
+        """What was put into the inbox so far."""
+        return self._noting.frames
 
     async def read(self, frames: int) -> list[bytes]:
         """Wait for so many frames, and end the connection."""
@@ -195,18 +197,18 @@ def test_a_host_that_answers_pings_and_sends_nothing_is_silent() -> None:
 
 def test_a_full_inbox_holds_the_host_back_and_is_not_its_silence() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        reader = Reader(fake.port, most=10, ingest_idle_seconds=0.2)
-        taken: list[bytes] = []
-        while len(taken) < TOTAL:
-            left = TOTAL - len(taken)
-            await until(lambda left=left: reader.inbox.is_full or len(reader.inbox) == left)  # type: ignore[misc]
-            if not taken:
-                await asyncio.wait([reader.task], timeout=0.5)
-            assert len(reader.inbox) <= 10
+        reader = Reader(fake.port, push=3, ingest_idle_seconds=0.2)
+        await until(lambda: reader.inbox.is_full)
+        await asyncio.wait([reader.task], timeout=0.5)
+        while True:
+            assert len(reader.inbox) <= 3 * DRAFTS
             assert reader.source.ending is None
-            taken += reader.frames
-            reader.inbox.drop(len(reader.inbox))
-        assert taken == TRUTH
+            if len(reader.frames) == TOTAL:
+                break
+            empty(reader.inbox)
+            await until(lambda: reader.inbox.is_full or len(reader.frames) == TOTAL)
+        assert reader.frames == TRUTH
+        empty(reader.inbox)
         assert await reader.task is Reconnect.SILENT
 
     play(scenario, options())
@@ -214,11 +216,11 @@ def test_a_full_inbox_holds_the_host_back_and_is_not_its_silence() -> None:
 
 def test_a_connection_ended_while_the_inbox_is_full_stays_within_bounds() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        reader = Reader(fake.port, most=10)
+        reader = Reader(fake.port, push=3)
         await until(lambda: reader.inbox.is_full)
         reader.source.end(Reconnect.PARKED)
         assert await reader.task is Reconnect.PARKED
-        assert len(reader.inbox) <= 11, "parked for want of room: this is not the time to fill up memory"
+        assert len(reader.inbox) <= 3 * DRAFTS + 1, "parked for want of room: no time to fill memory up"
 
     play(scenario, options())
 

@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import CollectorRegistry
 from websockets.asyncio.server import ServerConnection, serve
 
-from services.jetstream.inbox import Inbox
+from services.jetstream.inbox import Bounds, Inbox
+from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
 from services.jetstream.settings import IngesterSettings
-from services.jetstream.validate import validator
+from services.jetstream.tests.noting import Noting, empty
 from services.shared.buffer.cursor import Cursor
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def received(
     says: Callable[[ServerConnection], Awaitable[None]],
     tls: ssl.SSLContext | None = None,
     *,
-    inbox_frames: int = 10**6,
+    push: int = 10**6,
     enough: int = 10**6,
 ) -> tuple[Reconnect, list[bytes]]:
     """Read from a host until it hangs up or we have enough; returns why it ended, and what came."""
@@ -68,21 +69,19 @@ def received(
         async with serve(says, "127.0.0.1", 0, ssl=tls, compression=None) as server:
             port = next(iter(server.sockets)).getsockname()[1]
             host = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}"
-            inbox = Inbox(inbox_frames, 1 << 30, validator(1 << 30))
+            noting = Noting()
+            inbox = Inbox(Bounds(push, 1 << 30), IdentityMemory(60, 1 << 30), noting)
             settings = IngesterSettings(ingest_hosts=(host,))
             receiver = Receiver(settings, inbox, IngesterMetrics(CollectorRegistry()))
             plan = Plan(host, T, exact=False, wish=Wish(), since=Cursor(T, 1, 0))
             source = receiver.source(plan)
             receiving = asyncio.create_task(receiver.receive(source))
-            found: list[bytes] = []
             while not receiving.done() or inbox:
                 await inbox.filled(0.1)
-                taken = inbox.peek(1000, 1 << 30)
-                found += [one.frame or b"" for one in taken]
-                inbox.drop(len(taken))
-                if len(found) >= enough:
+                empty(inbox)
+                if len(noting.frames) >= enough:
                     source.end(Reconnect.PARKED)
-            return await receiving, found
+            return await receiving, noting.frames
 
     return asyncio.run(asyncio.wait_for(scenario(), 60))
 
@@ -108,12 +107,12 @@ def test_tls_hosts_are_read_and_their_certificates_checked(
     tls.load_cert_chain(chain, secret)
     if is_trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(chain))
-    reason, found = received(tell_all_and_stay, tls, inbox_frames=100, enough=len(FRAMES))
+    reason, found = received(tell_all_and_stay, tls, push=25, enough=len(FRAMES))
     assert (reason, found) == ((Reconnect.PARKED, FRAMES) if is_trusted else (Reconnect.UNREACHABLE, []))
 
 
 def test_more_than_the_inbox_holds_waits_in_the_socket() -> None:
-    assert received(tell_all, inbox_frames=100) == (Reconnect.CLOSED, FRAMES)
+    assert received(tell_all, push=25) == (Reconnect.CLOSED, FRAMES)
 
 
 def test_a_message_in_pieces_is_one_frame_and_pings_between_them_are_answered() -> None:

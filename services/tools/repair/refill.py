@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from services.jetstream.cutover import CutoverWatch
 from services.jetstream.draft import Draft
-from services.jetstream.inbox import Arrival, Source
 from services.jetstream.resume import Overlap, Plan, Wish
+from services.jetstream.source import Source
 from services.jetstream.validate import validator
 from services.shared.buffer.cursor import Cursor, Window
 from services.shared.errors import BadInput
@@ -117,16 +117,17 @@ class Refill:
 
     def _take(self, rows: Iterable[Row], memory: IdentityMemory) -> bool:
         """Push these rows; False when stopped before the end."""
-        source = self._source()
-        draft, size, count = self._draft(memory), 0, 0
+        source, draft = self._source(), Draft(memory)
         for frame in self._frames(rows):
-            draft.add(Arrival(source, frame, 0.0, self._validate(frame)), time.time_ns() // 1000)
-            size, count = size + len(frame), count + 1
-            if count >= self._settings.ingest_push_events or size >= self._settings.ingest_push_bytes:
+            draft.add(source, [frame], [self._validate(frame)], 0.0, time.time_ns() // 1000)
+            if (
+                draft.frames >= self._settings.ingest_push_events
+                or draft.size >= self._settings.ingest_push_bytes
+            ):
                 if not self._pushing.push(draft, source.plan.since, memory):
                     return False
-                draft, size, count = self._draft(memory), 0, 0
-        return self._pushing.push(draft, source.plan.since, memory) if count else not self._stopping
+                draft = Draft(memory)
+        return self._pushing.push(draft, source.plan.since, memory) if draft.frames else not self._stopping
 
     def _frames(self, rows: Iterable[Row]) -> Iterator[bytes]:
         for row in rows:
@@ -137,9 +138,6 @@ class Refill:
                 continue
             if frame is not None:
                 yield frame
-
-    def _draft(self, memory: IdentityMemory) -> Draft:
-        return Draft(memory)
 
     def _source(self) -> Source:
         """Return what a draft takes for a connection: one that reads a window once more."""

@@ -6,18 +6,15 @@ As a window that is read once more, it never moves the cursor; the end is the fi
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.jetstream.draft import Draft
-from services.jetstream.inbox import Inbox, Source
+from services.jetstream.inbox import Bounds, Inbox
 from services.jetstream.metrics import Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
 from services.jetstream.validate import validator
 from services.shared.buffer.cursor import Cursor, Window
-from services.shared.event import Event
 from services.tools.repair.push import TICK_SECONDS, remembering
 from services.tools.span import Span
 
@@ -25,13 +22,13 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
-    from services.jetstream.inbox import Arrival
+    from services.jetstream.draft import Draft
     from services.jetstream.memory import IdentityMemory
     from services.jetstream.settings import IngesterSettings
+    from services.jetstream.source import Source
     from services.shared.lifecycle import Stopping
     from services.tools.repair.push import Pushing
 
-INBOX_PUSHES = 4
 SLACK_US = 1_000_000
 """A host may send events a little out of their order."""
 BEHIND_US = 600_000_000
@@ -81,21 +78,20 @@ class Reread:
 
     async def read(self, host: str, asked: Span, known: set[bytes]) -> Reading:
         """Read `asked`, and a little around it because hosts' clocks differ, from `host`."""
-        most, size = self._settings.ingest_push_events, self._settings.ingest_push_bytes
-        inbox = Inbox(most * INBOX_PUSHES, size * INBOX_PUSHES, self._validate)
+        memory = remembering(known)
+        bounds = Bounds(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
+        inbox = Inbox(bounds, memory, self._validate)
         receiver = Receiver(self._settings, inbox, self._pushing.metrics)
         source = receiver.source(self._plan(host, asked))
         source.window = Window(source.plan.position, asked.to_us + self._margin_us, host)
-        memory = remembering(known)
         reading = Reading()
         receiving = asyncio.create_task(receiver.receive(source))
         try:
             while not self._stopping and (inbox or not receiving.done()):
                 await inbox.filled(TICK_SECONDS)
-                arrivals = inbox.peek(most, size)
-                if arrivals:
-                    await self._push(arrivals, source, memory, reading)
-                    inbox.drop(len(arrivals))
+                if inbox:
+                    await self._push(inbox.take(), source, memory, reading)
+                    inbox.drop()
             source.end(Reconnect.CLOSED, dead=True)
             reading.why = (await receiving).value
         finally:
@@ -109,32 +105,17 @@ class Reread:
         # Only the position counts: what is known tells repeats, and the times tell what the host still has.
         return Plan(host, position, exact=False, wish=Wish(), since=Cursor(position, epoch=0, push=0))
 
-    async def _push(
-        self, arrivals: list[Arrival], source: Source, memory: IdentityMemory, reading: Reading
-    ) -> None:
-        draft = Draft(memory)
-        now_us = time.time_ns() // 1000
-        self._note_times(arrivals, reading)
+    async def _push(self, draft: Draft, source: Source, memory: IdentityMemory, reading: Reading) -> None:
+        if draft.span_us is not None:
+            first_us, last_us = draft.span_us
+            if reading.first_us is None:
+                reading.first_us = first_us
+            reading.last_us = max(last_us, reading.last_us or 0)
         if reading.first_us is not None and reading.first_us < source.plan.position - BEHIND_US:
             # It gives its live tail: it has not come as far yet, or its clock is wrong.
             source.end(Reconnect.STEPPED_BACK, dead=True)
             return
-        for arrival in arrivals:
-            draft.add(arrival, now_us)
         for one, reason, _ in draft.endings:
             one.end(reason, dead=one.dead)
         if await asyncio.to_thread(self._pushing.push, draft, source.plan.since, memory):
             self._told(reading.last_us or source.plan.position, self._pushing.counts)
-
-    @staticmethod
-    def _note_times(arrivals: list[Arrival], reading: Reading) -> None:
-        if reading.first_us is None:
-            reading.first_us = _first_time(arrivals)
-        last_us = _first_time(list(reversed(arrivals)))
-        if last_us is not None:
-            reading.last_us = max(last_us, reading.last_us or 0)
-
-
-def _first_time(arrivals: list[Arrival]) -> int | None:
-    times = (arrival.event.time_us for arrival in arrivals if isinstance(arrival.event, Event))
-    return next(times, None)

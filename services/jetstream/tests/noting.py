@@ -1,0 +1,33 @@
+"""A validator that notes what it is asked, in order: what a receiver put into its inbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.jetstream.validate import validator
+
+if TYPE_CHECKING:
+    from services.jetstream.inbox import Inbox
+    from services.shared.event import Event, Reason
+
+LARGEST = 1 << 30
+
+
+class Noting:
+    """Validates as the ingester does."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self._validate = validator(LARGEST)
+
+    def __call__(self, frame: bytes) -> Event | Reason:
+        """Note a frame, and answer."""
+        self.frames.append(frame)
+        return self._validate(frame)
+
+
+def empty(inbox: Inbox) -> None:
+    """Take out all that is there."""
+    while inbox:
+        inbox.take()
+        inbox.drop()
