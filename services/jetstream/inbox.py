@@ -131,10 +131,10 @@ class Inbox:
 
     def _open(self, size: int) -> Draft:
         """Return a draft with room for a frame of so many bytes."""
-        drafts = self._drafts
-        if len(drafts) > self._is_taken:
-            draft, bounds = drafts[-1], self._bounds
+        is_open = len(self._drafts) > (1 if self._is_taken else 0)
+        if is_open:
+            draft, bounds = self._drafts[-1], self._bounds
             if draft.frames < bounds.frames and (draft.size + size <= bounds.size or not draft.frames):
                 return draft
-        drafts.append(Draft(self._memory))
-        return drafts[-1]
+        self._drafts.append(Draft(self._memory))
+        return self._drafts[-1]

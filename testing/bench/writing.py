@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from testing.bench.as_shipped import AS_SHIPPED
 from testing.bench.child import SECONDS, ContestantError
@@ -117,6 +117,14 @@ def by_the_writer(folder: Path, frames: Frames) -> Figures:
         return Figures(frames.events, seconds, watched.cpu, watched.rss, size)
     finally:
         pipeline.end()
+
+
+def _done(pipeline: Pipeline) -> list[dict[str, Any]]:
+    return [line for line in pipeline.writer.logged("commit.done") if line["stream"] in JETSTREAM]
+
+
+def _rows(pipeline: Pipeline) -> int:
+    return sum(line["rows"] for line in _done(pipeline))
 
 
 def _whole(found: Figures, frames: Frames) -> Figures:

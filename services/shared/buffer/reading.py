@@ -1,8 +1,8 @@
 """Reads a list from its head, chunk after chunk: Redis gives out the next elements while these are worked on.
 
-Its lists are compressed, so giving out is most of what reading costs, and it costs the server, not us. What
-is asked next is asked once, when all before it has come: while a server has further commands of a client to
-carry out, it sends that client's replies on by small pieces only.
+Its lists are compressed, so giving out is most of what reading costs, and it costs the server, not us. One
+slice is asked for at a time, as soon as the one before has come whole: while a server has further commands of
+a client to carry out, it sends that client's replies on in small pieces only.
 """
 
 from __future__ import annotations
