@@ -69,7 +69,7 @@ class Draft:
         `at` is the monotonic second of their receipt, `now_us` the same moment in Unix microseconds.
         """
         self._came(source, frames, events, at)
-        known, last = self._memory.known, None
+        known, believed = self._memory.known, list[Event]()
         for frame, event in zip(frames, events, strict=True):
             if source.dead:
                 break
@@ -80,16 +80,17 @@ class Draft:
             if source.window is None:
                 if not self._believed(source, event, known=is_known, now_us=now_us):
                     break
-                last = event
+                believed.append(event)
                 if not is_known:
                     # A repeat does not show that the host has the collection now.
                     self.collections[event.collection] += 1
             elif self._is_beyond(source, source.window, event):
                 break
             self._take(source, event, known=is_known)
-        if last is not None:
-            self._last = (source, last)
-            self._look_for_cutover(source, last, at)
+        if believed:
+            self._last = (source, believed[-1])
+            # Of what came together, the first event tells how far event time had come before.
+            self._look_for_cutover(source, believed[0], at)
 
     def end(self, source: Source) -> None:
         """Note that all of the connection's window has come."""

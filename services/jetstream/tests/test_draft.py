@@ -188,6 +188,18 @@ def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
     assert window.from_us < validate(V1[150], LARGEST).time_us < window.to_us
 
 
+def test_a_replay_that_comes_all_at_once_is_covered_from_its_first_event() -> None:
+    """A busy ingester finds the replay, its end and seconds of the live tail in one reading of the socket."""
+    long = list(Traffic(1, T, 50, 900).truth(HostView()))
+    one, of = draft(), source(BORN)
+    one.add(of, long[:600], list(map(VALIDATE, long[:600])), 0.0, 7)
+    for number, frame in enumerate(long[600:]):
+        one.add(of, [frame], [VALIDATE(frame)], 2.1 + number * 0.02, 7)
+    (window,) = one.push(BORN, "n", Counter(), NOW_US).cursor.windows
+    first, last = (validate(frame, LARGEST).time_us for frame in (long[0], long[599]))
+    assert window.from_us < first < last < window.to_us
+
+
 def test_a_gap_handed_in_is_pushed_even_alone_and_once() -> None:
     """Also when the reply to the push that brought it was lost, and it is handed in again."""
     gap = Gap(1, 2, GapReason.CUTOVER, "a", 3)

@@ -47,6 +47,12 @@ def time_us(running: Pipeline) -> int:
     return int(json.loads(cursor(running))["time_us"])
 
 
+def windows(running: Pipeline) -> list[object]:
+    """Return what the ingester is yet to read once more."""
+    found: list[object] = json.loads(cursor(running)).get("windows", [])
+    return found
+
+
 def settle(running: Pipeline, total: int, rest_seconds: float = 200) -> dict[str, float]:
     """Let the traffic end and be committed; returns what the writer cannot account for."""
     let_pass(rest_seconds, *running.hosts)

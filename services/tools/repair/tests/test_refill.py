@@ -16,6 +16,7 @@ from services.tools.repair.tests.tearing import (
     settle,
     time_us,
     wait_recorded,
+    windows,
 )
 from services.tools.tests.running import run, started
 from testing.audit import audit
@@ -142,6 +143,8 @@ def test_hours_beyond_the_look_back_come_from_segments_whatever_was_refused_befo
     code, said = torn.repair()
     assert (code, "404" in said, "cannot be had" in said) == (1, True, True), said
     assert 0 < gap_seconds(running) < 60
+    # What the ingester still reads by itself is left to it.
+    wait_for(lambda: not windows(running), 60, "the ingester's own second reading")
     segments.lies = [Lie("flip", "segment=seg_0000000003.jss&blockIndex=7", times=1)]
     fetched = segments.count("getBlock")
     code, said = torn.repair()
