@@ -1,4 +1,8 @@
-"""Pure: what arrives becomes one push: repeats dropped, rejects set aside, a cursor behind the last event."""
+"""What arrives becomes one push: repeats dropped, rejects set aside, a cursor behind the last event.
+
+Asks nobody and waits for nothing. The memory knows an event from its draft on, so that drafts can be made
+while earlier ones are pushed.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The loop: receive, validate, push; begin again from the stored cursor after any doubt; park when full.
 
 One task keeps a connection open and fills the inbox, this one pushes the inbox's drafts, one at a time. What
-is decided stands elsewhere (`hosts`, `resume`, `draft`, `watch`, `park`), pure.
+is decided stands elsewhere (`hosts`, `resume`, `draft`, `watch`, `park`), without a wait.
 """
 
 from __future__ import annotations
