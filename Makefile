@@ -46,22 +46,22 @@ check: $(READY) ## Format, lint, types and import rules; a minute or two.
 	@echo "Next: make fast (the parts' tests, five minutes), or make test (all of them)"
 
 chaos: $(READY) ## Kills, cuts, lies and lost data from a seed, then audits: ten minutes (SEED, RUNS, JOBS, REPORT).
-	@$(RUN) -m testing.chaos $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report $(REPORT)) $(ARGS)
+	@$(RUN) -m testing.proof.chaos $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 mutants: $(READY) ## Take each rule out and show what is lost or doubled without it (about five minutes).
-	@$(RUN) -m testing.mutants $(ARGS)
+	@$(RUN) -m testing.proof.mutants $(ARGS)
 
 model: $(READY) ## Try every order of steps and faults in a small model, then without each rule (about five minutes).
-	@$(RUN) -m testing.model $(ARGS)
+	@$(RUN) -m testing.proof.model $(ARGS)
 
 bench: $(READY) ## How fast and how small, beside what others would use, in half an hour (SOURCE=events.jsonl, ARGS="--paths 2").
-	@$(RUN) -m testing.bench $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
+	@$(RUN) -m testing.performance.bench $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
 
 load: $(READY) ## Will it hold? SHAPE=planned|steady|replay|spike|ramp|soak TARGET=processes|compose (SECONDS, RATE, WEB=1, WORKERS=2).
-	@$(RUN) -m testing.load $(or $(SHAPE),spike) $(if $(TARGET),--target $(TARGET)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(WORKERS),--processes $(WORKERS)) $(if $(WEB),--web) $(ARGS)
+	@$(RUN) -m testing.performance.load $(or $(SHAPE),spike) $(if $(TARGET),--target $(TARGET)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(WORKERS),--processes $(WORKERS)) $(if $(WEB),--web) $(ARGS)
 
 soak: $(READY) ## Two days of event time in 40 minutes; REALTIME=1: in two days; SOURCE=live: on the public hosts.
-	@$(RUN) -m testing.load.soak $(if $(REALTIME),--realtime) $(if $(filter live,$(SOURCE)),--live) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(ARGS)
+	@$(RUN) -m testing.performance.load.soak $(if $(REALTIME),--realtime) $(if $(filter live,$(SOURCE)),--live) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 format: $(READY) ## Format the code and mend what can be mended by itself.
 	@$(VENV)/bin/ruff check --fix-only .
@@ -71,21 +71,21 @@ dashboards: $(READY) ## Write Grafana's dashboards anew from services/monitoring
 	@$(RUN) -m services.monitoring.dashboards
 
 panels: $(READY) ## A running stack's Pipeline dashboard as panels.png, and panel, query, value (ARGS="--page host").
-	@$(RUN) -m testing.panels $(ARGS)
+	@$(RUN) -m testing.monitoring.panels $(ARGS)
 
 secrets: ## Make the passwords of the Compose stack, once; what exists stays.
 	@$(PYTHON) -m deployment.make_secrets
 	@echo "Next: docker compose up --build --wait"
 
 engine: ## On a bare Debian machine, as root: Docker Engine, Compose, and stand-ins for images that cannot be pulled.
-	@$(PYTHON) -m testing.engine
-	@$(PYTHON) -m testing.images
+	@$(PYTHON) -m testing.environment.engine
+	@$(PYTHON) -m testing.environment.images
 
 images: ## Only the stand-ins that this engine lacks.
-	@$(PYTHON) -m testing.images
+	@$(PYTHON) -m testing.environment.images
 
 pulled: ## Where images can be pulled: all of them, and no stand-ins.
-	@$(PYTHON) -m testing.images.pulled
+	@$(PYTHON) -m testing.environment.images.pulled
 
 # Where images go (PREFIX), and the commit that is checked out (SHA); ATTEST=1 adds an SBOM and provenance.
 build: $(READY) ## Build and push a commit's images for this processor (PREFIX, SHA, ATTEST=1).

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testing.daemons import REPOSITORY
-from testing.waiting import wait_for
+from testing.harness.daemons import REPOSITORY
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
-    from testing.namespace import Namespace
+    from testing.harness.namespace import Namespace
 
 SITE = "archive.test"
 CA = "acme.test"

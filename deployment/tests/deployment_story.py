@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from deployment.gate.errors import BUSY, DONE, FAILED, REFUSED
 from deployment.gate.layout import Layout
-from testing.redis_server import free_port
-from testing.waiting import wait_for
+from testing.harness.redis import free_port
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.production import Production
+    from testing.harness.production import Production
 
 LAYOUT = Layout()
 UP_SECONDS = 420

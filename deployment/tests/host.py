@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from deployment.provision.cloud_init import render
 from deployment.provision.programs import programs
 from deployment.provision.settings import Settings
-from testing.fake_vm.build import MACHINE
-from testing.fake_vm.machine import LABEL
-from testing.images.recipes import BASE
-from testing.waiting import wait_for
+from testing.environment.images.recipes import BASE
+from testing.fakes.vm.build import MACHINE
+from testing.fakes.vm.machine import LABEL
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
-    from testing.fake_vm import FakeVM
+    from testing.fakes.vm import FakeVM
 
 SITE = "archive.test"
 MEMORY_MB = 4096

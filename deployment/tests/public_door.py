@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deployment.tests.certificates import AUTHORITY, CA, SITE
-from testing.daemons import REPOSITORY
-from testing.fake_vm.machine import LABEL
-from testing.images.references import references
-from testing.waiting import wait_for
+from testing.environment.images.references import references
+from testing.fakes.vm.machine import LABEL
+from testing.harness.daemons import REPOSITORY
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
-    from testing.fake_vm import FakeVM
+    from testing.fakes.vm import FakeVM
 
 ISSUE_SECONDS = 120
 ROOT = "/data/pki/authorities/ci/root.crt"

@@ -14,7 +14,7 @@ import pytest
 from deployment.backup import BackupError, Place, begin, copy, main, restore, verify
 from services.monitoring.coverage.asked import of_rules, places
 from services.monitoring.coverage.exported import PRODUCTION
-from testing.fixtures import missing
+from testing.harness.fixtures import missing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from deployment.deploy import main
 from deployment.deploy_settings import DeploySettingsError, load
 from deployment.gate.errors import BUSY, REFUSED
 from deployment.ssh_failure import MEANS, meaning
-from testing.redis_server import free_port
+from testing.harness.redis import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,12 +26,12 @@ from deployment.tests.certificates import (
 )
 from deployment.tests.public_door import PublicDoor
 from deployment.tests.workflows import carry_out, jobs, substitutes
-from testing.audit import audit
-from testing.fake_vm import FakeVM
-from testing.fixtures import missing
-from testing.namespace import Namespace
-from testing.production import Production
-from testing.waiting import wait_for
+from testing.fakes.vm import FakeVM
+from testing.harness.fixtures import missing
+from testing.harness.namespace import Namespace
+from testing.harness.production import Production
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

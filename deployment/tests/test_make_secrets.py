@@ -20,7 +20,7 @@ from deployment.make_secrets import (
     restart,
     rotate,
 )
-from testing.images.recipes import BASE
+from testing.environment.images.recipes import BASE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,15 +16,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.archive.catalog import read_note
+from services.archive.manifest import Cause
+from services.archive.paths import hour_directory, hour_text
 from services.compactor import deletions
 from services.compactor.deletions import OF_ACCOUNTS
 from services.compactor.gather import Extent, gather
 from services.compactor.job import Job, bounds_of
 from services.compactor.merge import would_drop
+from services.compactor.plan import planned
 from services.compactor.prepare import is_prepared, prepare, workshop
 from services.compactor.settings import Policy
-from services.data_writer.layout import hour_directory, hour_text
-from services.data_writer.manifest import Cause
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
 
@@ -148,7 +150,9 @@ class Deletions:
             if hour >= still_open:
                 continue
             try:
-                of_hour = self._catalogue.hour(stream, hour, self._catalogue.files(stream, hour, names))
+                of_hour = planned(
+                    hour, self._catalogue.files(stream, hour, names), read_note(self._root, stream, hour)
+                )
             except FileNotFoundError:
                 continue
             except BrokenInvariant as error:
@@ -198,7 +202,7 @@ class Deletions:
         """Return what is to be done about an hour; None where it is no merged one any more."""
         stream, hour = place
         files = self._catalogue.files(stream, hour, names)
-        of_hour = self._catalogue.hour(stream, hour, files)
+        of_hour = planned(hour, files, read_note(self._root, stream, hour))
         if of_hour.has_parts or not names:
             return None
         return Job(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.archive.turns import turn
 from services.compactor.apply import Deletions
 from services.compactor.coverage import Coverage
 from services.compactor.look import FOREVER_US, Look, watermark_us
@@ -18,7 +19,6 @@ from services.compactor.prepare import sweep
 from services.compactor.release import release
 from services.compactor.retention import retire
 from services.compactor.trash import purge
-from services.compactor.turns import turn
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.retry import until_done
 

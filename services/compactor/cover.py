@@ -5,14 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.data_writer.footer import rows_in
-from services.data_writer.layout import HOUR_US
+from services.archive.footer import rows_in
+from services.archive.paths import HOUR_US
 from services.shared.event import STREAM_OF_COLLECTION, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from services.compactor.catalogue import File
+    from services.archive.catalog import File
 
 OWN = (Stream.REJECTS, Stream.GAPS)
 

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.compactor.catalogue import Catalogue
-from services.compactor.cover import Covered, Hole, Place, State, cover, rejects_of
-from services.compactor.look import watermark_us
-from services.compactor.mended import what_is_left
-from services.compactor.plan import closed_before
-from services.compactor.prepare import workshop
-from services.data_writer.durable import make_directories, sync_directory, up_to
-from services.data_writer.footer import rows_in, total
-from services.data_writer.layout import (
+from services.archive.catalog import Catalogue
+from services.archive.durable import make_directories, sync_directory, up_to
+from services.archive.footer import rows_in, total
+from services.archive.gaps import what_is_left
+from services.archive.manifest import read_removals
+from services.archive.paths import (
     HOUR_US,
     REMOVED,
     hour_directory,
@@ -28,7 +25,10 @@ from services.data_writer.layout import (
     hour_start,
     removed_path,
 )
-from services.data_writer.manifest import read_removals
+from services.compactor.cover import Covered, Hole, Place, State, cover, rejects_of
+from services.compactor.look import watermark_us
+from services.compactor.plan import closed_before
+from services.compactor.prepare import workshop
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import GapReason, Stream
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from services.compactor.catalogue import File
+    from services.archive.catalog import File
 
 AFTER_US = 15 * 60_000_000
 _BEFORE_FIRST = 48

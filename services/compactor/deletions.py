@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from services.archive.durable import write_durably
+from services.archive.paths import HOUR_US, inputs_id
 from services.compactor.settings import Policy
-from services.data_writer.durable import write_durably
-from services.data_writer.layout import HOUR_US, inputs_id
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.compactor.catalogue import time_column
+from services.archive.catalog import time_column
 from services.compactor.job import READ
 from services.compactor.order import IDENTITY
 

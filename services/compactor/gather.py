@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow.parquet as pq
 
+from services.archive.duckdb import engine
+from services.archive.paths import hour_directory
 from services.compactor import deletions
 from services.compactor.deletions import OF_ACCOUNTS, OF_RECORDS
-from services.compactor.engine import engine
 from services.compactor.job import READ
-from services.data_writer.layout import hour_directory
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
@@ -66,6 +66,6 @@ def _write(files: list[str], query: str, into: Path, bounds: Bounds) -> int:
     """Write what a query, with a place for the files, finds; returns the rows."""
     if not files:
         return 0
-    with engine(into.parent, bounds, f"gather deletions for {into}") as database:
+    with engine(into.parent, bounds.memory_mb, f"gather deletions for {into}") as database:
         database.sql(f"SELECT {query.format(read=READ)}", params=[files]).write_parquet(str(into))
         return int(pq.read_metadata(into).num_rows)

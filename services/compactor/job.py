@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.data_writer.layout import inputs_id
+from services.archive.paths import inputs_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from services.compactor.catalogue import File
+    from services.archive.catalog import File
     from services.compactor.settings import CompactorSettings
     from services.shared.event import Stream
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.compactor.catalogue import Catalogue, File
+from services.archive.catalog import Catalogue, File, read_note
+from services.archive.checkpoints import read_frontiers
+from services.archive.paths import hour_directory, hour_text
 from services.compactor.job import Job, bounds_of
 from services.compactor.overlaps import overlaps
 from services.compactor.pause import Pauses
-from services.compactor.plan import Due, Hour, Rhythm, due
+from services.compactor.plan import Due, Hour, Rhythm, due, planned
 from services.compactor.prepare import compare, is_prepared, prepare
-from services.data_writer.frontier import read_frontiers
-from services.data_writer.layout import hour_directory, hour_text
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 
@@ -105,7 +105,7 @@ class Look:
         for hour, listed in names.items():
             try:
                 files[hour] = self.catalogue.files(stream, hour, listed)
-                hours[hour] = self.catalogue.hour(stream, hour, files[hour])
+                hours[hour] = planned(hour, files[hour], read_note(self._root, stream, hour))
             except FileNotFoundError:
                 continue  # it was just replaced: next time
             except (BrokenInvariant, OSError) as error:

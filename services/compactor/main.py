@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from services.archive.turns import alone
 from services.compactor.compact import Compactor
 from services.compactor.health import CompactorHealth
 from services.compactor.metrics import CompactorMetrics
 from services.compactor.settings import CompactorSettings
-from services.compactor.turns import alone
 from services.shared import daemon
 from services.shared.probes import serving
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from services.archive.duckdb import engine
+from services.archive.footer import Counts, rows_in, split, total
+from services.archive.parquet import check_rows
+from services.archive.schema import ROWS_PER_ROW_GROUP, SCHEMAS
 from services.compactor.duplicates import find_dropped, find_lost, has_dropped
-from services.compactor.engine import engine
 from services.compactor.job import READ
 from services.compactor.order import SEARCHED, SORTED_BY
 from services.compactor.outgoing import Outgoing
-from services.data_writer.footer import Counts, rows_in, split, total
-from services.data_writer.part_file import check_rows
-from services.data_writer.schema import ROWS_PER_ROW_GROUP, SCHEMAS
 from services.shared.errors import BrokenInvariant
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from services.archive.manifest import Output
     from services.compactor.job import Bounds, Job
-    from services.data_writer.manifest import Output
 
 _ROWS_AT_ONCE = 16 * 1024
 
@@ -50,7 +50,7 @@ def merge(job: Job, folder: Path, scratch: Path, bounds: Bounds) -> Merged:
     Transient: a file was replaced meanwhile, or there is no room; to be done again from the start.
     BrokenInvariant: a file is damaged, or rows do not add up.
     """
-    with engine(scratch, bounds, f"merge {job.directory}") as database:
+    with engine(scratch, bounds.memory_mb, f"merge {job.directory}") as database:
         for file in job.files:
             check_rows(job.directory / file.name)
         return _merge(database, job, folder, bounds)
@@ -58,13 +58,13 @@ def merge(job: Job, folder: Path, scratch: Path, bounds: Bounds) -> Merged:
 
 def has_duplicates(job: Job, scratch: Path, bounds: Bounds) -> bool:
     """Whether `merge` would leave a row out that is there already. Raises as it does."""
-    with engine(scratch, bounds, f"compare {job.directory}") as database:
+    with engine(scratch, bounds.memory_mb, f"compare {job.directory}") as database:
         return bool(sum(find_lost(database, job).values()))
 
 
 def would_drop(job: Job, scratch: Path, bounds: Bounds) -> bool:
     """Whether `merge` would leave a row out that `drop` speaks of. Raises as it does."""
-    with engine(scratch, bounds, f"search {job.directory}") as database:
+    with engine(scratch, bounds.memory_mb, f"search {job.directory}") as database:
         return has_dropped(database, job)
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pyarrow.compute as pc
 
-from services.compactor.catalogue import COMPARED, time_column
+from services.archive import footer as footers
+from services.archive.catalog import COMPARED, time_column
+from services.archive.manifest import Output
+from services.archive.parquet import Codec, Compression, Finding, PartWriter, check_file
+from services.archive.paths import HOUR_US, compacted_name, inputs_id
+from services.archive.schema import SCHEMA_VERSION, SCHEMAS
 from services.compactor.order import SORTED_BY
-from services.data_writer import footer as footers
-from services.data_writer.layout import HOUR_US, compacted_name, inputs_id
-from services.data_writer.manifest import Output
-from services.data_writer.part_file import Codec, Compression, Finding, PartWriter, check_file
-from services.data_writer.schema import SCHEMA_VERSION, SCHEMAS
 from services.shared.version import VERSION
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from services.compactor.catalogue import File
+    from services.archive.catalog import File
+    from services.archive.footer import Counts
     from services.compactor.job import Bounds, Job
-    from services.data_writer.footer import Counts
     from services.shared.event import Stream
 
 

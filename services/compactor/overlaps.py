@@ -9,12 +9,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from services.data_writer.layout import HOUR_US
+from services.archive.paths import HOUR_US
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from services.data_writer.footer import Source
+    from services.archive.footer import Source
 
 Span = tuple[int, int]
 """First and last hour, counted from 1970, of which each may have events that another has."""

@@ -8,7 +8,7 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.compactor.turns import is_asked_for
+from services.archive.turns import is_asked_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,12 +12,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
+from services.archive.paths import HOUR_US
 from services.compactor.overlaps import window
-from services.data_writer.layout import HOUR_US
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from services.archive.catalog import File, Note
     from services.compactor.overlaps import Span
 
 
@@ -30,6 +31,19 @@ class Hour(NamedTuple):
     """Ids of all chunks that its rows came in; each is another in every hour."""
     compared: frozenset[str]
     """Ids of the chunks in earlier hours that it was compared with."""
+
+
+def planned(hour: int, files: Sequence[File], note: Note | None) -> Hour:
+    """Return what planning needs to know of an hour, by its files and what was noted of them."""
+    compared = frozenset[str]().union(*(file.compared for file in files))
+    if note is not None and note.files == tuple(sorted(file.name for file in files)):
+        compared |= frozenset(note.against)
+    return Hour(
+        not all(file.is_compacted for file in files),
+        # With the hour: of a chunk that is being committed one hour's part may be seen before another's.
+        frozenset(f"{hour}-{source.chunk}" for file in files for source in file.sources),
+        compared,
+    )
 
 
 class Due(NamedTuple):

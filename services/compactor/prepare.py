@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.compactor.catalogue import Note, write_note
+from services.archive.catalog import Note, write_note
+from services.archive.durable import make_directories, sync_directory, up_to
+from services.archive.footer import total
+from services.archive.manifest import Cause, Input, Manifest, write_manifest
+from services.archive.paths import PREPARED, STAGING, TRASH, hour_text, manifest_path, prepared_path
 from services.compactor.merge import has_duplicates, merge
-from services.data_writer.durable import make_directories, sync_directory, up_to
-from services.data_writer.footer import total
-from services.data_writer.layout import PREPARED, STAGING, TRASH, hour_text, manifest_path, prepared_path
-from services.data_writer.manifest import Cause, Input, Manifest, write_manifest
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 

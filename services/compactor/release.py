@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from services.data_writer.frontier import read_frontiers
-from services.data_writer.layout import PREPARED, archive_id_path
-from services.data_writer.ownership import archive_id, is_owned, owning
-from services.data_writer.swap import owed, swap_prepared
-from services.shared.buffer.claims import Claims
+from services.archive.checkpoints import read_frontiers
+from services.archive.locks import archive_id, is_owned, owning
+from services.archive.paths import PREPARED, archive_id_path
+from services.archive.swap import owed, swap_prepared
+from services.buffer.claims import Claims
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.archive.manifest import Cause, removal_of, write_manifest
+from services.archive.paths import HOUR_US, hour_text
 from services.compactor.prepare import is_prepared
-from services.data_writer.layout import HOUR_US, hour_text
-from services.data_writer.manifest import Cause, removal_of, write_manifest
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from services.compactor.catalogue import Catalogue
+    from services.archive.catalog import Catalogue
 
 DAY_US = 24 * HOUR_US
 KEPT = (Stream.GAPS,)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.data_writer.layout import TRASH
+from services.archive.paths import TRASH
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 

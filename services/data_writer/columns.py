@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Raw, Struct, field
 
+from services.archive.schema import SCHEMAS
 from services.data_writer.decode import NO_REF, NULL, Follow, Like, Post
 from services.data_writer.element_time import OWN_STREAMS
 from services.data_writer.leftovers import UNREADABLE, Leftovers
-from services.data_writer.schema import SCHEMAS
 from services.data_writer.timestamps import read_column
 from services.shared.event import Stream
 

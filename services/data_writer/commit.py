@@ -11,8 +11,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.data_writer.durable import make_directories, sync_directory, up_to
-from services.data_writer.layout import (
+from services.archive.durable import make_directories, sync_directory, up_to
+from services.archive.parquet import DEFAULT_COMPRESSION, Compression, check_file, write_table
+from services.archive.paths import (
     Chunk,
     part_path,
     parts_pattern,
@@ -20,8 +21,7 @@ from services.data_writer.layout import (
     staging_root,
     stream_root,
 )
-from services.data_writer.part_file import DEFAULT_COMPRESSION, Compression, check_part, write_part
-from services.data_writer.schema import SCHEMA_VERSION
+from services.archive.schema import SCHEMA_VERSION
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 
@@ -120,7 +120,7 @@ def _make_durable(
         for number, (part, staging) in enumerate(zip(encoded.parts, staged, strict=True), 1):
             footer = _footer(part, chunk, origin, f"{number}/{len(staged)}")
             _stage(staging, part, footer, compression, root)
-            check_part(staging, part)
+            check_file(staging, part.table.num_rows, part.table.schema)
             reach(CrashPoint.COMMIT_STAGED)
         size = sum(staging.stat().st_size for staging in staged)
         for staging, path in zip(staged, paths, strict=True):
@@ -158,7 +158,7 @@ def _stage(
 ) -> None:
     make_directories(root, staging.parent)
     with staging.open("wb") as file:
-        write_part(file, part, footer, compression)
+        write_table(file, part.stream, part.table, footer, compression)
         file.flush()
         os.fsync(file.fileno())
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.archive.parquet import Codec, Compression
 from services.data_writer.commit import Origin, commit, remove_strangers
-from services.data_writer.part_file import Codec, Compression
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.event import Stream
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
-from services.data_writer.layout import MAX_TIME_US
+from services.archive.paths import MAX_TIME_US
 from services.shared.event import Stream
 
 if TYPE_CHECKING:

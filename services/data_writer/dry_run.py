@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.buffer.claims import Claims
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
-from services.shared.buffer.claims import Claims
 
 if TYPE_CHECKING:
     from services.data_writer.settings import WriterSettings

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from services.archive.paths import HOUR_US, chunk_of
+from services.archive.schema import SCHEMAS
 from services.data_writer.columns import LeftoversByIndex, to_table
 from services.data_writer.decode import IS_WHOLE, STRICT, RejectElement
 from services.data_writer.element_time import OWN_STREAMS, time_of
-from services.data_writer.layout import HOUR_US, chunk_of
 from services.data_writer.leftovers import UNREADABLE
 from services.data_writer.part import Encoded, Part, Rejected
 from services.data_writer.salvage import salvage
-from services.data_writer.schema import SCHEMAS
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BadInput
 from services.shared.event import Reason, Stream

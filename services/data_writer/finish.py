@@ -22,10 +22,10 @@ from services.shared.version import VERSION
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from services.buffer.claims import Claim, Claims, Here
     from services.data_writer.committer import Committer
     from services.data_writer.health import WriterHealth
     from services.data_writer.metrics import WriterMetrics
-    from services.shared.buffer.claims import Claim, Claims, Here
     from services.shared.lifecycle import Stopping
 
 CHUNKS_AN_ACK = 4

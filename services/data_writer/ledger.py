@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.data_writer.footer import Counts, accounted
-from services.data_writer.layout import REMOVED, hour_directory, hour_of_text, stream_root
-from services.data_writer.manifest import read_removals, removed_here
-from services.data_writer.part_file import read_footer
+from services.archive.footer import Counts, accounted
+from services.archive.manifest import read_removals, removed_here
+from services.archive.parquet import read_footer
+from services.archive.paths import REMOVED, hour_directory, hour_of_text, stream_root
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from services.archive.locks import owning
 from services.data_writer.dry_run import dry_run
 from services.data_writer.health import WriterHealth
 from services.data_writer.metrics import WriterMetrics
-from services.data_writer.ownership import owning
 from services.data_writer.settings import WriterSettings
 from services.data_writer.write import Writer
 from services.shared import daemon

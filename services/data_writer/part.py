@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from services.data_writer.layout import Chunk
+    from services.archive.paths import Chunk
     from services.shared.event import Stream
 
 

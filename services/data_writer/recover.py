@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost, is_half_born
-from services.data_writer.frontier import (
+from services.archive.checkpoints import (
     create_frontiers,
     note_epoch,
     read_frontiers,
     used_epoch,
     write_frontier,
 )
-from services.data_writer.layout import parse_name, stream_root
-from services.data_writer.ownership import archive_id
-from services.shared.buffer.cursor import Cursor
+from services.archive.locks import archive_id
+from services.archive.paths import parse_name, stream_root
+from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost, is_half_born
 from services.shared.crash_points import CrashPoint, reach
+from services.shared.cursor import Cursor
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from services.buffer.claims import Claims, Here
     from services.data_writer.settings import WriterSettings
-    from services.shared.buffer.claims import Claims, Here
     from services.shared.event import Gap
 
 MINUTE_US = 60_000_000

@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.archive.checkpoints import sweep_frontiers, write_frontier
+from services.archive.paths import PREPARED, removed_path
+from services.archive.swap import Step, owed, swap_prepared
+from services.buffer.claims import Claims
+from services.buffer.connection import Full
 from services.data_writer.claim import Limits, Schedule
 from services.data_writer.commit import sweep
 from services.data_writer.committer import Committer
 from services.data_writer.finish import Finisher
-from services.data_writer.frontier import sweep_frontiers, write_frontier
-from services.data_writer.layout import PREPARED, removed_path
 from services.data_writer.ledger import Ledger
 from services.data_writer.recover import recover
-from services.data_writer.swap import Step, owed, swap_prepared
-from services.shared.buffer.claims import Claims
-from services.shared.buffer.connection import Full
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.retry import until_done
 
 if TYPE_CHECKING:
+    from services.buffer.claims import Here
     from services.data_writer.health import WriterHealth
     from services.data_writer.metrics import WriterMetrics
     from services.data_writer.settings import WriterSettings
-    from services.shared.buffer.claims import Here
     from services.shared.lifecycle import Stopping
 
 LOOK_SECONDS = 1.0

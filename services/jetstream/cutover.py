@@ -6,7 +6,7 @@ the two apart whatever the host's clock says. Source: jetstream-legacy issue 42.
 
 from __future__ import annotations
 
-from services.shared.buffer.cursor import Window
+from services.shared.cursor import Window
 
 SAMPLE_SECONDS = 2.0
 REPLAY_SLOPE = 1.1

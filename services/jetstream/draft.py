@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from services.buffer.push import Push, Remembered
 from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Verdict
 from services.jetstream.validate import reject_identity
-from services.shared.buffer.push import Push, Remembered
 from services.shared.event import Event, Gap, Reason, Reject, Stream
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from services.jetstream.memory import IdentityMemory
     from services.jetstream.source import Source
-    from services.shared.buffer.cursor import Cursor, Window
+    from services.shared.cursor import Cursor, Window
 
 
 class Ending(NamedTuple):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from services.jetstream.inbox import Inbox
     from services.jetstream.settings import IngesterSettings
     from services.jetstream.source import Source
-    from services.shared.buffer.cursor import Cursor, Window
+    from services.shared.cursor import Cursor, Window
 
 LOOK_SECONDS = 1.0
 UNKNOWN_ABSENCE_US = 3_600_000_000

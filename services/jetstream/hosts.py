@@ -10,7 +10,7 @@ from services.jetstream.resume import Wish
 from services.shared.event import GapReason
 
 if TYPE_CHECKING:
-    from services.shared.buffer.cursor import Cursor
+    from services.shared.cursor import Cursor
 
 FAILURES_PER_HOST = 2
 MISCONFIGURED_SECONDS = 60.0

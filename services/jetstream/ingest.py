@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
+from services.buffer.connection import Full
+from services.buffer.push import Push, Pusher
 from services.jetstream.follow import Follower
 from services.jetstream.hosts import Next
 from services.jetstream.inbox import Bounds, Inbox
@@ -24,8 +26,6 @@ from services.jetstream.metrics import Reconnect
 from services.jetstream.parking import Parking
 from services.jetstream.validate import validator
 from services.jetstream.watch import CollectionWatch
-from services.shared.buffer.connection import Full
-from services.shared.buffer.push import Push, Pusher
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 from services.shared.event import Gap, GapReason
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from services.jetstream.health import IngesterHealth
     from services.jetstream.metrics import IngesterMetrics
     from services.jetstream.settings import IngesterSettings
-    from services.shared.buffer.cursor import Cursor
+    from services.shared.cursor import Cursor
     from services.shared.lifecycle import Stopping
 
 TICK_SECONDS = 0.5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from services.shared.buffer.push import Remembered
+    from services.buffer.push import Remembered
 
 
 class Aged(NamedTuple):

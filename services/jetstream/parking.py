@@ -9,9 +9,9 @@ import structlog
 from services.jetstream.park import WARN_SHARE, Limits, Room, free_mb, why_parked
 
 if TYPE_CHECKING:
+    from services.buffer.server import Memory
     from services.jetstream.metrics import IngesterMetrics
     from services.jetstream.settings import IngesterSettings
-    from services.shared.buffer.server import Memory
 
 LOOK_SECONDS = 1.0
 log = structlog.get_logger()

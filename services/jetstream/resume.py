@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from services.shared.event import Gap, GapReason
 
 if TYPE_CHECKING:
-    from services.shared.buffer.cursor import Cursor
+    from services.shared.cursor import Cursor
     from services.shared.event import Event
 
 SAME_HOST_SLACK_US = 1_000_000

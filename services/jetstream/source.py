@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from services.jetstream.cutover import CutoverWatch
     from services.jetstream.metrics import Reconnect
     from services.jetstream.resume import Overlap, Plan
-    from services.shared.buffer.cursor import Window
+    from services.shared.cursor import Window
 
 
 @dataclass(slots=True, eq=False)

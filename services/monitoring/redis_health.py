@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from services.buffer.connection import Connection, info
 from services.monitoring.question import Verdict
-from services.shared.buffer.connection import Connection, info
 from services.shared.errors import ArchiveError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import structlog
 
 from services.shared.errors import ArchiveError
 from services.shared.lifecycle import stopping_on_signals
-from services.shared.logs import start_logs
+from services.shared.logging import start_logs
 from services.shared.settings import Kind, SettingsError, load
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from services.archive import footer as footers
+from services.archive.paths import HOUR_US, REMOVED, hour_directory, hour_of_text, hour_text
 from services.compactor.order import IDENTITY
-from services.data_writer import footer as footers
-from services.data_writer.layout import HOUR_US, REMOVED, hour_directory, hour_of_text, hour_text
 from services.tools.coverage_table import is_settled
 from services.tools.part_check import Fault, Finding
 from services.tools.views import literal, scan

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from services.data_writer.layout import archive_id_path
-from services.shared.buffer.aside import AsidePusher
-from services.shared.buffer.claims import Claims
+from services.archive.paths import archive_id_path
+from services.buffer.claims import Claims
+from services.buffer.operator_push import AsidePusher
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.retry import until_done
 

@@ -6,7 +6,7 @@ import importlib
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from services.data_writer.layout import hour_start, hour_text
+from services.archive.paths import hour_start, hour_text
 from services.shared.errors import BadInput
 from services.tools.calendar import HOURS_A_DAY, LOOKS
 

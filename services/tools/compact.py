@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from prometheus_client import CollectorRegistry
 
+from services.archive.turns import alone
 from services.compactor.compact import Compactor
 from services.compactor.health import CompactorHealth
 from services.compactor.metrics import CompactorMetrics
 from services.compactor.settings import CompactorSettings
-from services.compactor.turns import alone
 from services.shared.lifecycle import stopping_on_signals
-from services.shared.logs import start_logs
+from services.shared.logging import start_logs
 from services.shared.settings import load
 from services.tools.console import FINE, FOUND, console, size
 from services.tools.part_names import find

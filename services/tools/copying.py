@@ -6,10 +6,10 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.data_writer import footer as footers
-from services.data_writer.durable import make_directories, sync_directory, up_to
-from services.data_writer.layout import STAGING
-from services.data_writer.part_file import read_footer
+from services.archive import footer as footers
+from services.archive.durable import make_directories, sync_directory, up_to
+from services.archive.parquet import read_footer
+from services.archive.paths import STAGING
 from services.shared.errors import BadInput, BrokenInvariant, Transient
 from services.tools.manifest import file_hash
 from services.tools.part_check import check_part

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from services.archive.paths import hour_start, hour_text
 from services.compactor.cover import State
-from services.data_writer.layout import hour_start, hour_text
 from services.shared.errors import BadInput
 from services.shared.event import Stream
 from services.tools.calendar import HOURS_A_DAY, LOOKS, calendar, span

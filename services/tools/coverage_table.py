@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from services.archive.paths import hour_start
 from services.compactor import coverage
 from services.compactor.cover import Covered, State
-from services.data_writer.layout import hour_start
 from services.shared.errors import BrokenInvariant
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from services.archive.manifest import Cause, read_rewrites
+from services.archive.paths import REWRITTEN, hour_text
 from services.compactor.deletions import NOTHING, read_passed
-from services.data_writer.layout import REWRITTEN, hour_text
-from services.data_writer.manifest import Cause, read_rewrites
 from services.shared.event import Stream
 from services.tools.console import FINE, console, instant_us, say_json, table
 from services.tools.offload.index import only_far

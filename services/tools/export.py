@@ -12,8 +12,8 @@ import msgspec
 import pyarrow as pa
 import typer
 
-from services.data_writer.layout import HOUR_US, hour_start
-from services.data_writer.schema import SCHEMAS
+from services.archive.paths import HOUR_US, hour_start
+from services.archive.schema import SCHEMAS
 from services.shared.errors import BadInput
 from services.shared.event import JETSTREAM_STREAMS, Stream
 from services.tools.part_names import find, read_time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.compactor.mended import what_is_left
+from services.archive.gaps import what_is_left
 from services.shared.event import GapReason, Stream
 from services.tools.views import connected, create_views
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.data_writer.layout import HOUR_US, hour_directory
+from services.archive.paths import HOUR_US, hour_directory
 from services.shared.errors import BrokenInvariant, Transient
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from services.data_writer import footer as footers
-from services.data_writer.layout import HOUR_US, hour_text
-from services.data_writer.schema import SCHEMA_VERSION, SCHEMAS
+from services.archive import footer as footers
+from services.archive.paths import HOUR_US, hour_text
+from services.archive.schema import SCHEMA_VERSION, SCHEMAS
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.data_writer.layout import HOUR_US, hour_of, parse_name, stream_root
+from services.archive.paths import HOUR_US, hour_of, parse_name, stream_root
 from services.shared.errors import BadInput
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from services.data_writer.layout import PartName
+    from services.archive.paths import PartName
 
 
 class PartFile(NamedTuple):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.data_writer.durable import sync_directory, write_durably
-from services.data_writer.layout import archive_id_path, hour_of, hour_start, parse_name
-from services.data_writer.ownership import is_owned
+from services.archive.durable import sync_directory, write_durably
+from services.archive.locks import is_owned
+from services.archive.paths import archive_id_path, hour_of, hour_start, parse_name
 from services.shared.errors import BadInput, Transient
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping, stopping_on_signals
-from services.shared.logs import start_logs
+from services.shared.logging import start_logs
 from services.shared.retry import until_done
 from services.tools.console import FINE, FOUND, console, progress, size
 from services.tools.copying import Wanted, copy, is_here, not_merged_here, replaced

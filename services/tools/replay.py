@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 from rich.console import Console
 
+from services.archive.paths import HOUR_US, removed_path
 from services.data_writer.encode import encode
-from services.data_writer.layout import HOUR_US, removed_path
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.validate import validate
 from services.shared.errors import BadInput, Transient
 from services.shared.event import Event, Stream
 from services.shared.lifecycle import stopping_on_signals
-from services.shared.logs import start_logs
+from services.shared.logging import start_logs
 from services.shared.retry import until_done
 from services.shared.settings import load
 from services.tools.buffers import Buffers

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.data_writer.frontier import read_frontiers
+from services.archive.checkpoints import read_frontiers
 from services.shared.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from services.shared.buffer.claims import Claims
-    from services.shared.buffer.cursor import Cursor
+    from services.buffer.claims import Claims
+    from services.shared.cursor import Cursor
     from services.shared.event import Stream
 
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import typer
 from typer.core import TyperGroup
 
-from services.data_writer.durable import write_durably
-from services.data_writer.layout import archive_id_path, hour_of, hour_text, parse_name, rewritten_path
-from services.data_writer.manifest import read_rewrites
+from services.archive.durable import write_durably
+from services.archive.manifest import read_rewrites
+from services.archive.paths import archive_id_path, hour_of, hour_text, parse_name, rewritten_path
 from services.shared.errors import BadInput
 from services.shared.event import Stream
 from services.tools.console import FINE, FOUND, console, instant_us, progress, say_json, size, table

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.archive.checkpoints import read_frontiers
+from services.archive.paths import HOUR_US, archive_id_path
 from services.compactor.cover import State
-from services.data_writer.frontier import read_frontiers
-from services.data_writer.layout import HOUR_US, archive_id_path
 from services.tools.console import console, duration, instant_us, say_json, size, table
 from services.tools.coverage_table import Table, read_coverage
 from services.tools.holes import Hole, by_reason, read_holes, seconds, touching
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from services.shared.buffer.cursor import Cursor
+    from services.shared.cursor import Cursor
     from services.shared.event import Stream
     from services.tools.settings import ToolsSettings
     from services.tools.writer_figures import Figures

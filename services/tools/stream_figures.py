@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.data_writer.layout import HOUR_US
+from services.archive.paths import HOUR_US
 from services.shared.event import Stream
 from services.tools.coverage_table import is_settled
 from services.tools.part_names import find

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from services.archive.schema import SCHEMAS
 from services.compactor.order import IDENTITY
-from services.data_writer.schema import SCHEMAS
 from services.shared.event import Stream
 from services.tools.part_names import find
 

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from testing.daemons import REPOSITORY
 from testing.demo import live, play
 from testing.demo.folder import make_folder, remove_older
 from testing.demo.proof import table
 from testing.demo.source import Generated, Recorded, Source
 from testing.demo.stage import DemoError
-from testing.ending import unwind_on_signals
-from testing.redis_server import NoServerError, find_server
+from testing.harness.daemons import REPOSITORY
+from testing.harness.interrupts import unwind_on_signals
+from testing.harness.redis import NoServerError, find_server
 
 if TYPE_CHECKING:
     from testing.demo.proof import Proof
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 UNUSABLE = 2
 INTERRUPTED = 128 + signal.SIGINT

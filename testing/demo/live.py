@@ -15,7 +15,7 @@ from rich.table import Table
 from services.shared.event import Stream
 from testing.demo.stage import DemoError, Stage
 from testing.demo.view import View
-from testing.pipeline import Pipeline
+from testing.harness.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from services.shared.event import Stream
-    from testing.daemons import Daemon
+    from testing.harness.daemons import Daemon
 
 Figures = dict[str, float]
 """Samples by `name{label="value"}`."""

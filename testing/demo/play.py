@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from testing.demo.proof import Proof, prove
 from testing.demo.stage import Stage
 from testing.demo.view import View
-from testing.host import Host
-from testing.pipeline import Pipeline
+from testing.harness.host import Host
+from testing.harness.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path

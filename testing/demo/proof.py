@@ -9,13 +9,13 @@ import duckdb
 import polars as pl
 from rich.table import Table
 
-from testing.audit import StreamAudit, audit
+from testing.proof.audit import StreamAudit, audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from testing.audit import Audit
+    from testing.proof.audit import Audit
 
 
 @dataclass(frozen=True)

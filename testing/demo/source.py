@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from testing.audit.__main__ import stream_of
-from testing.audit.canonical import identity, parse
 from testing.events import HostView, Traffic
+from testing.proof.audit.__main__ import stream_of
+from testing.proof.audit.canonical import identity, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

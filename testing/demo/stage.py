@@ -13,9 +13,9 @@ from testing.demo.look import Look, look
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.daemons import Daemon
     from testing.demo.view import View
-    from testing.pipeline import Pipeline
+    from testing.harness.daemons import Daemon
+    from testing.harness.pipeline import Pipeline
 
 LOOK_SECONDS = 0.4
 LAST_LINES = 5

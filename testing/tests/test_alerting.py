@@ -9,11 +9,11 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING
 
-from testing.alerting import PEOPLE, SWITCH, Receiver
-from testing.daemons import REPOSITORY
-from testing.redis_server import free_port
-from testing.stack import BASE, Stack
-from testing.waiting import wait_for
+from testing.harness.daemons import REPOSITORY
+from testing.harness.redis import free_port
+from testing.harness.stack import BASE, Stack
+from testing.harness.waiting import wait_for
+from testing.monitoring.alerting import PEOPLE, SWITCH, Receiver
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
 from services.shared.event import Reason, Stream, stream_of
-from testing.audit import Audit, audit, rebuild_events
-from testing.audit.__main__ import main
-from testing.audit.canonical import parse
+from testing.proof.audit import Audit, audit, rebuild_events
+from testing.proof.audit.__main__ import main
+from testing.proof.audit.canonical import parse
 from testing.tests.any_event import COLLECTION_OF, NOON_US, any_event
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -150,7 +150,7 @@ def test_an_empty_archive_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_the_judge_imports_nothing_of_what_it_judges() -> None:
-    code = "import sys, testing.audit.__main__; print(*(n for n in sys.modules if n.startswith('services')))"
+    code = "import sys, testing.proof.audit.__main__; print(*(n for n in sys.modules if 'services' in n))"
     told = subprocess.run(
         [sys.executable, "-c", code],
         check=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from testing.backfill import A_DAY, DAYS, Past, write
+from testing.monitoring.backfill import A_DAY, DAYS, Past, write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from testing.bench.__main__ import UNUSABLE, main
-from testing.bench.buffered import framed
-from testing.bench.child import ContestantError, run
-from testing.bench.course import Course
-from testing.bench.feed import accepted, on_the_wire
-from testing.bench.figures import Figures, ratio, spread
-from testing.bench.frames import make_frames
-from testing.bench.outcome import Bar, Bars, Goal, Lines, Outcome
-from testing.bench.report import write_report
-from testing.bench.sizes import in_batches
-from testing.bench.sustaining import search
-from testing.bench.tries import Try
 from testing.demo.source import Generated, Recorded
 from testing.events import HostView, Traffic
-from testing.fixtures import missing
-from testing.redis_server import NoServerError, find_server
+from testing.harness.fixtures import missing
+from testing.harness.redis import NoServerError, find_server
+from testing.performance.bench.__main__ import UNUSABLE, main
+from testing.performance.bench.buffered import framed
+from testing.performance.bench.child import ContestantError, run
+from testing.performance.bench.course import Course
+from testing.performance.bench.feed import accepted, on_the_wire
+from testing.performance.bench.figures import Figures, ratio, spread
+from testing.performance.bench.frames import make_frames
+from testing.performance.bench.outcome import Bar, Bars, Goal, Lines, Outcome
+from testing.performance.bench.report import write_report
+from testing.performance.bench.sizes import in_batches
+from testing.performance.bench.sustaining import search
+from testing.performance.bench.tries import Try
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from services.shared.event import Stream
-    from testing.bench.frames import Frames
+    from testing.performance.bench.frames import Frames
 
 EVENTS = 1_000
 FIRST_US = 1_783_175_888_000_000
@@ -116,7 +116,7 @@ def test_once_the_time_is_over_each_was_measured_once(tmp_path: Path) -> None:
 
 def test_a_contestant_that_fails_says_why() -> None:
     with pytest.raises(ContestantError, match="FileNotFoundError"):
-        run("testing.bench.writers.lazy", "/nowhere")
+        run("testing.performance.bench.writers.lazy", "/nowhere")
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from testing.bench.as_shipped import AS_SHIPPED
-from testing.daemons import REPOSITORY
-from testing.fixtures import missing
+from testing.harness.daemons import REPOSITORY
+from testing.harness.fixtures import missing
+from testing.performance.bench.as_shipped import AS_SHIPPED
 
 
 @pytest.mark.parametrize("words", [(), AS_SHIPPED])

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit.rebuild import count_rows
-from testing.bench import remembering, tries
-from testing.bench.frames import make_frames
-from testing.bench.receiving import by_the_ingester
-from testing.bench.writing import by_the_writer
 from testing.demo.source import Generated
-from testing.fixtures import missing
-from testing.redis_server import NoServerError, find_server
+from testing.harness.fixtures import missing
+from testing.harness.redis import NoServerError, find_server
+from testing.performance.bench import remembering, tries
+from testing.performance.bench.frames import make_frames
+from testing.performance.bench.receiving import by_the_ingester
+from testing.performance.bench.writing import by_the_writer
+from testing.proof.audit.rebuild import count_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

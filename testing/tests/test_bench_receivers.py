@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from testing.bench.child import run
-from testing.bench.fed import Fed
-from testing.bench.frames import make_frames
-from testing.bench.receivers.rpush import PUSH_BYTES, pushes
-from testing.bench.receiving import by_a_client
-from testing.bench.v2_wire import render_v2, v2_frame
 from testing.demo.source import Generated
-from testing.fixtures import missing
+from testing.harness.fixtures import missing
+from testing.performance.bench.child import run
+from testing.performance.bench.fed import Fed
+from testing.performance.bench.frames import make_frames
+from testing.performance.bench.receivers.rpush import PUSH_BYTES, pushes
+from testing.performance.bench.receiving import by_a_client
+from testing.performance.bench.v2_wire import render_v2, v2_frame
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.bench.frames import Frames
-    from testing.redis_server import RedisServer
+    from testing.harness.redis import RedisServer
+    from testing.performance.bench.frames import Frames
 
 EVENTS = 500
 
@@ -47,7 +47,7 @@ def expected(frames: Frames) -> dict[str, list[bytes]]:
 
 def test_the_bare_loop_receives_every_frame(frames: Frames) -> None:
     with Fed(frames.path, EVENTS) as feed:
-        found = by_a_client(feed, "testing.bench.receivers.bare", EVENTS)
+        found = by_a_client(feed, "testing.performance.bench.receivers.bare", EVENTS)
         assert feed.cpu() >= 0
     assert found.events == EVENTS
     assert min(found.seconds, found.cpu, found.rss) > 0
@@ -55,13 +55,15 @@ def test_the_bare_loop_receives_every_frame(frames: Frames) -> None:
 
 def test_the_plain_ingester_pushes_what_was_sent(frames: Frames, redis_server: RedisServer) -> None:
     with Fed(frames.path, EVENTS) as feed:
-        found = by_a_client(feed, "testing.bench.receivers.plain", EVENTS, redis_server.url("tools"))
+        found = by_a_client(
+            feed, "testing.performance.bench.receivers.plain", EVENTS, redis_server.url("tools")
+        )
     assert found.events == EVENTS
     assert lists(redis_server) == expected(frames)
 
 
 def test_the_bare_push_pushes_what_is_in_the_file(frames: Frames, redis_server: RedisServer) -> None:
-    run("testing.bench.receivers.rpush", str(frames.path), str(EVENTS), redis_server.url("tools"))
+    run("testing.performance.bench.receivers.rpush", str(frames.path), str(EVENTS), redis_server.url("tools"))
     assert lists(redis_server) == expected(frames)
 
 
@@ -80,7 +82,7 @@ def test_the_sdk_pushes_every_event_that_was_sent(
     v2 = render_v2(frames.path, tmp_path / "v2.jsonl")
     with Fed(v2, EVENTS) as feed:
         url = redis_server.url("tools")
-        found = by_a_client(feed, "testing.bench.receivers.sdk", EVENTS, url, str(batch))
+        found = by_a_client(feed, "testing.performance.bench.receivers.sdk", EVENTS, url, str(batch))
     assert found.events == EVENTS
     pushed = {name: [json.loads(one) for one in events] for name, events in lists(redis_server).items()}
     seqs = sorted(event["seq"] for events in pushed.values() for event in events)

@@ -13,19 +13,19 @@ import pytest
 
 from services.data_writer.encode import encode
 from services.shared.event import Stream
-from testing.audit.canonical import canonical
-from testing.bench.child import run
-from testing.bench.filling import fill
-from testing.bench.frames import make_frames
-from testing.bench.writers.arrow import LEFT_OUT
-from testing.bench.writers.columns import COLUMNS, OPEN
 from testing.demo.source import Generated
+from testing.performance.bench.child import run
+from testing.performance.bench.filling import fill
+from testing.performance.bench.frames import make_frames
+from testing.performance.bench.writers.arrow import LEFT_OUT
+from testing.performance.bench.writers.columns import COLUMNS, OPEN
+from testing.proof.audit.canonical import canonical
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.bench.frames import Frames
-    from testing.redis_server import RedisServer
+    from testing.harness.redis import RedisServer
+    from testing.performance.bench.frames import Frames
 
 EVENTS = 4_000
 FIRST_US = 1_783_175_888_000_000
@@ -79,19 +79,19 @@ def check(frames: Frames, folder: Path, left_out: tuple[str, ...] = ()) -> None:
 
 def test_duckdb_makes_the_writers_rows(tmp_path: Path, frames: Frames) -> None:
     frames.split(tmp_path)
-    assert run("testing.bench.writers.duck", str(tmp_path), "1").events == EVENTS
+    assert run("testing.performance.bench.writers.duck", str(tmp_path), "1").events == EVENTS
     check(frames, tmp_path)
 
 
 def test_polars_makes_the_writers_rows(tmp_path: Path, frames: Frames) -> None:
     frames.split(tmp_path)
-    assert run("testing.bench.writers.lazy", str(tmp_path)).events == EVENTS
+    assert run("testing.performance.bench.writers.lazy", str(tmp_path)).events == EVENTS
     check(frames, tmp_path)
 
 
 def test_pyarrow_makes_the_writers_rows_without_open_json(tmp_path: Path, frames: Frames) -> None:
     frames.split(tmp_path)
-    assert run("testing.bench.writers.arrow", str(tmp_path)).events == EVENTS
+    assert run("testing.performance.bench.writers.arrow", str(tmp_path)).events == EVENTS
     assert set(OPEN) < set(LEFT_OUT)
     check(frames, tmp_path, LEFT_OUT)
 
@@ -100,7 +100,10 @@ def test_a_plain_writer_makes_the_writers_rows(
     tmp_path: Path, frames: Frames, redis_server: RedisServer
 ) -> None:
     assert fill(redis_server.url("tools"), frames) == EVENTS
-    assert run("testing.bench.writers.frame", redis_server.url("tools"), str(tmp_path)).events == EVENTS
+    assert (
+        run("testing.performance.bench.writers.frame", redis_server.url("tools"), str(tmp_path)).events
+        == EVENTS
+    )
     check(frames, tmp_path)
 
 
@@ -108,7 +111,7 @@ def test_the_limit_reads_and_writes_every_row(
     tmp_path: Path, frames: Frames, redis_server: RedisServer
 ) -> None:
     fill(redis_server.url("tools"), frames)
-    found = run("testing.bench.writers.limit", redis_server.url("tools"), str(tmp_path))
+    found = run("testing.performance.bench.writers.limit", redis_server.url("tools"), str(tmp_path))
     parts = list(tmp_path.glob("*-*.parquet"))
     assert found.events == sum(pq.read_metadata(part).num_rows for part in parts) == EVENTS
     assert found.bytes == sum(part.stat().st_size for part in parts)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.chaos.kinds import DATA_LOSS, Kind
-from testing.chaos.plan import plan
-from testing.chaos.run import RECOVERY_SECONDS, run
-from testing.fixtures import missing
-from testing.redis_server import NoServerError, find_server
+from testing.harness.fixtures import missing
+from testing.harness.redis import NoServerError, find_server
+from testing.proof.chaos.kinds import DATA_LOSS, Kind
+from testing.proof.chaos.plan import plan
+from testing.proof.chaos.run import RECOVERY_SECONDS, run
 
 if TYPE_CHECKING:
     from pathlib import Path

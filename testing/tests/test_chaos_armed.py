@@ -6,8 +6,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from services.shared.crash_points import CrashPoint
-from testing.chaos import armed
-from testing.daemons import Daemon
+from testing.harness.daemons import Daemon
+from testing.proof.chaos import armed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ def test_a_writer_dies_of_kill_9_at_the_point_it_was_armed_with(tmp_path: Path) 
     root = tmp_path / "archive"
     settings = {"ARCHIVE_ROOT": str(root), "REDIS_URL": "redis://writer:none@127.0.0.1:1/0"}
     daemon = Daemon("services.data_writer.main", settings, tmp_path / "writer.log")
-    daemon.starter = ("testing.chaos.armed", CrashPoint.RECOVER_SWEPT, "1")
+    daemon.starter = ("testing.proof.chaos.armed", CrashPoint.RECOVER_SWEPT, "1")
     daemon.start("--once")
     assert daemon.wait(60) == -signal.SIGKILL
     assert (root / ".lock").is_dir(), "it had begun to work"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from testing.audit import audit
-from testing.buffering import client, pushed, waiting
-from testing.container_faults import cut_off, killed, paused, stopped
-from testing.demo_truth import truth_of_demo
-from testing.stack import PIPELINE, Stack
-from testing.waiting import wait_for
+from testing.demo.truth import truth_of_demo
+from testing.harness.container_faults import cut_off, killed, paused, stopped
+from testing.harness.stack import PIPELINE, Stack
+from testing.harness.stack_buffer import client, pushed, waiting
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

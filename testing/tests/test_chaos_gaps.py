@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.shared.event import GapReason
-from testing.chaos.gaps import Row, complaints, uncovered
-from testing.chaos.kinds import Kind
-from testing.chaos.plan import Fault, plan
+from testing.proof.chaos.gaps import Row, complaints, uncovered
+from testing.proof.chaos.kinds import Kind
+from testing.proof.chaos.plan import Fault, plan
 
 BIRTH = Row(0, 1000, GapReason.BIRTH)
 QUIET = replace(plan(1), kind="v2", faults=())

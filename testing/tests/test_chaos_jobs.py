@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.chaos.jobs import outcomes
+from testing.proof.chaos.jobs import outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path

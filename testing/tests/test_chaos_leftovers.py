@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from redis import Redis
 
-from testing.chaos.leftovers import strange_files, strange_keys
+from testing.proof.chaos.leftovers import strange_files, strange_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.redis_server import RedisServer
+    from testing.harness.redis import RedisServer
 
 BELONGS = (
     ".archive-id",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from testing.chaos.__main__ import TEN_MINUTES_OF_RUNS
-from testing.chaos.faults import INJECT
-from testing.chaos.kinds import (
+from testing.proof.chaos.__main__ import TEN_MINUTES_OF_RUNS
+from testing.proof.chaos.faults import INJECT
+from testing.proof.chaos.kinds import (
     BIRTH,
     CALM,
     DATA_LOSS,
@@ -20,7 +20,7 @@ from testing.chaos.kinds import (
     touches,
     victim,
 )
-from testing.chaos.plan import MOST_DISCONNECTS, OFTEN, OFTEN_ELSE, POINTS, plan
+from testing.proof.chaos.plan import MOST_DISCONNECTS, OFTEN, OFTEN_ELSE, POINTS, plan
 
 SEEDS = range(1, 400)
 

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import replace
 
 from services.shared.crash_points import CrashPoint
-from testing.chaos.kinds import Kind
-from testing.chaos.report import line, markdown
-from testing.chaos.run import Outcome
-from testing.chaos.verdict import Verdict
+from testing.proof.chaos.kinds import Kind
+from testing.proof.chaos.report import line, markdown
+from testing.proof.chaos.run import Outcome
+from testing.proof.chaos.verdict import Verdict
 
 WHOLE = Verdict(
     events=1000,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.chaos.wire import State, Wire
-from testing.waiting import wait_for
+from testing.harness.waiting import wait_for
+from testing.proof.chaos.wire import State, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,19 +10,19 @@ import duckdb
 import pytest
 
 from services.shared.event import Stream
-from testing.audit import audit
-from testing.clock import NoClockError, WrongClock
-from testing.fixtures import missing
-from testing.host import Host
-from testing.truth import truth_of
-from testing.waiting import wait_for
+from testing.harness.clock import NoClockError, WrongClock
+from testing.harness.fixtures import missing
+from testing.harness.host import Host
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testing.daemons import Daemon
-    from testing.pipeline import Pipeline
+    from testing.harness.daemons import Daemon
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deployment.provision.sizes import sizes
-from testing.daemons import REPOSITORY
-from testing.images.recipes import NOT_TO_BE_HAD, OLDER, RECIPES, minor
-from testing.images.references import references
-from testing.stack import BASE, PORTS, PRODUCTION, Stack
+from testing.environment.images.recipes import NOT_TO_BE_HAD, OLDER, RECIPES, minor
+from testing.environment.images.references import references
+from testing.harness.daemons import REPOSITORY
+from testing.harness.stack import BASE, PORTS, PRODUCTION, Stack
 
 if TYPE_CHECKING:
     from pathlib import Path

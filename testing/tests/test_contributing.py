@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from testing.daemons import REPOSITORY
-from testing.snippets import blocks
+from testing.docs.snippets import blocks
+from testing.harness.daemons import REPOSITORY
 
 FOLDER = REPOSITORY / ".github"
 DIFFS = list(blocks((FOLDER / "CONTRIBUTING.md").read_text(encoding="utf-8"), "diff"))

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.data_writer.schema import SCHEMAS
+from services.archive.schema import SCHEMAS
 from services.shared.event import Stream
-from testing.daemons import REPOSITORY
-from testing.data_dictionary.__main__ import DATA
-from testing.data_dictionary.meanings import MEANINGS, meaning_of
-from testing.data_dictionary.sample import build
-from testing.data_dictionary.tables import replaced
-from testing.fixtures import missing
-from testing.snippets import answered, blocks, run
+from testing.docs.data_dictionary.__main__ import DATA
+from testing.docs.data_dictionary.meanings import MEANINGS, meaning_of
+from testing.docs.data_dictionary.sample import build
+from testing.docs.data_dictionary.tables import replaced
+from testing.docs.snippets import answered, blocks, run
+from testing.harness.daemons import REPOSITORY
+from testing.harness.fixtures import missing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def pandas() -> None:
 
 def test_the_tables_are_current(folder: Path) -> None:
     text = DATA.read_text(encoding="utf-8")
-    assert replaced(text, folder / "archive") == text, "run `python -m testing.data_dictionary`"
+    assert replaced(text, folder / "archive") == text, "run `python -m testing.docs.data_dictionary`"
 
 
 def test_every_column_is_explained_and_nothing_else() -> None:
@@ -54,7 +54,7 @@ def test_every_column_is_explained_and_nothing_else() -> None:
 def test_every_example_prints_what_stands_below_it(folder: Path) -> None:
     text = DATA.read_text(encoding="utf-8")
     assert len(list(blocks(text, "sql", "python"))) == len(list(blocks(text, "text"))) > 8
-    assert answered(text, folder) == text, "run `python -m testing.data_dictionary`"
+    assert answered(text, folder) == text, "run `python -m testing.docs.data_dictionary`"
 
 
 def test_an_answer_that_is_no_longer_true_shows(folder: Path) -> None:

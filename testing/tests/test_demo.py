@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from testing.daemons import REPOSITORY
 from testing.demo.__main__ import INTERRUPTED, UNUSABLE, main, verdict
 from testing.demo.folder import LATEST, make_folder, remove_older
 from testing.demo.look import Look
 from testing.demo.proof import prove
 from testing.demo.source import Generated, Recorded
 from testing.demo.view import View
-from testing.fixtures import missing
-from testing.host import Host
-from testing.redis_server import NoServerError, find_server
+from testing.harness.daemons import REPOSITORY
+from testing.harness.fixtures import missing
+from testing.harness.host import Host
+from testing.harness.redis import NoServerError, find_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 EVENTS = 3_000
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.shared.settings import SettingsError
-from testing.demo_host import MARK, DemoSettings, mark, words_of
+from testing.demo.host import MARK, DemoSettings, mark, words_of
 from testing.events import Traffic
-from testing.fake_jetstream.__main__ import arguments, options
+from testing.fakes.jetstream.__main__ import arguments, options
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.disks import FailingDisk, NoDiskError, SmallDisk, read_only
-from testing.fixtures import missing
-from testing.host import Host
-from testing.power.calls import injecting
-from testing.power.cut import NoTracerError, find_tracer
-from testing.waiting import wait_for
-from testing.whole import ends_whole, staged
+from testing.harness.completion import ends_whole, staged
+from testing.harness.disks import FailingDisk, NoDiskError, SmallDisk, read_only
+from testing.harness.fixtures import missing
+from testing.harness.host import Host
+from testing.harness.waiting import wait_for
+from testing.proof.power.calls import injecting
+from testing.proof.power.cut import NoTracerError, find_tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from testing.daemons import Daemon
-    from testing.pipeline import Pipeline
+    from testing.harness.daemons import Daemon
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

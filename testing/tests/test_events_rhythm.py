@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testing.events import HostView, Rhythm, Traffic
-from testing.fake_jetstream.__main__ import arguments, options
-from testing.host import Host
-from testing.truth import truth_of
+from testing.fakes.jetstream.__main__ import arguments, options
+from testing.harness.host import Host
+from testing.harness.truth import truth_of
 
 FIRST_US = 1_783_175_888_000_000
 DAY_US = 86_400_000_000

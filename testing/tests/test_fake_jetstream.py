@@ -15,8 +15,8 @@ import zstandard
 from websockets.exceptions import InvalidStatus
 
 from testing.events import HostView, Traffic
-from testing.fake_jetstream import FakeJetstream, Options, Recording
-from testing.fake_jetstream.client import drain, play, stopped_clock, subscribed, take, until
+from testing.fakes.jetstream import FakeJetstream, Options, Recording
+from testing.fakes.jetstream.client import drain, play, stopped_clock, subscribed, take, until
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection

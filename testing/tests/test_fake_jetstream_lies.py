@@ -9,8 +9,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from testing.events import HostView, Traffic
-from testing.fake_jetstream import FakeJetstream, Options
-from testing.fake_jetstream.client import drain, everything, play, stopped_clock, subscribed, take, until
+from testing.fakes.jetstream import FakeJetstream, Options
+from testing.fakes.jetstream.client import drain, everything, play, stopped_clock, subscribed, take, until
 
 FIRST = 1_783_175_888_000_000
 TRAFFIC = Traffic(seed=6, first_us=FIRST, rate=100.0)

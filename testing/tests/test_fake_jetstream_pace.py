@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testing.events import HostView, Traffic
-from testing.fake_jetstream.client import play, stopped_clock, subscribed, take
-from testing.fake_jetstream.pace import paced
-from testing.fake_jetstream.settings import Options
+from testing.fakes.jetstream.client import play, stopped_clock, subscribed, take
+from testing.fakes.jetstream.pace import paced
+from testing.fakes.jetstream.settings import Options
 
 if TYPE_CHECKING:
-    from testing.fake_jetstream import FakeJetstream
+    from testing.fakes.jetstream import FakeJetstream
 
 FIRST_US = 1_783_175_888_000_000
 TURNS = st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 20_000)), max_size=6)

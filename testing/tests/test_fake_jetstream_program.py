@@ -18,8 +18,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from testing.events import HostView, Traffic
-from testing.fake_jetstream.client import until
-from testing.fake_jetstream.clock import Clock
+from testing.fakes.jetstream.client import until
+from testing.fakes.jetstream.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ BACKLOG = ("--first-us", str(FIRST), "--backlog", "10", "--seed", "4", "--rate",
 @contextmanager
 def program(*words: str) -> Iterator[dict[str, Any]]:
     """Run the program; give its ready line and check that SIGTERM stops it cleanly."""
-    command = [sys.executable, "-m", "testing.fake_jetstream", *BACKLOG, *words]
+    command = [sys.executable, "-m", "testing.fakes.jetstream", *BACKLOG, *words]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from testing.events import HostView, Traffic
-from testing.fake_jetstream import FakeJetstream, Options, Planted, planted
-from testing.fake_jetstream.client import everything, play, stopped_clock, subscribed, take, until
-from testing.fake_jetstream.hostile import HOSTILE
+from testing.fakes.jetstream import FakeJetstream, Options, Planted, planted
+from testing.fakes.jetstream.client import everything, play, stopped_clock, subscribed, take, until
+from testing.fakes.jetstream.hostile import HOSTILE
 
 FIRST = 1_783_175_888_000_000
 TRAFFIC = Traffic(seed=6, first_us=FIRST, rate=100.0)

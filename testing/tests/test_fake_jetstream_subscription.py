@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from testing.fake_jetstream.subscription import Filters, Kind, Refused, parse, parse_hello
+from testing.fakes.jetstream.subscription import Filters, Kind, Refused, parse, parse_hello
 
 POST, LIKE = "app.bsky.feed.post", "app.bsky.feed.like"
 OPTIONS = "invalid subscriber options"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.fake_vm import FakeVM
-from testing.images.recipes import BASE
+from testing.environment.images.recipes import BASE
+from testing.fakes.vm import FakeVM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from testing.daemons import REPOSITORY
-from testing.ending import INTERRUPTED
+from testing.harness.daemons import REPOSITORY
+from testing.harness.interrupts import INTERRUPTED
 
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
@@ -33,7 +33,7 @@ def test_an_old_python_is_told_what_to_do() -> None:
     assert "name a newer one: make PYTHON=" in MAKEFILE
 
 
-@pytest.mark.parametrize("program", ["testing.model", "testing.mutants"])
+@pytest.mark.parametrize("program", ["testing.proof.model", "testing.proof.mutants"])
 def test_long_work_says_what_it_does_and_ends_cleanly_at_ctrl_c(program: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-u", "-m", program],

@@ -10,18 +10,18 @@ import polars as pl
 import pyarrow.dataset as ds
 import pytest
 
-from services.data_writer.part_file import read_footer
-from services.data_writer.schema import SCHEMA_VERSION, SCHEMAS
+from services.archive.parquet import read_footer
+from services.archive.schema import SCHEMA_VERSION, SCHEMAS
 from services.shared.event import Stream
-from testing.audit import audit
-from testing.golden.sample import Sample, sample_path, unpack, versions
-from testing.host import Host
+from testing.harness.host import Host
+from testing.proof.audit import audit
+from testing.proof.golden.sample import Sample, sample_path, unpack, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 
@@ -30,7 +30,7 @@ EVENTS = 200
 
 def test_the_present_version_has_a_sample_of_its_schemas(tmp_path: Path) -> None:
     """A column that is added without a new version, or a version without a sample, is found here."""
-    assert sample_path(SCHEMA_VERSION).exists(), "a new schema version: run python -m testing.golden"
+    assert sample_path(SCHEMA_VERSION).exists(), "a new schema version: run python -m testing.proof.golden"
     sample = unpack(SCHEMA_VERSION, tmp_path)
     for stream in Stream:
         parts = list((sample.archive / stream).rglob("*.parquet"))

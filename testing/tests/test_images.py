@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from testing.daemons import REPOSITORY
-from testing.images.references import references
-from testing.stack import inspect
+from testing.environment.images.references import references
+from testing.harness.daemons import REPOSITORY
+from testing.harness.stack import inspect
 
 BIN = Path(sys.executable).parent
 SKIPPED = {".venv", "node_modules"}

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from testing.load.sample import figures_of
-from testing.waiting import wait_for
+from testing.harness.waiting import wait_for
+from testing.performance.load.sample import figures_of
 
 PARENT = """
 import subprocess, sys

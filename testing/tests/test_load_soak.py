@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.fixtures import missing
-from testing.host import Host
-from testing.load.endure import Soak, endure
-from testing.load.scenario import HOUR, Kind, Scenario
-from testing.load.verdict import judge, limits_of
-from testing.redis_server import NoServerError, find_server
+from testing.harness.fixtures import missing
+from testing.harness.host import Host
+from testing.harness.redis import NoServerError, find_server
+from testing.performance.load.endure import Soak, endure
+from testing.performance.load.scenario import HOUR, Kind, Scenario
+from testing.performance.load.verdict import judge, limits_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.load.result import Result
+    from testing.performance.load.result import Result
 
 SECONDS = 45.0
 RATE = 200.0

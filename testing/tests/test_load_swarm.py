@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.fixtures import missing
-from testing.host import Host
-from testing.load.place import Place
-from testing.load.plan import SHAPES, Shape, Stage
-from testing.load.run import run
-from testing.load.swarm import WEB_PORT, Swarm
-from testing.load.target import Processes
-from testing.load.verdict import judge, limits_of
-from testing.redis_server import NoServerError, RedisServer, find_server
-from testing.waiting import wait_for
+from testing.harness.fixtures import missing
+from testing.harness.host import Host
+from testing.harness.redis import NoServerError, RedisServer, find_server
+from testing.harness.waiting import wait_for
+from testing.performance.load.place import Place
+from testing.performance.load.plan import SHAPES, Shape, Stage
+from testing.performance.load.run import run
+from testing.performance.load.swarm import WEB_PORT, Swarm
+from testing.performance.load.target import Processes
+from testing.performance.load.verdict import judge, limits_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,34 +11,34 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from testing.audit.canonical import identity, parse
-from testing.audit.rebuild import rebuild_events
-from testing.bench.frames import make_frames
-from testing.bench.receiving import by_the_ingester
-from testing.bench.writing import by_the_writer
 from testing.demo.source import Generated
 from testing.events import HostView, Traffic
-from testing.fake_jetstream.pace import paced
-from testing.fixtures import missing
-from testing.host import Host
-from testing.load.figures import behind, peak, recovery
-from testing.load.place import Place
-from testing.load.plan import SHAPES, Shape, Stage
-from testing.load.run import run
-from testing.load.sample import Sampler
-from testing.load.swarm import Swarm
-from testing.load.target import Processes
-from testing.load.truth import traffic_of, truth
-from testing.load.verdict import MEASURES, judge, limits_of
-from testing.pipeline import JETSTREAM
-from testing.redis_server import NoServerError, RedisServer, find_server
-from testing.truth import stream_of
-from testing.waiting import wait_for
+from testing.fakes.jetstream.pace import paced
+from testing.harness.fixtures import missing
+from testing.harness.host import Host
+from testing.harness.pipeline import JETSTREAM
+from testing.harness.redis import NoServerError, RedisServer, find_server
+from testing.harness.truth import stream_of
+from testing.harness.waiting import wait_for
+from testing.performance.bench.frames import make_frames
+from testing.performance.bench.receiving import by_the_ingester
+from testing.performance.bench.writing import by_the_writer
+from testing.performance.load.figures import behind, peak, recovery
+from testing.performance.load.place import Place
+from testing.performance.load.plan import SHAPES, Shape, Stage
+from testing.performance.load.run import run
+from testing.performance.load.sample import Sampler
+from testing.performance.load.swarm import Swarm
+from testing.performance.load.target import Processes
+from testing.performance.load.truth import traffic_of, truth
+from testing.performance.load.verdict import MEASURES, judge, limits_of
+from testing.proof.audit.canonical import identity, parse
+from testing.proof.audit.rebuild import rebuild_events
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.load.result import Result
+    from testing.performance.load.result import Result
 
 FIRST_US = 1_783_175_888_000_000
 SPIKE = SHAPES["spike"].scaled(30.0, 2_000.0)

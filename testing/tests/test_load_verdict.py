@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.audit import Audit, StreamAudit
-from testing.load.figures import bottleneck, grown, knee, quantile, rates, recovery, rise, slope
-from testing.load.plan import SHAPES
-from testing.load.report import write_report
-from testing.load.result import Result, Row
-from testing.load.verdict import MEASURES, judge, limits_of
+from testing.performance.load.figures import bottleneck, grown, knee, quantile, rates, recovery, rise, slope
+from testing.performance.load.plan import SHAPES
+from testing.performance.load.report import write_report
+from testing.performance.load.result import Result, Row
+from testing.performance.load.verdict import MEASURES, judge, limits_of
+from testing.proof.audit import Audit, StreamAudit
 
 if TYPE_CHECKING:
-    from testing.load.sample import Sample
+    from testing.performance.load.sample import Sample
 
 RATE = 100.0
 SECONDS = 100

@@ -10,14 +10,14 @@ from dataclasses import fields
 
 import pytest
 
-from testing.daemons import REPOSITORY
-from testing.model import __main__ as program
-from testing.model.bounds import Bounds, Model
-from testing.model.explore import breadth_first, walk
-from testing.model.harm import Harm, harm
-from testing.model.rules import ALL, Rules
-from testing.model.table import BOTH, ROWS, THREE, TWO, Row
-from testing.model.trace import line
+from testing.harness.daemons import REPOSITORY
+from testing.proof.model import __main__ as program
+from testing.proof.model.bounds import Bounds, Model
+from testing.proof.model.explore import breadth_first, walk
+from testing.proof.model.harm import Harm, harm
+from testing.proof.model.rules import ALL, Rules
+from testing.proof.model.table import BOTH, ROWS, THREE, TWO, Row
+from testing.proof.model.trace import line
 
 BY_NAME = {row.name: row for row in ROWS}
 FEW_FAULTS = [row for row in ROWS if row.harm is not Harm.NONE and row.bounds.faults <= 2]
@@ -90,7 +90,7 @@ def test_a_row_that_names_another_harm_fails_the_program(monkeypatch: pytest.Mon
 def _printed(seed: str) -> str:
     rows = ["cursor_with_events+data_first", "ack_once", "identity", "frontier_per_stream"]
     done = subprocess.run(
-        [sys.executable, "-m", "testing.model", *rows],
+        [sys.executable, "-m", "testing.proof.model", *rows],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONHASHSEED": seed},
         capture_output=True,

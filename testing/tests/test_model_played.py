@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.chaos.report import totals
-from testing.daemons import REPOSITORY
-from testing.fixtures import missing
-from testing.model.harm import Harm
-from testing.model.table import ROWS
-from testing.model.trace import moments
-from testing.mutants.plays import PLAYS
-from testing.redis_server import NoServerError, find_server
+from testing.harness.daemons import REPOSITORY
+from testing.harness.fixtures import missing
+from testing.harness.redis import NoServerError, find_server
+from testing.proof.chaos.report import totals
+from testing.proof.model.harm import Harm
+from testing.proof.model.table import ROWS
+from testing.proof.model.trace import moments
+from testing.proof.mutants.plays import PLAYS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.mutants.scenarios import Scenario
+    from testing.proof.mutants.scenarios import Scenario
 
 NOT_PLAYED = {
     "host changed": "services/jetstream/tests/test_follow.py and test_lying_hosts.py lead from host to host",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from testing.model.labels import Fault, Label, Move
-from testing.model.trace import line, moments
+from testing.proof.model.labels import Fault, Label, Move
+from testing.proof.model.trace import line, moments
 
 BIRTH = (Label(Move.BEAR, (0,)), Label(Move.PLAN, (1,)), Label(Move.NOTE, (1,)), Label(Move.BEGIN, (1,)))
 PUSH = Label(Move.BUFFER, (0, 1))

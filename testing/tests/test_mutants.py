@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.fixtures import missing
-from testing.mutants.catalogue import MUTANTS
-from testing.mutants.resp import Commands
-from testing.mutants.run import Found, Shown, run_intact, run_without
-from testing.mutants.tree import Edit, StaleEditError, mutated_tree
-from testing.redis_server import NoServerError, find_server
+from testing.harness.fixtures import missing
+from testing.harness.redis import NoServerError, find_server
+from testing.proof.mutants.catalogue import MUTANTS
+from testing.proof.mutants.resp import Commands
+from testing.proof.mutants.run import Found, Shown, run_intact, run_without
+from testing.proof.mutants.tree import Edit, StaleEditError, mutated_tree
 
 if TYPE_CHECKING:
     from pathlib import Path

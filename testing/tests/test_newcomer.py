@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from testing.daemons import REPOSITORY
-from testing.fixtures import missing
-from testing.images.derived import NoBaseError
-from testing.newcomer.commands import NOT_RUN, SAYS, Why, commands
-from testing.newcomer.machine import Machine
-from testing.newcomer.walk import walk
+from testing.environment.images.derived import NoBaseError
+from testing.environment.newcomer.commands import NOT_RUN, SAYS, Why, commands
+from testing.environment.newcomer.machine import Machine
+from testing.environment.newcomer.walk import walk
+from testing.harness.daemons import REPOSITORY
+from testing.harness.fixtures import missing
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 MOST_NOT_RUN = 6

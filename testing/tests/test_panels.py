@@ -11,11 +11,11 @@ from PIL import Image
 from rich.console import Console
 
 from services.monitoring.dashboards.pages import PAGES
-from testing.panels.__main__ import UNUSABLE, main, table
-from testing.panels.answers import Answer, Line
-from testing.panels.draw import draw
-from testing.panels.units import readable
-from testing.redis_server import free_port
+from testing.harness.redis import free_port
+from testing.monitoring.panels.__main__ import UNUSABLE, main, table
+from testing.monitoring.panels.answers import Answer, Line
+from testing.monitoring.panels.draw import draw
+from testing.monitoring.panels.units import readable
 
 if TYPE_CHECKING:
     from pathlib import Path

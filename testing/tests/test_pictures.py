@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from testing.daemons import REPOSITORY
-from testing.load.plots import plots
-from testing.pictures import architecture, calendar, load
-from testing.pictures.__main__ import FOLDER, LARGEST_BYTES
+from testing.docs.pictures import architecture, calendar, load
+from testing.docs.pictures.__main__ import FOLDER, LARGEST_BYTES
+from testing.harness.daemons import REPOSITORY
+from testing.performance.load.plots import plots
 
 SHOWN = sorted(path for path in FOLDER.iterdir() if path.suffix in (".svg", ".png"))
 
@@ -20,7 +20,7 @@ def test_every_picture_is_small_and_shown() -> None:
     assert len(SHOWN) == 4
     for path in SHOWN:
         assert path.stat().st_size < LARGEST_BYTES
-        assert f"](testing/pictures/{path.name})" in readme
+        assert f"](testing/docs/pictures/{path.name})" in readme
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_drawing_can_be_read(path: Path) -> None:
 
 def test_the_architecture_is_current() -> None:
     drawn = (FOLDER / "architecture.svg").read_text(encoding="utf-8")
-    assert drawn == architecture.drawing(), "run `python -m testing.pictures architecture`"
+    assert drawn == architecture.drawing(), "run `python -m testing.docs.pictures architecture`"
 
 
 def test_every_word_on_it_is_a_module_or_package() -> None:
@@ -44,7 +44,7 @@ def test_every_word_on_it_is_a_module_or_package() -> None:
 
 def test_the_calendar_is_current() -> None:
     drawn = (FOLDER / "calendar.svg").read_text(encoding="utf-8")
-    assert drawn == calendar.picture(), "run `python -m testing.pictures calendar`"
+    assert drawn == calendar.picture(), "run `python -m testing.docs.pictures calendar`"
 
 
 def test_the_plot_is_found_by_the_title_that_reports_give_it() -> None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.daemons import REPOSITORY
-from testing.fixtures import missing
-from testing.power.calls import read_calls, wait_whole, words
-from testing.power.cut import NoTracerError, find_tracer
-from testing.power.disk import Directory, File, Mode, Taken, scanned, write_survivors
-from testing.power.replay import Replay, UnmodelledError
-from testing.power.run import run
-from testing.redis_server import NoServerError, find_server
+from testing.harness.daemons import REPOSITORY
+from testing.harness.fixtures import missing
+from testing.harness.redis import NoServerError, find_server
+from testing.proof.power.calls import read_calls, wait_whole, words
+from testing.proof.power.cut import NoTracerError, find_tracer
+from testing.proof.power.disk import Directory, File, Mode, Taken, scanned, write_survivors
+from testing.proof.power.replay import Replay, UnmodelledError
+from testing.proof.power.run import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +121,7 @@ def test_what_a_real_process_leaves(
 
 IDENTIFIED = """
 import sys, pathlib
-from services.data_writer.ownership import archive_id
+from services.archive.locks import archive_id
 root = pathlib.Path(sys.argv[1])
 if len(sys.argv) > 2:
     (root / ".archive-id").write_text("made by a writer that was killed before it synced")

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from services.shared.probes import in_thread
-from testing.browser import LAPTOP_WIDE, NoBrowserError, browser
-from testing.fixtures import missing
-from testing.screenshots import UNUSABLE, main
+from testing.harness.browser import LAPTOP_WIDE, NoBrowserError, browser
+from testing.harness.fixtures import missing
+from testing.monitoring.screenshots import UNUSABLE, main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from testing.settings_table import README, replaced, table
+from testing.docs.settings_table import README, replaced, table
 
 
 def test_the_table_in_readme_is_current() -> None:
     text = README.read_text(encoding="utf-8")
-    assert replaced(text) == text, "run `python -m testing.settings_table`"
+    assert replaced(text) == text, "run `python -m testing.docs.settings_table`"
 
 
 def test_every_setting_says_what_it_does() -> None:

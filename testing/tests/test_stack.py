@@ -9,10 +9,8 @@ from urllib.error import HTTPError
 import pytest
 
 from services.shared.event import Stream
-from testing.audit import audit
-from testing.buffering import client, pushed, waiting
-from testing.demo_truth import tell_host, truth_of_demo
-from testing.stack import (
+from testing.demo.truth import tell_host, truth_of_demo
+from testing.harness.stack import (
     DAEMONS,
     IMAGE_TAG,
     METRICS,
@@ -21,7 +19,9 @@ from testing.stack import (
     Stack,
     images_of_production,
 )
-from testing.waiting import wait_for
+from testing.harness.stack_buffer import client, pushed, waiting
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from testing.buffering import client, pushed, waiting
-from testing.waiting import wait_for
+from testing.harness.stack_buffer import client, pushed, waiting
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.stack import Stack
+    from testing.harness.stack import Stack
 
     MakeStack = Callable[..., Stack]
 

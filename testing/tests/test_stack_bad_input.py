@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from testcontainers.core.container import DockerContainer
 
-from testing.containers import LABEL
+from testing.harness.containers import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testing.stack import Stack
+    from testing.harness.stack import Stack
 
     MakeStack = Callable[..., Stack]
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.daemons import Daemon
-from testing.host import Host
-from testing.waiting import wait_for
-from testing.whole import ends_whole
+from testing.harness.completion import ends_whole
+from testing.harness.daemons import Daemon
+from testing.harness.host import Host
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from testing.daemons import REPOSITORY
-from testing.waiting import wait_for
+from testing.harness.daemons import REPOSITORY
+from testing.harness.waiting import wait_for
 
 
 def test_the_first_true_answer_is_given() -> None:
@@ -26,7 +26,7 @@ def test_what_did_not_come_about_is_said(what: str) -> None:
 @pytest.mark.parametrize(("ci", "patience"), [("true", "3.0"), ("", "1.0")])
 def test_deadlines_are_later_where_tiers_share_a_machine(ci: str, patience: str) -> None:
     said = subprocess.run(
-        [sys.executable, "-c", "from testing.waiting import PATIENCE; print(PATIENCE)"],
+        [sys.executable, "-c", "from testing.harness.waiting import PATIENCE; print(PATIENCE)"],
         cwd=REPOSITORY,
         env={**os.environ, "CI": ci},
         capture_output=True,

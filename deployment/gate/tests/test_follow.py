@@ -12,8 +12,8 @@ from deployment.gate.errors import DIED
 from deployment.gate.follow import follow, start
 from deployment.gate.layout import Layout
 from deployment.gate.order import Order
-from testing.daemons import REPOSITORY
-from testing.waiting import wait_for
+from testing.harness.daemons import REPOSITORY
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

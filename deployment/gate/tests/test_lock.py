@@ -13,8 +13,8 @@ import pytest
 from deployment.gate.errors import Busy
 from deployment.gate.lock import held, holder, is_held
 from deployment.gate.order import Order
-from testing.daemons import REPOSITORY
-from testing.waiting import wait_for
+from testing.harness.daemons import REPOSITORY
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

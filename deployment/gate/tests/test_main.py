@@ -14,7 +14,7 @@ from deployment.gate.layout import Layout
 from deployment.gate.main import ASKED
 from deployment.gate.main import main as gate_main
 from deployment.pack_gate import gate, main
-from testing.daemons import REPOSITORY
+from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

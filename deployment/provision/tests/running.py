@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployment.provision.__main__ import main
-from testing.fake_hetzner.server import TOKEN
+from testing.fakes.hetzner.server import TOKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
-    from testing.fake_hetzner import FakeHetzner
+    from testing.fakes.hetzner import FakeHetzner
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000"
 SETTINGS = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deployment.provision.tests.running import Console
-from testing.fake_hetzner import FakeHetzner, Fault
+from testing.fakes.hetzner import FakeHetzner, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ import pytest
 
 from deployment.provision.refusal import Refused
 from deployment.provision.sizes import FORK, LEAST_MEMORY_MB, MOST_SHARE, sizes
-from testing.daemons import REPOSITORY
-from testing.stack import BASE, PRODUCTION, Stack
+from testing.harness.daemons import REPOSITORY
+from testing.harness.stack import BASE, PRODUCTION, Stack
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from services.archive.checkpoints import read_frontiers, write_frontier
+from services.archive.paths import HOUR_US
+from services.archive.swap import swap_prepared
 from services.compactor.look import Look
 from services.compactor.settings import CompactorSettings
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
-from services.data_writer.frontier import read_frontiers, write_frontier
-from services.data_writer.layout import HOUR_US
-from services.data_writer.swap import swap_prepared
-from services.shared.buffer.cursor import Cursor
+from services.shared.cursor import Cursor
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
 

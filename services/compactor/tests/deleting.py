@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from services.archive.footer import accounted, total
+from services.archive.manifest import read_rewrites
+from services.archive.parquet import read_footer
+from services.archive.paths import HOUR_US
+from services.archive.swap import swap_prepared
 from services.compactor.apply import Applied, Deletions
 from services.compactor.settings import Policy
 from services.compactor.tests.archives import BORDER_US, compact, looking, settings_of
-from services.data_writer.footer import accounted, total
-from services.data_writer.layout import HOUR_US
-from services.data_writer.manifest import read_rewrites
-from services.data_writer.part_file import read_footer
-from services.data_writer.swap import swap_prepared
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
 from testing.events.names import tid

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from services.archive.manifest import read_rewrites
+from services.archive.paths import HOUR_US, hour_of_text
 from services.compactor import pause
 from services.compactor.deletions import read_passed
 from services.compactor.settings import CompactorSettings, Policy
 from services.compactor.tests.archives import BORDER_US, compact, looking, put, settings_of
 from services.compactor.tests.deleting import ANN, BOB, Archive, account, at, commit
-from services.data_writer.layout import HOUR_US, hour_of_text
-from services.data_writer.manifest import read_rewrites
 from services.jetstream.health import IngesterHealth
 from services.shared.probes import serving
 from services.shared.settings import SettingsError, load

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.archive.manifest import Cause, removal_of, write_manifest
+from services.archive.paths import HOUR_US, manifest_path, parse_name
+from services.buffer.keys import CURSOR, PUSHED, claim_key
 from services.compactor.coverage import read
 from services.compactor.tests.archives import BORDER_US, put
-from services.data_writer.layout import HOUR_US, manifest_path, parse_name
-from services.data_writer.manifest import Cause, removal_of, write_manifest
 from services.data_writer.tests.feeding import push, traffic
-from services.shared.buffer.keys import CURSOR, PUSHED, claim_key
 from services.shared.crash_points import CrashPoint
 from services.shared.event import Stream
-from testing.audit import audit
-from testing.waiting import wait_for
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 Told = tuple[str, bytes]
 ONCE = ("--once", "--close-all")
@@ -110,7 +110,7 @@ POINTS = (
 def test_killed_anywhere_it_is_done_again(running: Pipeline, point: CrashPoint) -> None:
     truth = doubled(running.root, told())
     rows = sum(stream.archive for stream in audit(running.root, truth).streams.values())
-    running.compactor.starter = ("testing.chaos.armed", point.value, "2")
+    running.compactor.starter = ("testing.proof.chaos.armed", point.value, "2")
     running.compactor.start(*ONCE)
     assert running.compactor.wait(120) == -signal.SIGKILL
     after_death = audit(running.root, truth)
@@ -147,7 +147,7 @@ def test_killed_while_an_hour_goes_is_discarded_or_is_deleted(running: Pipeline,
             assert compact(running, *ONCE) == 0
             running.compactor.settings["COMPACT_TRASH_HOURS"] = "0"
             arguments = ()
-    running.compactor.starter = ("testing.chaos.armed", point.value, "1")
+    running.compactor.starter = ("testing.proof.chaos.armed", point.value, "1")
     running.compactor.start(*arguments)
     assert running.compactor.wait(120) == -signal.SIGKILL
     running.compactor.starter = ()

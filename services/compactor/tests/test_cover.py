@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.compactor.catalogue import File
+from services.archive.catalog import File
+from services.archive.paths import HOUR_US
 from services.compactor.cover import Hole, Place, State, cover, rejects_of
-from services.data_writer.layout import HOUR_US
 from services.shared.event import Stream
 
 START = 7 * HOUR_US

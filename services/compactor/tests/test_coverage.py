@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from services.archive.paths import HOUR_US
 from services.compactor.cover import State
 from services.compactor.coverage import SCHEMA, read, refresh
 from services.compactor.tests.archives import BORDER_US, advance, compact, looking, put
-from services.data_writer.layout import HOUR_US
 from services.data_writer.tests.feeding import traffic
-from services.shared.buffer.cursor import Cursor
+from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
 
 if TYPE_CHECKING:

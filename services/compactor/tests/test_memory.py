@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.compactor.tests.archives import BORDER_US, put
 from services.data_writer.tests.feeding import traffic
-from testing.daemons import REPOSITORY
+from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

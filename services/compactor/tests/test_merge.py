@@ -10,16 +10,16 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from services.compactor.catalogue import File, read_file
+from services.archive.catalog import File, read_file
+from services.archive.footer import accounted, rows_in, total
+from services.archive.parquet import read_footer
+from services.archive.paths import HOUR_US, hour_directory
+from services.archive.schema import SCHEMAS
 from services.compactor.job import Bounds, Job
 from services.compactor.merge import merge
 from services.compactor.order import IDENTITY, SEARCHED, SORTED_BY
 from services.compactor.tests.archives import BORDER_US, put
 from services.compactor.tests.test_plan import kept
-from services.data_writer.footer import accounted, rows_in, total
-from services.data_writer.layout import HOUR_US, hour_directory
-from services.data_writer.part_file import read_footer
-from services.data_writer.schema import SCHEMAS
 from services.data_writer.tests.feeding import traffic
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Reason, Reject, Stream

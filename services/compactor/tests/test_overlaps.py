@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from services.archive.footer import Source
+from services.archive.paths import HOUR_US
 from services.compactor.overlaps import overlaps, window
-from services.data_writer.footer import Source
-from services.data_writer.layout import HOUR_US
 
 DAY_US = 24 * HOUR_US
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from services.archive.paths import HOUR_US
 from services.compactor import pause
 from services.compactor.pause import short_of_room, why_parked
 from services.compactor.tests.archives import BORDER_US, looking, put
 from services.compactor.tests.test_merge import job
-from services.data_writer.layout import HOUR_US
 from services.data_writer.tests.feeding import traffic
 from services.jetstream.health import IngesterHealth
 from services.shared.event import Stream

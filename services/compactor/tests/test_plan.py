@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.archive.paths import HOUR_US
 from services.compactor.plan import Due, Hour, Rhythm, closed_before, due
-from services.data_writer.layout import HOUR_US
 
 Copy = tuple[str, int, str, int]
 """Identity, time, file and row."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from services.compactor.tests.archives import BORDER_US, compact, looking, put
 from services.data_writer.tests.feeding import traffic
-from testing.daemons import REPOSITORY
+from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

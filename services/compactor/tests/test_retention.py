@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from services.compactor.catalogue import Catalogue
+from services.archive.catalog import Catalogue
+from services.archive.checkpoints import create_frontiers
+from services.archive.footer import total
+from services.archive.manifest import read_removals
+from services.archive.paths import HOUR_US, hour_directory, removed_path
+from services.archive.swap import swap_prepared
 from services.compactor.cover import State
 from services.compactor.coverage import read, refresh
 from services.compactor.retention import expired, retire
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
 from services.data_writer.epoch import birth_cursor
-from services.data_writer.footer import total
-from services.data_writer.frontier import create_frontiers
-from services.data_writer.layout import HOUR_US, hour_directory, removed_path
-from services.data_writer.manifest import read_removals
-from services.data_writer.swap import swap_prepared
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic
-from testing.truth import stream_of
+from testing.harness.truth import stream_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from services.data_writer.tests.feeding import FIRST_US
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

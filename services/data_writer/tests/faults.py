@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.data_writer.tests.feeding import push, traffic
-from testing.audit import audit
-from testing.fixtures import missing
-from testing.waiting import wait_for
+from testing.harness.fixtures import missing
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

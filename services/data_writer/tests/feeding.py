@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from services.shared.buffer.keys import buffer_key
+from services.buffer.keys import buffer_key
 from services.shared.event import Stream
 from testing.events import HostView, Traffic
-from testing.truth import stream_of
-from testing.waiting import wait_for
+from testing.harness.truth import stream_of
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

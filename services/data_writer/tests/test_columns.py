@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from services.archive.schema import SCHEMAS
 from services.data_writer.columns import LeftoversByIndex, to_table
 from services.data_writer.decode import STRICT
-from services.data_writer.schema import SCHEMAS
 from services.shared.event import Stream
 
 REF = {"uri": "u", "cid": "c"}

@@ -10,13 +10,13 @@ from typing import Any, Self
 import duckdb
 import pytest
 
+from services.archive import parquet as part_file
+from services.archive.parquet import read_footer
+from services.archive.paths import staging_root
+from services.archive.schema import SCHEMA_VERSION
 from services.data_writer import commit as commit_module
-from services.data_writer import part_file
 from services.data_writer.commit import Origin, commit, remove_strangers, sweep
 from services.data_writer.encode import encode
-from services.data_writer.layout import staging_root
-from services.data_writer.part_file import read_footer
-from services.data_writer.schema import SCHEMA_VERSION
 from services.data_writer.tests.test_encode import HOUR_US, NOON_US, like
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
@@ -108,7 +108,7 @@ def test_a_disk_that_fails_is_transient_and_leaves_no_staging(
 
     with monkeypatch.context() as patched:
         if step == "write":
-            patched.setattr(commit_module, "write_part", fails)
+            patched.setattr(commit_module, "write_table", fails)
         elif step == "fsync":
             patched.setattr(os, "fsync", fails)
         else:
@@ -159,7 +159,7 @@ def test_a_root_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 def test_what_does_not_read_back_is_a_broken_invariant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commit_module, "write_part", lambda file, *_: file.write(b"PAR1 is not enough"))
+    monkeypatch.setattr(commit_module, "write_table", lambda file, *_: file.write(b"PAR1 is not enough"))
     with pytest.raises(BrokenInvariant, match="does not read back"):
         commit(tmp_path, encode(Stream.LIKES, ELEMENTS), ORIGIN)
     assert (parts(tmp_path), staged(tmp_path)) == ([], [])
@@ -189,8 +189,8 @@ def test_the_steps_are_in_the_order_that_survives_a_power_cut(
 
         return step
 
-    monkeypatch.setattr(commit_module, "write_part", noted("write", part_file.write_part))
-    monkeypatch.setattr(commit_module, "check_part", noted("check", part_file.check_part))
+    monkeypatch.setattr(commit_module, "write_table", noted("write", part_file.write_table))
+    monkeypatch.setattr(commit_module, "check_file", noted("check", part_file.check_file))
     monkeypatch.setattr(commit_module, "sync_directory", noted("sync directory", lambda _: None))
     monkeypatch.setattr(os, "fsync", noted("sync", os.fsync))
     monkeypatch.setattr(Path, "replace", noted("rename", Path.replace))

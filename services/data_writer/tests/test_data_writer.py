@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from services.archive.parquet import Codec, Compression
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
-from services.data_writer.part_file import Codec, Compression
 from services.data_writer.tests.faults import FAULTS
 from services.data_writer.tests.feeding import FIRST_US, push, traffic, wait_for_parts
 from services.shared.event import Stream
-from testing.audit import audit
 from testing.events import HostView, Traffic
-from testing.fixtures import missing
-from testing.truth import stream_of
-from testing.waiting import wait_for
+from testing.harness.fixtures import missing
+from testing.harness.truth import stream_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost
-from services.shared.buffer.cursor import Cursor
+from services.shared.cursor import Cursor
 from services.shared.event import GapReason, Stream
 
 NOW_US = 1_790_000_000_000_000

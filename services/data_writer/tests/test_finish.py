@@ -9,6 +9,8 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry
 
+from services.buffer.claims import Claim, Claims
+from services.buffer.keys import buffer_key, claim_key
 from services.data_writer.committer import Committer
 from services.data_writer.finish import CHUNKS_AN_ACK, Finisher
 from services.data_writer.health import WriterHealth
@@ -16,20 +18,18 @@ from services.data_writer.ledger import Ledger
 from services.data_writer.metrics import WriterMetrics
 from services.data_writer.settings import WriterSettings
 from services.data_writer.tests.feeding import push, traffic
-from services.shared.buffer.claims import Claim, Claims
-from services.shared.buffer.keys import buffer_key, claim_key
 from services.shared.crash_points import CrashPoint
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
-from testing.audit import audit
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from contextlib import _GeneratorContextManager
     from pathlib import Path
 
-    from services.shared.buffer.reading import Reading
-    from testing.pipeline import Pipeline
-    from testing.redis_server import RedisServer
+    from services.buffer.reading import Reading
+    from testing.harness.pipeline import Pipeline
+    from testing.harness.redis import RedisServer
 
 CHUNK = 100
 LIKES = [(stream, frame) for stream, frame in traffic(1500) if stream == "likes"]
@@ -41,7 +41,7 @@ def killed(running: Pipeline, point: CrashPoint, nth: int) -> int:
     key = claim_key(Stream.LIKES, CHUNK)
     with running.tools() as tools:
         tools.rename(buffer_key(Stream.LIKES), key)
-        running.writer.starter = ("testing.chaos.armed", point, str(nth))
+        running.writer.starter = ("testing.proof.chaos.armed", point, str(nth))
         running.writer.start("--once")
         assert running.writer.wait(60) == -signal.SIGKILL
         running.writer.starter = ()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.buffer.keys import PUSHED, buffer_key
 from services.data_writer.tests.feeding import push, traffic
-from services.shared.buffer.keys import PUSHED, buffer_key
 from services.shared.event import Stream
-from testing.waiting import wait_for
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 LIKES = 'archive_unaccounted_events{stream="likes"}'
 EVENTS = 2000

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.data_writer.frontier import read_frontiers
-from services.data_writer.layout import frontier_path
+from services.archive.checkpoints import read_frontiers
+from services.archive.paths import frontier_path
+from services.buffer.claims import Claims
+from services.buffer.keys import CURSOR, PUSHED, buffer_key
 from services.data_writer.recover import recover
 from services.data_writer.settings import WriterSettings
-from services.shared.buffer.claims import Claims
-from services.shared.buffer.keys import CURSOR, PUSHED, buffer_key
 from services.shared.crash_points import CrashPoint, armed
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from testing.redis_server import RedisServer
+    from testing.harness.redis import RedisServer
 
 BIRTH_US = 1_790_000_000_000_000
 

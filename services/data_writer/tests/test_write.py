@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from services.buffer.keys import buffer_key, claim_key
 from services.data_writer.tests.feeding import FIRST_US, push, traffic
-from services.shared.buffer.keys import buffer_key, claim_key
 from services.shared.event import Stream
-from testing.audit import audit
-from testing.host import Host
-from testing.pipeline import Pipeline
-from testing.truth import truth_of
-from testing.waiting import wait_for
+from testing.harness.host import Host
+from testing.harness.pipeline import Pipeline
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

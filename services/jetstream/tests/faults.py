@@ -6,14 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from services.jetstream.tests.running import finish, gaps, hang_up, host
-from testing.audit import audit
-from testing.truth import truth_of
-from testing.waiting import wait_for
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

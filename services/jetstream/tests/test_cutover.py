@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.jetstream.cutover import MARGIN_US, SETTLED_US, CutoverWatch, again_from, due
-from services.shared.buffer.cursor import Window
+from services.shared.cursor import Window
 
 NOON_US = 1_783_166_400_000_000
 US = 1_000_000

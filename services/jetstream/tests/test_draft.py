@@ -16,7 +16,7 @@ from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Overlap, Rewind, Wish, plan
 from services.jetstream.source import Source
 from services.jetstream.validate import validate, validator
-from services.shared.buffer.cursor import Cursor, Window
+from services.shared.cursor import Cursor, Window
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic
 

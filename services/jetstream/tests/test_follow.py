@@ -17,17 +17,17 @@ from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.validate import validator
-from services.shared.buffer.cursor import Cursor, Window
+from services.shared.cursor import Cursor, Window
 from services.shared.event import GapReason
 from testing.events import HostView, Traffic
-from testing.fake_jetstream.client import play, stopped_clock, until
-from testing.fake_jetstream.settings import Options
-from testing.redis_server import free_port
+from testing.fakes.jetstream.client import play, stopped_clock, until
+from testing.fakes.jetstream.settings import Options
+from testing.harness.redis import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from testing.fake_jetstream.server import FakeJetstream
+    from testing.fakes.jetstream.server import FakeJetstream
 
 US = 1_000_000
 T = int(time.time()) * US - 60 * US

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.jetstream.hosts import FAILURES_PER_HOST, MISCONFIGURED_SECONDS, Next
 from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Wish
-from services.shared.buffer.cursor import Cursor
+from services.shared.cursor import Cursor
 from services.shared.event import GapReason
 
 HOSTS = ("a", "b", "c")

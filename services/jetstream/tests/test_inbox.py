@@ -17,7 +17,7 @@ from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Overlap, Plan, Wish
 from services.jetstream.source import Source
 from services.jetstream.validate import validator
-from services.shared.buffer.cursor import Cursor, Window
+from services.shared.cursor import Cursor, Window
 from services.shared.event import Stream
 
 if TYPE_CHECKING:

@@ -16,19 +16,19 @@ from services.jetstream.health import IngesterHealth
 from services.jetstream.ingest import Ingest
 from services.jetstream.metrics import IngesterMetrics
 from services.jetstream.settings import IngesterSettings
-from services.shared.buffer.cursor import Cursor, Epoch, decode_cursor
+from services.shared.cursor import Cursor, Epoch, decode_cursor
 from services.shared.errors import BrokenInvariant
 from services.shared.event import JETSTREAM_STREAMS, Stream
 from services.shared.lifecycle import Stopping
 from testing.events import HostView, Traffic
-from testing.fake_jetstream.client import play, stopped_clock, until
-from testing.fake_jetstream.settings import Options
+from testing.fakes.jetstream.client import play, stopped_clock, until
+from testing.fakes.jetstream.settings import Options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from testing.fake_jetstream.server import FakeJetstream
-    from testing.redis_server import RedisServer
+    from testing.fakes.jetstream.server import FakeJetstream
+    from testing.harness.redis import RedisServer
 
 T = 1_783_166_400_000_000
 TOTAL = 3000
@@ -218,7 +218,7 @@ def test_a_collection_silent_on_one_of_two_hosts_is_no_gap(redis_server: RedisSe
     """Pushes still under way when the blind host is left say nothing of the next host."""
 
     async def scenario(blind: FakeJetstream) -> None:
-        from testing.fake_jetstream.server import FakeJetstream as Fake  # noqa: PLC0415
+        from testing.fakes.jetstream.server import FakeJetstream as Fake  # noqa: PLC0415
 
         world = World(redis_server, tools, ingest_push_events=25)
         world.birth()

@@ -17,14 +17,14 @@ import pytest
 from services.jetstream.tests.faults import FAULTS
 from services.jetstream.tests.running import finish, gaps, hang_up, host
 from services.shared.event import Reason
-from testing.audit import audit
-from testing.truth import truth_of
-from testing.waiting import wait_for
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

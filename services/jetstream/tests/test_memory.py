@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.buffer.push import Remembered
 from services.jetstream.memory import Aged, IdentityMemory
-from services.shared.buffer.push import Remembered
 
 SECOND = 1_000_000
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from services.buffer.server import Memory
 from services.jetstream.metrics import IngesterMetrics
 from services.jetstream.park import Limits, Room, free_mb, why_parked
 from services.jetstream.parking import Parking
 from services.jetstream.settings import IngesterSettings
-from services.shared.buffer.server import Memory
 
 if TYPE_CHECKING:
     from pathlib import Path

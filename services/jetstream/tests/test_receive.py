@@ -18,18 +18,18 @@ from services.jetstream.resume import Plan, Wish
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.subscription import LONGEST_URL
 from services.jetstream.tests.noting import Noting, empty
-from services.shared.buffer.cursor import Cursor
+from services.shared.cursor import Cursor
 from testing.events import HostView, Traffic
-from testing.fake_jetstream.client import play, stopped_clock, until
-from testing.fake_jetstream.hostile import planted
-from testing.fake_jetstream.settings import Options
-from testing.redis_server import free_port
+from testing.fakes.jetstream.client import play, stopped_clock, until
+from testing.fakes.jetstream.hostile import planted
+from testing.fakes.jetstream.settings import Options
+from testing.harness.redis import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from services.jetstream.source import Source
-    from testing.fake_jetstream.server import FakeJetstream
+    from testing.fakes.jetstream.server import FakeJetstream
 
 T = 1_783_166_400_000_000
 TOTAL = 500

@@ -22,7 +22,7 @@ from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.tests.noting import Noting, empty
-from services.shared.buffer.cursor import Cursor
+from services.shared.cursor import Cursor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -16,7 +16,7 @@ from services.jetstream.resume import (
     Wish,
     plan,
 )
-from services.shared.buffer.cursor import Cursor
+from services.shared.cursor import Cursor
 from services.shared.event import Event, GapReason, Stream
 
 T = 1_783_166_400_000_000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jetstream.subscription import LONGEST_URL, Filter, Subscription, subscribe
-from testing.fake_jetstream.subscription import parse, parse_hello
+from testing.fakes.jetstream.subscription import parse, parse_hello
 
 POSTS = "app.bsky.feed.post"
 DIDS = tuple(f"did:plc:{i:024}" for i in range(10_000))

@@ -6,16 +6,16 @@ import re
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
-from testing.alerting import RESERVE_MB, SWITCH, Receiver, Trial, kill, low_disk, no_permission
-from testing.stack import BASE, METRICS, PIPELINE
-from testing.waiting import wait_for
+from testing.harness.stack import BASE, METRICS, PIPELINE
+from testing.harness.waiting import wait_for
+from testing.monitoring.alerting import RESERVE_MB, SWITCH, Receiver, Trial, kill, low_disk, no_permission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from testing.alerting import Fault
-    from testing.stack import Stack
+    from testing.harness.stack import Stack
+    from testing.monitoring.alerting import Fault
 
 A_MINUTE = 60.0
 SETTINGS = {

@@ -6,18 +6,18 @@ import base64
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from services.data_writer.layout import stream_root
+from services.archive.paths import stream_root
 from services.shared.event import Reason, Stream
-from testing.host import Host
-from testing.pipeline import JETSTREAM
-from testing.truth import truth_of
-from testing.waiting import wait_for
+from testing.harness.host import Host
+from testing.harness.pipeline import JETSTREAM
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.daemons import Daemon
-    from testing.pipeline import Pipeline
+    from testing.harness.daemons import Daemon
+    from testing.harness.pipeline import Pipeline
 
 EVENTS = 4000
 REPEATS = 25

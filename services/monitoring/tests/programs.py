@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from testing.daemons import REPOSITORY
-from testing.images.references import references
+from testing.environment.images.references import references
+from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ import yaml
 
 from services.monitoring.tests.programs import MONITORING, run_in
 from services.monitoring.tests.test_rules import ALERTS
-from testing.alerting import unheard
+from testing.monitoring.alerting import unheard
 
 if TYPE_CHECKING:
     import subprocess

@@ -19,19 +19,19 @@ from services.monitoring.dashboards.pages import PAGES
 from services.monitoring.tests import counted_run
 from services.monitoring.tests.alerting_runs import A_MINUTE, Run
 from services.monitoring.tests.test_rules import WITHIN_A_MINUTE
-from testing.backfill import A_DAY, DAYS, SCRAPE_SECONDS, Past, backfill
-from testing.containers import PROJECT
-from testing.doubling import doubled
-from testing.prometheus import Labels, Prometheus, of_stack
-from testing.stack import METRICS, PIPELINE, Stack
-from testing.waiting import wait_for
+from testing.harness.containers import PROJECT
+from testing.harness.doubled_traffic import doubled
+from testing.harness.stack import METRICS, PIPELINE, Stack
+from testing.harness.waiting import wait_for
+from testing.monitoring.backfill import A_DAY, DAYS, SCRAPE_SECONDS, Past, backfill
+from testing.monitoring.prometheus import Labels, Prometheus, of_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from services.monitoring.dashboards.page import Page, Panel, Query
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     MakeStack = Callable[..., Stack]
     Pipelines = Callable[..., Pipeline]

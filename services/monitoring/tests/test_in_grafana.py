@@ -14,11 +14,11 @@ from urllib.request import Request, urlopen
 import pytest
 
 from services.monitoring.dashboards.pages import PAGES
-from testing.browser import NoBrowserError, browser, sheet
-from testing.images.references import references
-from testing.prometheus import of_stack
-from testing.stack import METRICS, PIPELINE
-from testing.waiting import wait_for
+from testing.environment.images.references import references
+from testing.harness.browser import NoBrowserError, browser, sheet
+from testing.harness.stack import METRICS, PIPELINE
+from testing.harness.waiting import wait_for
+from testing.monitoring.prometheus import of_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page as Sheet
 
     from services.monitoring.dashboards.page import Page
-    from testing.stack import Stack
+    from testing.harness.stack import Stack
 
     MakeStack = Callable[..., Stack]
 

@@ -11,7 +11,7 @@ from services.monitoring.settings import HealthSettings
 from services.shared.lifecycle import Stopping
 
 if TYPE_CHECKING:
-    from testing.redis_server import RedisServer
+    from testing.harness.redis import RedisServer
 
 GOOD = {
     "used_memory": "790",

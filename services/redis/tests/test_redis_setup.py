@@ -15,16 +15,16 @@ from urllib.request import Request, urlopen
 import pytest
 import redis
 
+from services.buffer.keys import buffer_key
 from services.monitoring.coverage.promql import plain
-from services.shared.buffer.keys import buffer_key
 from services.shared.event import Stream
-from testing.audit import audit
-from testing.buffering import client, events, fill, push, pushed, waiting
-from testing.daemons import REPOSITORY
-from testing.demo_truth import truth_of_demo
-from testing.images.references import references
-from testing.stack import PIPELINE, Stack
-from testing.waiting import wait_for
+from testing.demo.truth import truth_of_demo
+from testing.environment.images.references import references
+from testing.harness.daemons import REPOSITORY
+from testing.harness.stack import PIPELINE, Stack
+from testing.harness.stack_buffer import client, events, fill, push, pushed, waiting
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Gauge
 
 from services.shared.gauges import Since, show_room
-from testing.waiting import wait_for
+from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

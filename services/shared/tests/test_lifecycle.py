@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.shared.lifecycle import Stopping, stopping_on_signals
-from testing.daemons import REPOSITORY
+from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

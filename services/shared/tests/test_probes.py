@@ -14,8 +14,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from services.shared.probes import check, serving
-from testing.daemons import REPOSITORY
-from testing.redis_server import free_port
+from testing.harness.daemons import REPOSITORY
+from testing.harness.redis import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

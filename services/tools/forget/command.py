@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from services.compactor.turns import instead
-from services.data_writer.layout import hour_text
-from services.data_writer.ownership import is_owned
+from services.archive.locks import is_owned
+from services.archive.paths import hour_text
+from services.archive.turns import instead
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
 from services.shared.lifecycle import stopping_on_signals
-from services.shared.logs import start_logs
+from services.shared.logging import start_logs
 from services.shared.retry import until_done
 from services.tools.buffers import Buffers
 from services.tools.console import FINE, FOUND, console, say_json, table

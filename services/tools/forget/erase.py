@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from services.compactor.catalogue import File, read_file
+from services.archive.catalog import File, read_file
+from services.archive.durable import make_directories
+from services.archive.manifest import Cause
+from services.archive.paths import hour_directory
 from services.compactor.job import Bounds, Job
 from services.compactor.merge import merge
 from services.compactor.prepare import is_prepared, prepare, workshop
-from services.data_writer.durable import make_directories
-from services.data_writer.layout import hour_directory
-from services.data_writer.manifest import Cause
 from services.shared.errors import Transient
 from services.tools.offload.bucket import measure
 from services.tools.offload.index import Object, key_of, read_index, write_index

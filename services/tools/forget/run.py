@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from services.archive.paths import HOUR_US
 from services.compactor.look import watermark_us
 from services.compactor.prepare import is_prepared, sweep
-from services.data_writer.layout import HOUR_US
 from services.shared.event import Stream
 from services.shared.retry import until_done
 from services.tools.forget.erase import delete_trash, replace_object, rewrite_hour

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
-from services.data_writer.layout import TRASH, hour_of
+from services.archive.paths import TRASH, hour_of
 from services.shared.errors import BrokenInvariant, Transient
 from services.tools.part_names import find
 from services.tools.views import literal

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from services.compactor.catalogue import Catalogue
-from services.data_writer.layout import hour_text
+from services.archive.catalog import Catalogue
+from services.archive.paths import hour_text
 from services.shared.event import Stream
 from services.shared.lifecycle import stopping_on_signals
 from services.tools.console import FINE, FOUND, progress, size

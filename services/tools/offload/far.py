@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
-from services.data_writer.schema import SCHEMAS
+from services.archive.schema import SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

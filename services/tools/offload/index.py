@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from services.data_writer.durable import write_durably
-from services.data_writer.layout import (
+from services.archive.durable import write_durably
+from services.archive.manifest import Cause, read_removals
+from services.archive.paths import (
     REMOVED,
     hour_directory,
     hour_of_text,
     hour_text,
     removed_path,
 )
-from services.data_writer.manifest import Cause, read_removals
 from services.shared.errors import BrokenInvariant
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.data_writer.layout import HOUR_US, hour_directory, manifest_path, parse_name
-from services.data_writer.manifest import Cause, removal_of, write_manifest
+from services.archive.manifest import Cause, removal_of, write_manifest
+from services.archive.paths import HOUR_US, hour_directory, manifest_path, parse_name
 from services.shared.errors import Transient
 from services.tools.offload.bucket import Measured, measure
 from services.tools.offload.index import Object, key_of, read_index, write_index

@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.data_writer.layout import HOUR_US
+from services.archive.paths import HOUR_US
 from services.jetstream.settings import IngesterSettings
 from services.shared.errors import BrokenInvariant
 from services.shared.event import JETSTREAM_STREAMS
 from services.shared.lifecycle import stopping_on_signals
-from services.shared.logs import start_logs
+from services.shared.logging import start_logs
 from services.shared.retry import until_done
 from services.shared.settings import load
 from services.tools.buffers import Buffers
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from services.shared.buffer.cursor import Cursor
+    from services.shared.cursor import Cursor
     from services.shared.event import Gap
     from services.shared.lifecycle import Stopping
     from services.tools.repair.known import Datasets

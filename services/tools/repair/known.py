@@ -11,7 +11,7 @@ import msgspec
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from services.data_writer.layout import HOUR_US, hour_start
+from services.archive.paths import HOUR_US, hour_start
 from services.jetstream.validate import event_identity, reject_identity, validate
 from services.shared.errors import BadInput
 from services.shared.event import JETSTREAM_STREAMS, Reason, Stream
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from services.shared.buffer.aside import AsidePusher
+    from services.buffer.operator_push import AsidePusher
 
 ANY_SIZE = 1 << 40
 _COMMIT = ("did", "rev", "collection", "rkey", "operation")

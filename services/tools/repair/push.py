@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from services.buffer.connection import Full
+from services.buffer.push import Remembered
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import IngesterMetrics
 from services.jetstream.parking import Parking
-from services.shared.buffer.connection import Full
-from services.shared.buffer.push import Remembered
 
 if TYPE_CHECKING:
+    from services.buffer.operator_push import AsidePusher
     from services.jetstream.draft import Draft
     from services.jetstream.settings import IngesterSettings
-    from services.shared.buffer.aside import AsidePusher
-    from services.shared.buffer.cursor import Cursor
+    from services.shared.cursor import Cursor
     from services.shared.lifecycle import Stopping
 
 TICK_SECONDS = 0.5

@@ -11,7 +11,7 @@ from services.jetstream.draft import Draft
 from services.jetstream.resume import Overlap, Plan, Wish
 from services.jetstream.source import Source
 from services.jetstream.validate import validator
-from services.shared.buffer.cursor import Cursor, Window
+from services.shared.cursor import Cursor, Window
 from services.shared.errors import BadInput
 from services.tools.repair.push import remembering
 from services.tools.segments.asking import NotHad

@@ -14,7 +14,7 @@ from services.jetstream.metrics import Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
 from services.jetstream.validate import validator
-from services.shared.buffer.cursor import Cursor, Window
+from services.shared.cursor import Cursor, Window
 from services.tools.repair.push import TICK_SECONDS, remembering
 from services.tools.span import Span
 

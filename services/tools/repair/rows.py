@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.data_writer.layout import HOUR_US
+from services.archive.paths import HOUR_US
 from services.shared.event import Gap, GapReason, Stream
 from services.tools.hours import row_groups
 from services.tools.part_names import find
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from services.shared.buffer.aside import AsidePusher
+    from services.buffer.operator_push import AsidePusher
 
 NO_HOLES = (GapReason.BIRTH, GapReason.REPAIRED)
 POINT_US = 1_000_000

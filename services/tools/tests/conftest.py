@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from services.tools.main import app
 from services.tools.tests.making import archive, events
-from testing.daemons import PREFIXES
+from testing.harness.daemons import PREFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from services.archive.checkpoints import write_frontier
+from services.archive.paths import HOUR_US
 from services.compactor import coverage
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
-from services.data_writer.frontier import write_frontier
-from services.data_writer.layout import HOUR_US
-from services.shared.buffer.cursor import Cursor
+from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic
-from testing.truth import stream_of
+from testing.harness.truth import stream_of
 
 if TYPE_CHECKING:
     from pathlib import Path

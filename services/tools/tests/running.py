@@ -7,11 +7,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from testing.daemons import PREFIXES, REPOSITORY
-from testing.waiting import PATIENCE
+from testing.harness.daemons import PREFIXES, REPOSITORY
+from testing.harness.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 SECONDS = 120.0
 

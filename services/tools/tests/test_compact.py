@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from services.buffer.keys import ARCHIVE_ID
 from services.compactor.tests.archives import compact
-from services.shared.buffer.keys import ARCHIVE_ID
 from services.shared.event import Stream
 from services.tools.tests.making import note_gaps, settle, write
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.tools.tests.conftest import Ask
-    from testing.redis_server import RedisServer
+    from testing.harness.redis import RedisServer
 
     Events = dict[Stream, list[bytes]]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from services.archive.manifest import Cause, Input, Manifest, Output, note_rewrite
+from services.archive.paths import hour_of, hour_text
 from services.compactor.deletions import Passed, write_passed
-from services.data_writer.layout import hour_of, hour_text
-from services.data_writer.manifest import Cause, Input, Manifest, Output, note_rewrite
 from services.shared.event import Stream
 from services.tools.tests.making import START_HOUR, settle
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from services.archive.paths import HOUR_US
 from services.compactor.tests.archives import BORDER_US, put
 from services.compactor.tests.conftest import running
 from services.compactor.tests.deleting import account
@@ -24,17 +25,16 @@ from services.compactor.tests.test_compactor import (
     told,
     wait_accounted,
 )
-from services.data_writer.layout import HOUR_US
 from services.shared.crash_points import CrashPoint
 from services.tools.tests.running import run
-from testing.audit import audit
 from testing.events.names import tid
-from testing.waiting import wait_for
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 __all__ = ["running"]
 
@@ -111,7 +111,7 @@ def test_killed_anywhere_it_is_done_again_and_told_once(running: Pipeline, point
     put(running.root, [*events, *more])
     assert compact(running, *ONCE) == 0
     running.compactor.settings["COMPACT_APPLY_DELETIONS"] = "all"
-    running.compactor.starter = ("testing.chaos.armed", point.value, "1")
+    running.compactor.starter = ("testing.proof.chaos.armed", point.value, "1")
     running.compactor.start(*ONCE)
     assert running.compactor.wait(120) == -signal.SIGKILL
     after_death = audit(running.root, kept)

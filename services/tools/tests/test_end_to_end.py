@@ -9,16 +9,16 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from testing.audit.canonical import canonical, parse
-from testing.daemons import PREFIXES, REPOSITORY
-from testing.host import Host
-from testing.truth import truth_of
-from testing.waiting import wait_for
+from testing.harness.daemons import PREFIXES, REPOSITORY
+from testing.harness.host import Host
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit.canonical import canonical, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 EVENTS = 3000
 

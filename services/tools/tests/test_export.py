@@ -14,8 +14,8 @@ from services.shared.event import Stream, stream_of
 from services.tools.export import lines
 from services.tools.tests.making import START_US, write
 from services.tools.views import connected
-from testing.audit.canonical import canonical, parse
-from testing.fixtures import REAL_EVENTS
+from testing.harness.fixtures import REAL_EVENTS
+from testing.proof.audit.canonical import canonical, parse
 from testing.tests.any_event import any_event
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.data_writer.layout import HOUR_US
+from services.archive.paths import HOUR_US
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.tools.hours import parts, row_groups

@@ -6,7 +6,7 @@ import importlib
 import tomllib
 from typing import TYPE_CHECKING
 
-from testing.daemons import REPOSITORY
+from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     import pytest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from services.shared.event import Reason, Reject, Stream
 from services.tools.main import app
 from services.tools.tests.making import START_US, note_gaps, settle, write
-from testing.daemons import REPOSITORY
+from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

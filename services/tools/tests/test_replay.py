@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from services.shared.event import Stream
 from services.tools.tests.running import run
-from testing.audit import audit
-from testing.host import Host
-from testing.truth import truth_of
-from testing.waiting import wait_for
+from testing.harness.host import Host
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 LIMIT = 1024
 WIDER = {"INGEST_MAX_EVENT_BYTES": "8388608"}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
-from services.data_writer.frontier import create_frontiers, write_frontier
-from services.shared.buffer.claims import Claims
-from services.shared.buffer.cursor import Cursor
+from services.archive.checkpoints import create_frontiers, write_frontier
+from services.buffer.claims import Claims
+from services.shared.cursor import Cursor
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
 from services.tools.settled import EpochEnded, Moment, unsettled
@@ -17,7 +17,7 @@ from services.tools.settled import EpochEnded, Moment, unsettled
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.redis_server import RedisServer
+    from testing.harness.redis import RedisServer
 
 STREAMS = (Stream.POSTS, Stream.LIKES)
 

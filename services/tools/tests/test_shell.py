@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.tools.shell import MORE, PROMPT, Shell
 from services.tools.views import connected
-from testing.daemons import REPOSITORY
+from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.data_writer.layout import HOUR_US
-from services.data_writer.schema import SCHEMAS
+from services.archive.paths import HOUR_US
+from services.archive.schema import SCHEMAS
 from services.shared.event import Stream
 from services.tools.tests.making import START_US, write
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from services.data_writer.frontier import write_frontier
-from services.data_writer.layout import HOUR_US
-from services.shared.buffer.cursor import Cursor
+from services.archive.checkpoints import write_frontier
+from services.archive.paths import HOUR_US
+from services.shared.cursor import Cursor
 from services.shared.event import Stream
 from services.shared.settings import load
 from services.tools.settings import ToolsSettings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from services.data_writer.layout import hour_directory, removed_path
+from services.archive.paths import hour_directory, removed_path
 from services.shared.event import Stream
 from services.tools.tests.making import START_HOUR, cover, write
 

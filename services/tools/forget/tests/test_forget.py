@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from services.data_writer.layout import HOUR_US
+from services.archive.paths import HOUR_US
 from services.shared.event import Stream
 from services.tools.forget.conditions import conditions
 from services.tools.forget.erase import replace_object
@@ -19,16 +19,16 @@ from services.tools.offload.tests.conftest import Place, place, store, swift_end
 from services.tools.settings import ToolsSettings
 from services.tools.tests.making import START_HOUR
 from services.tools.tests.running import run
-from testing.audit import audit
-from testing.host import Host
-from testing.truth import truth_of
-from testing.waiting import wait_for
+from testing.harness.host import Host
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 __all__ = ["place", "store", "swift_endpoint"]
 EVENTS = 4000

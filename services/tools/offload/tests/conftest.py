@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
+from services.archive.swap import swap_prepared
 from services.compactor.look import Look
 from services.compactor.settings import CompactorSettings
-from services.data_writer.swap import swap_prepared
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
 from services.tools.main import app
 from services.tools.tests.making import archive, events
-from testing.daemons import PREFIXES
-from testing.fixtures import missing
-from testing.object_store import ObjectStore, bucket_of_swift, object_store
-from testing.swift import NoSwiftError, swift
+from testing.fakes.object_store import ObjectStore, bucket_of_swift, object_store
+from testing.fakes.swift import NoSwiftError, swift
+from testing.harness.daemons import PREFIXES
+from testing.harness.fixtures import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow.dataset as ds
 import pytest
 
-from services.data_writer.layout import HOUR_US
+from services.archive.paths import HOUR_US
 from services.shared.event import Stream
 from services.tools.offload.bucket import Bucket
 from services.tools.offload.far import datasets

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.data_writer.footer import rows_in, total
-from services.data_writer.layout import manifest_path, removed_path
-from services.data_writer.manifest import read_removals
+from services.archive.footer import rows_in, total
+from services.archive.manifest import read_removals
+from services.archive.paths import manifest_path, removed_path
 from services.shared.errors import Transient
 from services.shared.event import Stream
 from services.tools.offload.bucket import Bucket, measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.data_writer.layout import HOUR_US, compacted_name, hour_directory
+from services.archive.paths import HOUR_US, compacted_name, hour_directory
 from services.shared.event import Stream
 from services.tools.offload.index import key_of
 from services.tools.offload.run import Closed, closed_hours, is_old_enough

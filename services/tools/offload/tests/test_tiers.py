@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.data_writer.layout import archive_id_path
+from services.archive.paths import archive_id_path
 from services.shared.event import Stream
 from services.tools.offload.bucket import Bucket, measure
 from services.tools.offload.index import indexed
@@ -12,7 +12,7 @@ from services.tools.settings import ToolsSettings
 from services.tools.sources import Folder
 from services.tools.tests.making import START_HOUR, events, settle, write
 from services.tools.tiers import BothTiers, bucket_for, only_there
-from testing.audit.canonical import canonical, parse
+from testing.proof.audit.canonical import canonical, parse
 
 if TYPE_CHECKING:
     from pathlib import Path

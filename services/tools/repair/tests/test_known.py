@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from services.data_writer.layout import HOUR_US
-from services.data_writer.schema import SCHEMAS
+from services.archive.paths import HOUR_US
+from services.archive.schema import SCHEMAS
 from services.jetstream.validate import reject_identity, validate
 from services.shared.event import JETSTREAM_STREAMS, Reason, Reject, Stream
 from services.tools.offload.far import HOURS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from services.shared.buffer.aside import AsidePusher
+    from services.buffer.operator_push import AsidePusher
 
 INSIDE = Span(START_US + 600_000_000, START_US + HOUR_US + 600_000_000)
 

@@ -19,19 +19,19 @@ from services.tools.repair.tests.tearing import (
     windows,
 )
 from services.tools.tests.running import run, started
-from testing.audit import audit
 from testing.events import HostView, Traffic
-from testing.fake_segments import FakeSegments, Lie, as_told, row_of
-from testing.fake_segments.server import TOKEN
-from testing.host import Host
-from testing.truth import stream_of, truth_of
-from testing.waiting import wait_for
+from testing.fakes.segments import FakeSegments, Lie, as_told, row_of
+from testing.fakes.segments.server import TOKEN
+from testing.harness.host import Host
+from testing.harness.truth import stream_of, truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
 RATE, TOTAL, HOLE_SECONDS = 2, 15_600, 7200
 LONG_AGO_SECONDS = 12 * 3600

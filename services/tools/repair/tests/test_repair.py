@@ -20,15 +20,15 @@ from services.tools.repair.tests.tearing import (
     wait_recorded,
 )
 from services.tools.tests.running import run, started
-from testing.audit import audit
-from testing.host import Host
-from testing.truth import truth_of
-from testing.waiting import wait_for
+from testing.harness.host import Host
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from testing.pipeline import Pipeline
+    from testing.harness.pipeline import Pipeline
 
     Pipelines = Callable[..., Pipeline]
 

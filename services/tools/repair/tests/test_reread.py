@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.shared.buffer.cursor import Cursor, Window
+from services.shared.cursor import Cursor, Window
 from services.tools.repair.command import SETTLED_US, within_reach
 from services.tools.repair.reread import SLACK_US, Reading
 from services.tools.span import Span

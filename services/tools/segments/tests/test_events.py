@@ -11,8 +11,8 @@ from services.shared.errors import BadInput
 from services.tools.segments.events import frame_of
 from services.tools.segments.form import Row
 from testing.events import HostView, Traffic
-from testing.fake_segments import as_told, row_of
-from testing.fake_segments.cbor import encode
+from testing.fakes.segments import as_told, row_of
+from testing.fakes.segments.cbor import encode
 
 
 def test_every_event_of_the_network_comes_back_as_it_was_told() -> None:

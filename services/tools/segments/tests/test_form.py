@@ -17,8 +17,8 @@ from services.tools.segments.form import (
     read_index,
     read_rows,
 )
-from testing.fake_segments.segment import Segment
-from testing.fake_segments.told import Row as Kept
+from testing.fakes.segments.segment import Segment
+from testing.fakes.segments.told import Row as Kept
 
 ROWS = [
     Kept(7, 1_700_000_000_000_000, 1, "did:plc:a", "app.bsky.feed.post", "3l3qo", "3l3qp", b"\xa0"),

@@ -12,8 +12,8 @@ from services.tools.segments.asking import Asking, NotHad
 from services.tools.segments.form import Row
 from services.tools.segments.web import Archive, Rewritten
 from testing.events import HostView, Traffic
-from testing.fake_segments import FakeSegments, Lie, row_of
-from testing.fake_segments.server import TOKEN
+from testing.fakes.segments import FakeSegments, Lie, row_of
+from testing.fakes.segments.server import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

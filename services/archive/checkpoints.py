@@ -1,0 +1,119 @@
+"""Frontiers: for each stream the cursor up to which everything is committed, beside the archive.
+
+They outlive Redis: when its volume is lost the writer sets the cursor from the oldest of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from services.archive.paths import frontier_path
+from services.shared.crash_points import CrashPoint, reach
+from services.shared.cursor import Cursor, decode_cursor
+from services.shared.errors import Transient
+from services.shared.event import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+def read_frontiers(root: Path) -> dict[Stream, Cursor]:
+    """Read the frontiers there are; each is synced before it is believed."""
+    found: dict[Stream, Cursor] = {}
+    try:
+        for stream in Stream:
+            path = frontier_path(root, stream)
+            if path.exists():
+                _sync(path)
+                found[stream] = decode_cursor(path.read_bytes(), str(path))
+        if found:
+            _sync(frontier_path(root, Stream.POSTS).parent)
+    except OSError as error:
+        raise Transient(f"cannot read the frontiers of {root}: {error}") from error
+    return found
+
+
+def sweep_frontiers(root: Path, streams: Iterable[Stream]) -> int:
+    """Remove what killed writers left staged beside these streams' frontiers; return how many files.
+
+    For the streams' owner only. The epoch's and the id's may be another writer's, which then tries again.
+    """
+    try:
+        beside = [path for stream in streams for path in (root / ".frontier").glob(f"{stream}.*.tmp")]
+        staged = [*beside, *root.glob(".epoch.*.tmp"), *root.glob(".archive-id.*.tmp")]
+        for path in staged:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise Transient(f"cannot sweep the frontiers of {root}: {error}") from error
+    return len(staged)
+
+
+def write_frontier(root: Path, stream: Stream, cursor: bytes) -> None:
+    """Move a stream's frontier, durably."""
+    path = frontier_path(root, stream)
+    try:
+        staged = _staged(path, cursor)
+        reach(CrashPoint.FRONTIER_BEFORE_RENAME)
+        staged.replace(path)
+        reach(CrashPoint.FRONTIER_AFTER_RENAME)
+        _sync(path.parent)
+    except OSError as error:
+        raise Transient(f"cannot write {path}: {error}") from error
+
+
+def used_epoch(root: Path) -> int:
+    """Return the highest epoch ever begun, or 0; frontiers alone do not tell of one that died young."""
+    try:
+        return int((root / ".epoch").read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise Transient(f"cannot read {root / '.epoch'}: {error}") from error
+
+
+def note_epoch(root: Path, epoch: int) -> None:
+    """Remember an epoch, durably, before it is begun: no number is used twice."""
+    path = root / ".epoch"
+    try:
+        _staged(path, str(epoch).encode()).replace(path)
+        _sync(root)
+    except OSError as error:
+        raise Transient(f"cannot write {path}: {error}") from error
+
+
+def create_frontiers(root: Path, streams: Iterable[Stream], cursor: bytes) -> None:
+    """Write the frontiers of a new archive, durably; those that exist stay as they are."""
+    try:
+        for stream in streams:
+            path = frontier_path(root, stream)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            staged = _staged(path, cursor)
+            with contextlib.suppress(FileExistsError):
+                # Unlike a rename a link never replaces: of two writers the first one wins.
+                os.link(staged, path)
+            staged.unlink()
+            reach(CrashPoint.RECOVER_FRONTIER_CREATED)
+        _sync(path.parent)
+        _sync(root)
+    except OSError as error:
+        raise Transient(f"cannot write the frontiers of {root}: {error}") from error
+
+
+def _staged(path: Path, cursor: bytes) -> Path:
+    staged = path.with_suffix(f".{os.getpid()}.tmp")
+    with staged.open("wb") as file:
+        file.write(cursor)
+        file.flush()
+        os.fsync(file.fileno())
+    return staged
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""What the footer of a part, or of a compacted file, says of its rows: how many, of which epoch, from where.
+
+Pure. A part's rows are of one epoch and one source stream; those of a compacted file may be of several.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.archive.paths import parse_name
+from services.shared.errors import BrokenInvariant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Counts = dict[str, dict[str, int]]
+"""Rows by epoch, and within it by the stream whose buffer they came from."""
+
+COMPACTED = "archive.compacted"
+ROWS_BY_EPOCH = "archive.rows_by_epoch"
+REMOVED_BY_EPOCH = "archive.removed_by_epoch"
+DUPLICATES = "archive.duplicates"
+"""Rows that this file's hour lost as duplicates, in all its compactions."""
+SOURCES = "archive.sources"
+
+
+class Source(msgspec.Struct, frozen=True, array_like=True):
+    """A chunk of which rows are in a file, and what was known when it was committed."""
+
+    chunk: str
+    stream: str
+    """Whose buffer it was in."""
+    epoch: int
+    push: int
+    """Number of the last push before its round."""
+    host: str
+    first_us: int
+    last_us: int
+
+
+class _Cursor(msgspec.Struct):
+    push: int = 0
+
+
+def rows_by_epoch(footer: Mapping[str, str]) -> Counts:
+    """Return how many rows the file has; empty for a file that is not of this archive."""
+    if COMPACTED in footer:
+        return _counts(footer.get(ROWS_BY_EPOCH, "{}"))
+    if "archive.epoch" not in footer:
+        return {}
+    return {footer["archive.epoch"]: {footer["archive.source_stream"]: int(footer["archive.rows"])}}
+
+
+def removed_by_epoch(footer: Mapping[str, str]) -> Counts:
+    """Return how many rows were removed when the file was made, and when what it was made from was."""
+    return _counts(footer.get(REMOVED_BY_EPOCH, "{}"))
+
+
+def accounted(footer: Mapping[str, str]) -> Counts:
+    """Return how many rows the file answers for: those it has, and those that were lawfully removed."""
+    return total(rows_by_epoch(footer), removed_by_epoch(footer))
+
+
+def sources(footer: Mapping[str, str], name: str) -> tuple[Source, ...]:
+    """Return the chunks that the file of this name has rows of. Raises BrokenInvariant for a stray file."""
+    try:
+        if COMPACTED in footer:
+            return msgspec.json.decode(footer[SOURCES], type=tuple[Source, ...])
+        part = parse_name(name)
+        if part is not None:
+            cursor = msgspec.json.decode(footer["archive.last_cursor"] or "{}", type=_Cursor)
+            stream, epoch = footer["archive.source_stream"], int(footer["archive.epoch"] or 0)
+            host = footer.get("archive.host", "")
+            return (Source(part.id, stream, epoch, cursor.push, host, part.first_us, part.last_us),)
+    except (KeyError, ValueError) as error:
+        raise BrokenInvariant(
+            f"{name} has no footer of ours ({error!r}); take it out of the archive"
+        ) from error
+    raise BrokenInvariant(f"{name} is no name of ours; take it out of the archive")
+
+
+def total(*parts: Mapping[str, Mapping[str, int]]) -> Counts:
+    """Add counts up."""
+    found: Counts = {}
+    for counts in parts:
+        for epoch, streams in counts.items():
+            of_epoch = found.setdefault(epoch, {})
+            for stream, rows in streams.items():
+                of_epoch[stream] = of_epoch.get(stream, 0) + rows
+    return found
+
+
+def split(counts: Counts, rows: int) -> tuple[Counts, Counts]:
+    """Take so many rows out of counts, of the newest epochs first; return what was taken and what is left.
+
+    In a compacted file rows no longer say which epoch they are of. What is read again comes in a newer one.
+    """
+    taken: Counts = {}
+    left = total(counts)
+    for epoch in sorted(left, key=int, reverse=True):
+        for stream in sorted(left[epoch]):
+            share = min(rows, left[epoch][stream])
+            if share:
+                taken.setdefault(epoch, {})[stream] = share
+                left[epoch][stream] -= share
+                rows -= share
+    return taken, left
+
+
+def rows_in(counts: Mapping[str, Mapping[str, int]]) -> int:
+    """Return the rows of all epochs and streams."""
+    return sum(rows for streams in counts.values() for rows in streams.values())
+
+
+def _counts(text: str) -> Counts:
+    try:
+        return msgspec.json.decode(text, type=Counts)
+    except msgspec.MsgspecError as error:
+        raise BrokenInvariant(f"a footer's counts cannot be read: {text[:80]!r}") from error

@@ -1,0 +1,85 @@
+"""One owner a stream, and one Redis an archive."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.archive.checkpoints import sweep_frontiers
+from services.archive.locks import archive_id, owning
+from services.shared.crash_points import CrashPoint, armed
+from services.shared.errors import BrokenInvariant
+from services.shared.event import Stream
+from testing.harness.daemons import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOLDER = """
+import sys, pathlib
+from services.archive.locks import owning
+from services.shared.event import Stream
+with owning(pathlib.Path(sys.argv[1]), [Stream.POSTS]):
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_stream_has_one_owner_and_kill_9_gives_it_back(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"mine\n"
+        with (
+            pytest.raises(BrokenInvariant, match="another writer owns the stream posts"),
+            owning(tmp_path, [Stream.LIKES, Stream.POSTS]),
+        ):
+            pytest.fail("owned twice")
+        with owning(tmp_path, [Stream.LIKES]):
+            holder.kill()
+            holder.wait()
+        with owning(tmp_path, [Stream.POSTS]):
+            pass
+
+
+def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(BrokenInvariant, match="ARCHIVE_ROOT"), owning(tmp_path / "file", [Stream.POSTS]):
+        pytest.fail("owned")
+
+
+def test_an_id_is_made_once_and_kept(tmp_path: Path) -> None:
+    made = archive_id(tmp_path, None)
+    assert archive_id(tmp_path, None) == made
+    assert archive_id(tmp_path, made) == made
+
+
+def test_a_writer_that_dies_while_it_makes_the_id_leaves_none(tmp_path: Path) -> None:
+    def die(point: CrashPoint) -> None:
+        raise RuntimeError(point)
+
+    with armed(die), pytest.raises(RuntimeError, match=r"recover\.id_staged"):
+        archive_id(tmp_path, None)
+    assert sweep_frontiers(tmp_path, Stream) == 1
+    made = archive_id(tmp_path, None)
+    assert made
+    assert [path.name for path in tmp_path.iterdir()] == [".archive-id"]
+
+
+def test_an_unmounted_volume_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BrokenInvariant, match="mount the right volume at ARCHIVE_ROOT"):
+        archive_id(tmp_path, "0123456789abcdef")
+    assert list(tmp_path.iterdir()) == [], "nothing was begun there"
+
+
+def test_a_redis_of_another_archive_is_refused(tmp_path: Path) -> None:
+    archive_id(tmp_path, None)
+    with pytest.raises(BrokenInvariant, match="point ARCHIVE_ROOT or REDIS_URL at the other one"):
+        archive_id(tmp_path, "0123456789abcdef")

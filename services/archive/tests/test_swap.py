@@ -1,0 +1,183 @@
+"""The swap: one step for a reader, repeatable after a death anywhere, and of no other hour than prepared."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.archive import swap as swap_module
+from services.archive.exchange import exchange
+from services.archive.manifest import (
+    Cause,
+    Input,
+    Manifest,
+    Output,
+    read_removals,
+    removed_here,
+    write_manifest,
+)
+from services.archive.paths import (
+    hour_directory,
+    manifest_path,
+    prepared_path,
+    removed_path,
+    trash_path,
+)
+from services.archive.swap import Step, step, swap_prepared
+from services.shared.crash_points import CrashPoint, armed
+from services.shared.event import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
+    from pathlib import Path
+
+HOUR = 497_222
+OLD, NEW = frozenset({"a.parquet", "b.parquet"}), frozenset({"ab.parquet"})
+LATE = "late.parquet"
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+def manifest(*, outputs: AbstractSet[str] = NEW) -> Manifest:
+    return Manifest(
+        id="0" * 24,
+        stream=Stream.LIKES,
+        hour=HOUR,
+        cause=Cause.COMPACTION if outputs else Cause.RETENTION,
+        inputs=tuple(Input(name, 1, {"1": {"likes": 5}}) for name in sorted(OLD)),
+        outputs=tuple(Output(name, 10, 1) for name in sorted(outputs)),
+        removed={},
+    )
+
+
+def fill(directory: Path, names: AbstractSet[str]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (directory / name).write_text(name, encoding="utf-8")
+
+
+def names(directory: Path) -> set[str]:
+    return {path.name for path in directory.glob("*")}
+
+
+def prepare(root: Path, *, outputs: AbstractSet[str] = NEW) -> Path:
+    """Return the hour's directory, for which a change is prepared."""
+    place = hour_directory(root, Stream.LIKES, HOUR)
+    fill(place, OLD)
+    if outputs:
+        fill(prepared_path(root, Stream.LIKES, HOUR), outputs)
+    write_manifest(root, manifest(outputs=outputs))
+    return place
+
+
+def test_what_is_prepared_takes_the_place_and_the_old_is_kept(tmp_path: Path) -> None:
+    place = prepare(tmp_path)
+    (swapped,) = swap_prepared(tmp_path, Stream.LIKES)
+    assert swapped.step is Step.EXCHANGE
+    assert swapped.gone == (place / "a.parquet", place / "b.parquet")
+    assert swapped.come == (place / "ab.parquet",)
+    assert names(place) == NEW
+    assert names(trash_path(tmp_path, Stream.LIKES, HOUR, "0" * 24)) == OLD
+    assert not list((tmp_path / ".prepared").glob("*/*"))
+
+
+def test_an_hour_that_got_a_late_part_stays_as_it_is(tmp_path: Path) -> None:
+    place = prepare(tmp_path)
+    fill(place, {LATE})
+    (swapped,) = swap_prepared(tmp_path, Stream.LIKES)
+    assert swapped.step is Step.DISCARD
+    assert names(place) == OLD | {LATE}
+    assert not list((tmp_path / ".prepared").glob("*/*"))
+
+
+def test_with_no_outputs_the_hour_goes_and_a_note_accounts_for_it_once(tmp_path: Path) -> None:
+    place = prepare(tmp_path, outputs=frozenset())
+    note = removed_path(tmp_path, Stream.LIKES, HOUR)
+    with armed(die_at(CrashPoint.SWAP_NOTED)), pytest.raises(Killed):
+        list(swap_prepared(tmp_path, Stream.LIKES))
+    assert removed_here(place, read_removals(note)) == {}, "its files still speak for themselves"
+    list(swap_prepared(tmp_path, Stream.LIKES))
+    assert not place.exists()
+    assert removed_here(place, read_removals(note)) == {"1": {"likes": 10}}
+    fill(place, OLD)
+    write_manifest(tmp_path, manifest(outputs=frozenset()))
+    list(swap_prepared(tmp_path, Stream.LIKES))
+    assert removed_here(place, read_removals(note)) == {"1": {"likes": 10}}, "they came back and went"
+
+
+def die_at(point: CrashPoint) -> Callable[[CrashPoint], None]:
+    def act(reached: CrashPoint) -> None:
+        if reached is point:
+            raise Killed
+
+    return act
+
+
+@pytest.mark.parametrize("can_exchange", [True, False], ids=["exchange", "no exchange"])
+@pytest.mark.parametrize("outputs", [NEW, frozenset()], ids=["merged", "removed"])
+@pytest.mark.parametrize("late", [False, True], ids=["quiet", "late part"])
+@pytest.mark.parametrize("point", [point for point in CrashPoint if point.value.startswith("swap.")])
+def test_a_swap_that_died_anywhere_is_finished_by_the_next(  # noqa: PLR0913 - every combination
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    point: CrashPoint,
+    outputs: frozenset[str],
+    *,
+    late: bool,
+    can_exchange: bool,
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr(swap_module, "exchange", lambda *_: False)
+    place = prepare(tmp_path, outputs=outputs)
+    died = False
+    try:
+        with armed(die_at(point)):
+            list(swap_prepared(tmp_path, Stream.LIKES))
+    except Killed:
+        died = True
+    before = names(place)
+    if late:
+        fill(place, {LATE})
+    list(swap_prepared(tmp_path, Stream.LIKES))
+    list(swap_prepared(tmp_path, Stream.LIKES))
+    after = names(place) - {LATE}
+    assert names(place) - after == ({LATE} if late else set())
+    if late and died and before == OLD:
+        assert after == OLD, "the hour was another by then: it is prepared anew"
+    else:
+        assert after == outputs
+    assert not manifest_path(tmp_path, Stream.LIKES, HOUR).exists()
+    assert not prepared_path(tmp_path, Stream.LIKES, HOUR).exists()
+
+
+def test_every_state_of_the_disk_keeps_each_event_in_the_hour_or_on_its_way_there() -> None:
+    """Whatever is where: no step puts outputs beside an input, or takes inputs away with no outputs there."""
+    every = sorted(OLD | NEW | {LATE})
+    subsets = [frozenset(some) for count in range(len(every) + 1) for some in combinations(every, count)]
+    for here in subsets:
+        for there in subsets:
+            for trashed in (frozenset[str](), OLD):
+                todo = step(manifest(), here, there, trashed)
+                if todo is Step.EXCHANGE:
+                    assert (here, there) == (OLD, NEW)
+                if todo is Step.GO_ON:
+                    assert here.isdisjoint(OLD)
+                    assert here | there >= NEW
+                if todo is Step.FINISH:
+                    assert here >= NEW
+                assert todo is not Step.REMOVE
+
+
+def test_two_directories_change_places(tmp_path: Path) -> None:
+    fill(tmp_path / "one", {"a"})
+    fill(tmp_path / "other", {"b"})
+    if not exchange(tmp_path / "one", tmp_path / "other"):
+        pytest.skip("this file system cannot exchange")
+    assert (names(tmp_path / "one"), names(tmp_path / "other")) == ({"b"}, {"a"})
+    with pytest.raises(FileNotFoundError):
+        exchange(tmp_path / "one", tmp_path / "nowhere")

@@ -1,0 +1,136 @@
+"""The ingester's side: events, cursor, identities and counts in one conditional transaction.
+
+Data first, pointer second: the cursor stands behind the events in the same MULTI, so it can never be
+ahead of what is buffered. One push is in flight at a time; nothing is ever sent twice.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from services.buffer import server
+from services.buffer.connection import Command, Connection, errors_among, reaction, refuse_partial
+from services.buffer.keys import CURSOR, EPOCH, PUSHED, RECENT, buffer_key
+from services.shared.crash_points import CrashPoint, reach
+from services.shared.cursor import Cursor, decode_cursor, decode_epoch
+from services.shared.errors import Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from services.shared.event import Stream
+    from services.shared.lifecycle import Stopping
+
+IDENTITY_BYTES = 16
+SLICE = 500
+
+
+class Remembered(NamedTuple):
+    """One element of `archive:recent`: the identities of one push and its cursor's time."""
+
+    time_us: int
+    identities: tuple[bytes, ...]
+
+    def element(self) -> bytes:
+        """Form in Redis."""
+        return struct.pack(">q", self.time_us) + b"".join(self.identities)
+
+
+class Start(NamedTuple):
+    """What a reset found: the cursor to go on from, and the identities pushed last."""
+
+    cursor: Cursor
+    remembered: list[Remembered]
+
+
+class Push(NamedTuple):
+    """What one push carries."""
+
+    elements: Mapping[Stream, Sequence[bytes]]
+    cursor: Cursor
+    remembered: Remembered
+    forgotten: int
+    """Elements to drop from the old end of `archive:recent`."""
+    capped: int
+    """How many of those only for want of room."""
+    counts: Mapping[str, int]
+    """Additions to `archive:pushed`, by `<stream>:<count>`."""
+
+
+class Pusher:
+    """Speaks for the ingester; every method blocks and raises Transient when the connection fails."""
+
+    def __init__(self, url: str, stopping: Stopping) -> None:
+        self._connection = Connection(url, stopping)
+        self._stored = b""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def reset(self) -> Start | None:
+        """Open, fence and read where to go on; None while no writer has made sure of the cursor.
+
+        After every restart of Redis a writer first compares the cursor with its frontiers: a backup may
+        have been restored, and going on from it unseen would mix two histories.
+        """
+        self._connection.open()
+        server.refuse_unsafe(self._connection)
+        _, stored, epoch = self._connection.every(("WATCH", CURSOR), ("GET", CURSOR), ("GET", EPOCH))
+        if stored is None or decode_epoch(epoch).run_id != self._connection.run_id:
+            return None
+        self._stored = stored
+        return Start(decode_cursor(stored, CURSOR), self._recent())
+
+    def push(self, batch: Push) -> None:
+        """Push a batch, all or nothing.
+
+        Raises Full when memory is short (nothing changed; the same batch may be pushed again), and
+        Transient when it is not known, or known not, to be ours: reset then, and drop the batch.
+        """
+        mine = batch.cursor.encode()
+        reach(CrashPoint.BUFFER_BEFORE_EXEC)
+        replies = self._connection.ask(*_transaction(batch, mine), ("WATCH", CURSOR), ("GET", CURSOR))
+        reach(CrashPoint.BUFFER_AFTER_EXEC)
+        queued, (done, watched, stored) = replies[:-3], replies[-3:]
+        errors = errors_among((*queued, done, watched, stored))
+        if errors and stored == self._stored:
+            raise reaction(errors[0])
+        if errors or done is None or stored != mine:
+            raise Transient("another cursor was stored since ours; beginning again from it")
+        refuse_partial(done)
+        self._stored = mine
+
+    def memory(self) -> server.Memory:
+        """Ask how full Redis is."""
+        return server.memory(self._connection)
+
+    def _recent(self) -> list[Remembered]:
+        found: list[Remembered] = []
+        while True:
+            (elements,) = self._connection.every(("LRANGE", RECENT, len(found), len(found) + SLICE - 1))
+            found.extend(_remembered(element) for element in elements)
+            if len(elements) < SLICE:
+                return found
+
+
+def _transaction(batch: Push, cursor: bytes) -> list[Command]:
+    commands: list[Command] = [("MULTI",)]
+    commands += [
+        ("RPUSH", buffer_key(stream), *elements) for stream, elements in batch.elements.items() if elements
+    ]
+    commands.append(("SET", CURSOR, cursor))
+    if batch.remembered.identities:
+        commands.append(("RPUSH", RECENT, batch.remembered.element()))
+    if batch.forgotten:
+        commands.append(("LTRIM", RECENT, batch.forgotten, -1))
+    commands += [("HINCRBY", PUSHED, field, count) for field, count in batch.counts.items() if count]
+    commands.append(("EXEC",))
+    return commands
+
+
+def _remembered(element: bytes) -> Remembered:
+    (time_us,) = struct.unpack_from(">q", element)
+    starts = range(8, len(element), IDENTITY_BYTES)
+    return Remembered(time_us, tuple(element[at : at + IDENTITY_BYTES] for at in starts))

@@ -1,0 +1,210 @@
+"""What is claimed is read the same again and again, and removed only if nobody touched it since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.buffer.claims import SCANNED_AT_ONCE, Claim, Claims, Here
+from services.buffer.tests.test_connection import Proxy
+from services.shared.cursor import Cursor
+from services.shared.errors import BrokenInvariant, Transient
+from services.shared.event import Stream
+from services.shared.lifecycle import Stopping
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from testing.harness.redis import RedisServer
+
+POSTS = "archive:buffer:posts"
+CURSOR = Cursor(time_us=10**15, epoch=1, push=4)
+
+
+def read(claims: Claims, claim: Claim) -> list[bytes]:
+    """Read the first chunk of a claim."""
+    with claims.reading(claim, 1) as reading:
+        return [element for some in reading.next_chunk() for element in some]
+
+
+def fill(tools: Redis, events: int, size: int = 8, first: int = 0) -> list[bytes]:
+    """Push events to the buffer of posts."""
+    elements = [str(first + i).encode().ljust(size, b".") for i in range(events)]
+    tools.rpush(POSTS, *elements)
+    return elements
+
+
+def test_a_buffer_is_taken_whole_and_new_events_go_to_another(claims: Claims, tools: Redis) -> None:
+    old = fill(tools, 5)
+    claim = claims.take(Stream.POSTS, 100)
+    assert claim == Claim(Stream.POSTS, 100)
+    fill(tools, 2, first=5)
+    assert read(claims, claim) == old
+    assert claims.depths([Stream.POSTS, Stream.LIKES]) == {Stream.POSTS: 2, Stream.LIKES: 0}
+    assert claims.length(claim) == 5
+
+
+def test_there_is_nothing_to_take_from_an_empty_buffer(claims: Claims) -> None:
+    assert claims.take(Stream.POSTS, 100) is None
+
+
+def test_a_claim_that_exists_is_never_overwritten(claims: Claims, tools: Redis) -> None:
+    old = fill(tools, 3)
+    claim = claims.take(Stream.POSTS, 100)
+    assert claim is not None
+    new = fill(tools, 4, first=3)
+    with pytest.raises(Transient, match="exists already"):
+        claims.take(Stream.POSTS, 100)
+    assert read(claims, claim) == old
+    assert tools.lrange(POSTS, 0, -1) == new
+
+
+def test_claims_are_found_whatever_chunk_size_they_were_made_with(claims: Claims, tools: Redis) -> None:
+    for chunk in (700, 50, 300):
+        fill(tools, 1)
+        claims.take(Stream.POSTS, chunk)
+    tools.rpush("archive:claim:likes:9", "x")
+    tools.mset({f"archive:other:{i}": i for i in range(SCANNED_AT_ONCE * 3)})
+    assert claims.found(Stream.POSTS) == [Claim(Stream.POSTS, chunk) for chunk in (50, 300, 700)]
+    assert claims.found(Stream.LIKES) == [Claim(Stream.LIKES, 9)]
+    assert claims.found(Stream.FOLLOWS) == []
+
+
+@pytest.mark.parametrize("size", ["0", "", "many", "-1", "1.5"])
+def test_a_key_that_is_no_claim_of_ours_stops_the_writer(size: str, claims: Claims, tools: Redis) -> None:
+    tools.rpush(f"archive:claim:posts:{size}", "x")
+    with pytest.raises(BrokenInvariant, match="no claim of ours; rename or delete it"):
+        claims.found(Stream.POSTS)
+
+
+def test_a_claim_that_is_at_its_end_does_not_void_the_ack_of_the_next(claims: Claims, tools: Redis) -> None:
+    for first in (0, 5):
+        elements = fill(tools, 5, first=first)
+        claim = claims.take(Stream.POSTS, 100)
+        assert claim is not None
+        assert read(claims, claim) == elements
+        claims.ack(claim, 5)
+        assert read(claims, claim) == []
+    assert claims.found(Stream.POSTS) == []
+
+
+@pytest.mark.parametrize("touch", ["rpush", "ltrim", "same"])
+def test_an_ack_removes_nothing_once_somebody_touched_the_claim(
+    touch: str, claims: Claims, tools: Redis
+) -> None:
+    elements = fill(tools, 5)
+    claim = claims.take(Stream.POSTS, 2)
+    assert claim is not None
+    assert len(read(claims, claim)) == 2
+    if touch == "rpush":
+        tools.rpush(claim.key, "more")
+    elif touch == "ltrim":
+        tools.ltrim(claim.key, 2, -1)
+    else:
+        tools.lset(claim.key, 0, elements[0].decode())
+    before = tools.lrange(claim.key, 0, -1)
+    with pytest.raises(Transient, match="changed while it was committed"):
+        claims.ack(claim, 2)
+    assert tools.lrange(claim.key, 0, -1) == before
+
+
+def test_a_claim_that_another_writer_finished_is_not_acked(claims: Claims, tools: Redis) -> None:
+    fill(tools, 2)
+    claim = claims.take(Stream.POSTS, 2)
+    assert claim is not None
+    read(claims, claim)
+    tools.delete(claim.key)
+    with pytest.raises(Transient):
+        claims.ack(claim, 2)
+    assert read(claims, claim) == []
+
+
+def test_after_a_lost_reply_an_ack_is_not_repeated(redis_server: RedisServer, tools: Redis) -> None:
+    elements = fill(tools, 6)
+    with Proxy(redis_server.port) as proxy:
+        one = Claims(proxy.url(redis_server, "writer"), Stopping())
+        one.open()
+        claim = one.take(Stream.POSTS, 2)
+        assert claim is not None
+        read(one, claim)
+        proxy.swallow = b"LTRIM"
+        with pytest.raises(Transient):
+            one.ack(claim, 2)
+        proxy.swallow = b""
+        one.open()
+        assert one.found(Stream.POSTS) == [claim]
+        assert read(one, claim) == elements[2:4]
+        one.close()
+    assert tools.llen(claim.key) == 4
+
+
+def test_claim_read_and_ack_work_in_a_full_redis(claims: Claims, tools: Redis) -> None:
+    fill(tools, 3000, 500)
+    tools.config_set("maxmemory", tools.info("memory")["used_memory"] // 2)
+    claim = claims.take(Stream.POSTS, 1000)
+    assert claim is not None
+    while part := read(claims, claim):
+        claims.ack(claim, len(part))
+    assert claims.found(Stream.POSTS) == []
+
+
+def test_a_sample_stays_where_it_is(claims: Claims, tools: Redis) -> None:
+    elements = fill(tools, 5)
+    assert claims.sample(Stream.POSTS, 3) == elements[:3]
+    assert claims.sample(Stream.POSTS, 9) == elements
+    assert claims.sample(Stream.LIKES, 9) == []
+    assert tools.llen(POSTS) == 5
+
+
+def test_an_empty_redis_is_told_from_one_in_use(claims: Claims, tools: Redis) -> None:
+    assert claims.here() == Here(None, None, 0, None, is_sure=False)
+    assert claims.begin_epoch(None, CURSOR, "id-1", [])
+    assert claims.here() == Here(CURSOR, CURSOR.encode(), 1, "id-1", is_sure=True)
+    claims.register("id-2")
+    assert claims.here().archive_id == "id-1", "an archive is registered where there is none, never replaced"
+    tools.delete("archive:id")
+    claims.register("id-2")
+    assert claims.here().archive_id == "id-2"
+
+
+def test_after_a_restart_a_writer_makes_sure_of_the_cursor_anew(
+    claims: Claims, redis_server: RedisServer
+) -> None:
+    assert claims.begin_epoch(None, CURSOR, "id-1", [])
+    redis_server.kill()
+    redis_server.start()
+    claims.open()
+    here = claims.here()
+    assert (here.cursor, here.epoch, here.is_sure) == (CURSOR, 1, False)
+    claims.make_sure(1)
+    assert claims.here() == Here(CURSOR, CURSOR.encode(), 1, "id-1", is_sure=True)
+
+
+def test_a_new_epoch_counts_what_is_there_and_notes_its_gaps(claims: Claims, tools: Redis) -> None:
+    fill(tools, 5)
+    claims.take(Stream.POSTS, 100)
+    fill(tools, 2)
+    claims.take(Stream.POSTS, 30)
+    fill(tools, 3)
+    tools.rpush("archive:buffer:gaps", "old")
+    tools.hset("archive:pushed", mapping={"posts:pushed": 999, "posts:received": 999})
+    tools.set("archive:cursor", b"before")
+    assert claims.begin_epoch(b"before", CURSOR, "id", [b"gap 1", b"gap 2"])
+    counts = {name: int(count) for name, count in tools.hgetall("archive:pushed").items() if int(count)}
+    assert counts == {b"posts:pushed": 10, b"gaps:pushed": 3}
+    assert tools.lrange("archive:buffer:gaps", 0, -1) == [b"old", b"gap 1", b"gap 2"]
+
+
+@pytest.mark.parametrize(("stored", "before"), [(None, b"old"), (b"new", b"old"), (b"new", None)])
+def test_an_epoch_begins_only_at_the_cursor_that_was_read(
+    stored: bytes | None, before: bytes | None, claims: Claims, tools: Redis
+) -> None:
+    if stored is not None:
+        tools.set("archive:cursor", stored)
+    assert not claims.begin_epoch(before, CURSOR, "id", [b"gap"])
+    assert tools.get("archive:cursor") == stored
+    assert (
+        tools.exists("archive:epoch", "archive:id", "archive:pushed"),
+        tools.llen("archive:buffer:gaps"),
+    ) == (0, 0)

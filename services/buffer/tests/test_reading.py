@@ -1,0 +1,154 @@
+"""A claim is cut into the same chunks however it is read; what was asked for in vain is in nobody's way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.buffer.claims import Claim, Claims
+from services.buffer.reading import BYTES_PER_EVENT, FIRST_SLICE, SLICE, SLICE_BYTES
+from services.buffer.tests.test_connection import Proxy
+from services.shared.errors import BrokenInvariant, Transient
+from services.shared.event import Stream
+from services.shared.lifecycle import Stopping
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from testing.harness.redis import RedisServer
+
+FOR_EVER = 1_000_000
+
+
+def claim_of(tools: Redis, chunk: int, elements: list[bytes]) -> Claim:
+    """Make a claim of these elements."""
+    claim = Claim(Stream.POSTS, chunk)
+    tools.rpush(claim.key, *elements)
+    return claim
+
+
+def numbered(events: int, size: int = 8) -> list[bytes]:
+    """Make elements that all differ."""
+    return [str(index).encode().ljust(size, b".") for index in range(events)]
+
+
+def chunks_of(claims: Claims, claim: Claim, most: int) -> list[list[bytes]]:
+    """Read so many chunks, or all there are."""
+    found: list[list[bytes]] = []
+    with claims.reading(claim, most) as reading:
+        for _ in range(most):
+            chunk = [element for some in reading.next_chunk() for element in some]
+            if not chunk:
+                break
+            found.append(chunk)
+        assert reading.count == sum(map(len, found))
+    return found
+
+
+def read_and_acked(claims: Claims, claim: Claim, at_once: int) -> list[list[bytes]]:
+    """Read a claim to its end, acking so many chunks at a time."""
+    found: list[list[bytes]] = []
+    while some := chunks_of(claims, claim, at_once):
+        assert chunks_of(claims, claim, at_once) == some, "read again before the ack, it is the same"
+        found += some
+        claims.ack(claim, sum(map(len, some)))
+    assert claims.found(claim.stream) == [], "a claim acked to its end is gone"
+    return found
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        1,
+        3,
+        FIRST_SLICE - 1,
+        FIRST_SLICE,
+        SLICE,
+        SLICE + FIRST_SLICE,
+        SLICE + FIRST_SLICE + 1,
+        2 * SLICE,
+        5000,
+    ],
+)
+def test_chunks_are_cut_by_events_and_join_to_the_whole(
+    chunk: int, at_once: int, claims: Claims, tools: Redis
+) -> None:
+    elements = numbered(6 * SLICE + 1 if chunk > 3 else 3 * FIRST_SLICE)
+    found = read_and_acked(claims, claim_of(tools, chunk, elements), at_once)
+    assert [len(part) for part in found[:-1]] == [chunk] * (len(found) - 1)
+    assert [element for part in found for element in part] == elements
+
+
+@pytest.mark.parametrize(
+    ("size", "chunk", "lengths"),
+    [
+        (BYTES_PER_EVENT, 10, [10, 10, 5]),
+        (BYTES_PER_EVENT - 1, 10, [10, 10, 5]),
+        (BYTES_PER_EVENT * 2, 10, [5, 5, 5, 5, 5]),
+        (BYTES_PER_EVENT * 10, 10, [1] * 25),
+        (BYTES_PER_EVENT * 50, 10, [1] * 25),
+        (BYTES_PER_EVENT * 4, 10, [3, 3, 3, 3, 3, 3, 3, 3, 1]),
+    ],
+)
+def test_chunks_are_cut_by_bytes_too(
+    size: int, chunk: int, lengths: list[int], claims: Claims, tools: Redis
+) -> None:
+    elements = numbered(25, size)
+    for at_once in (1, 2, 4):
+        found = read_and_acked(claims, claim_of(tools, chunk, elements), at_once)
+        assert [len(part) for part in found] == lengths
+        assert [element for part in found for element in part] == elements
+
+
+def test_what_was_asked_for_in_vain_is_in_nobodys_way(claims: Claims, tools: Redis) -> None:
+    elements = numbered(10 * SLICE)
+    claim = claim_of(tools, FOR_EVER, elements)
+    with claims.reading(claim, 1) as reading:
+        assert next(reading.next_chunk()) == elements[:FIRST_SLICE]
+        with pytest.raises(BrokenInvariant, match="still to be received"):
+            claims.length(claim)
+    assert claims.length(claim) == len(elements)
+    claims.ack(claim, FIRST_SLICE)
+    assert claims.length(claim) == len(elements) - FIRST_SLICE
+
+
+def test_slices_of_large_elements_are_short(claims: Claims, tools: Redis) -> None:
+    large = SLICE_BYTES // 16
+    elements = [*numbered(FIRST_SLICE + 40, large), *numbered(2 * SLICE)]
+    claim = claim_of(tools, FOR_EVER, elements)
+    with claims.reading(claim, 1) as reading:
+        slices = list(reading.next_chunk())
+    assert [element for some in slices for element in some] == elements
+    assert max(sum(map(len, some)) for some in slices[1:]) <= SLICE_BYTES
+    assert max(map(len, slices)) == SLICE, "and long again behind them"
+
+
+def test_a_connection_that_breaks_meanwhile_is_transient_and_tells_so_again(
+    redis_server: RedisServer, tools: Redis
+) -> None:
+    claim = claim_of(tools, FOR_EVER, numbered(10 * SLICE, 500))
+    with Proxy(redis_server.port) as proxy:
+        claims = Claims(proxy.url(redis_server, "writer"), Stopping())
+        claims.open()
+        with claims.reading(claim, 1) as reading:
+            slices = reading.next_chunk()
+            next(slices)
+            proxy.swallow = b"LRANGE"
+            with pytest.raises(Transient, match="connection lost"):
+                list(slices)
+        with pytest.raises(Transient, match="closed"):
+            claims.length(claim)
+        proxy.swallow = b""
+        claims.open()
+        assert len(chunks_of(claims, claim, 1)[0]) == 10 * SLICE
+        claims.close()
+
+
+def test_what_redis_refuses_is_said_and_leaves_the_connection_in_step(claims: Claims, tools: Redis) -> None:
+    claim = Claim(Stream.POSTS, 100)
+    tools.set(claim.key, "no list")
+    with pytest.raises(BrokenInvariant, match="WRONGTYPE"):
+        chunks_of(claims, claim, 2)
+    assert claims.found(Stream.POSTS) == [claim]

@@ -1,0 +1,1 @@
+"""What holds the documents to the code, and makes their generated parts."""

@@ -1,5 +1,0 @@
-"""A server that speaks Hetzner's API, as far as provision asks, and refuses on command."""
-
-from testing.fake_hetzner.server import FakeHetzner, Fault
-
-__all__ = ["FakeHetzner", "Fault"]

@@ -1,5 +1,0 @@
-"""A container that is a rented machine as far as our deployment can tell: sshd, an engine, a firewall."""
-
-from testing.fake_vm.machine import FakeVM
-
-__all__ = ["FakeVM"]

@@ -1,0 +1,131 @@
+"""Our daemons as real child processes: started, asked, killed, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from testing.harness.redis import free_port
+from testing.harness.waiting import PATIENCE, wait_for
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PREFIXES = ("INGEST_", "WRITER_", "COMPACT_", "ARCHIVE_", "REDIS_")
+PORTS = {"jetstream": "INGEST_PORT", "data_writer": "WRITER_PORT", "compactor": "COMPACT_PORT"}
+STOP_SECONDS = 30.0
+
+
+@dataclass
+class Daemon:
+    """One daemon: `module` is run with `settings` and nothing of ours from the surroundings."""
+
+    module: str
+    settings: dict[str, str]
+    log: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+    tree: Path = REPOSITORY
+    """The checkout whose code runs: another one for mutants."""
+    under: tuple[str, ...] = ()
+    """Words before the command, of a program that becomes the daemon: a tracer, for example."""
+    starter: tuple[str, ...] = ()
+    """Words of a module that runs `module`, named behind them: one that arms crash points, for example."""
+
+    def start(self, *arguments: str) -> None:
+        """Start the process; returns at once."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
+        service = self.module.split(".")[1] if self.module.startswith("services.") else ""
+        env |= self.settings | {PORTS.get(service, "WRITER_PORT"): str(self.port)}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self.under, sys.executable, "-m", *self.starter, self.module, *arguments],
+                cwd=self.tree,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def signal(self, number: int) -> None:
+        """Send a signal, if it lives."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it with kill -9 and wait for that."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop; returns its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self, seconds: float = STOP_SECONDS) -> int:
+        """Wait for its end; returns its exit code."""
+        return 0 if self.process is None else self.process.wait(seconds * PATIENCE)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def health(self) -> tuple[int, dict[str, Any]]:
+        """Ask /healthz: status and body; status 0 when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+        except OSError:
+            return 0, {}
+
+    def metrics(self) -> dict[str, float]:
+        """Ask /metrics: every sample by `name{label="value"}`; empty when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return {}
+        return {
+            _name(sample.name, sample.labels): float(sample.value)
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def total(self, name: str) -> float:
+        """Return a metric summed over its labels."""
+        return sum(value for key, value in self.metrics().items() if key.partition("{")[0] == name)
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Return what it logged, parsed."""
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """Return the log lines of one event."""
+        return [line for line in self.log_lines() if line.get("event") == event]
+
+    def wait_listening(self, seconds: float = 30.0) -> None:
+        """Wait until it answers its probes, healthy or not, or has ended."""
+        wait_for(lambda: self.health()[0] or not self.is_alive, seconds, f"{self.module} to listen")
+
+    def wait_healthy(self, seconds: float = 30.0) -> None:
+        """Wait until /healthz says 200."""
+        wait_for(lambda: self.health()[0] == 200, seconds, f"{self.module} healthy; see {self.log}")
+
+
+def _name(name: str, labels: dict[str, str]) -> str:
+    inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    return f"{name}{{{inside}}}" if inside else name

@@ -1,0 +1,91 @@
+"""A network of a test's own, with its own ports 80 and 443 and its own names: nothing outside can see it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from testing.harness.waiting import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+LIFE_SECONDS = 600
+START_SECONDS = 20
+HOLD = 'ip link set lo up && mount --bind "$1" /etc/hosts && echo up && exec sleep "$2"'
+
+
+@dataclass
+class Namespace:
+    """Namespaces for network and mounts, held by a process; everything started in it ends with it."""
+
+    folder: Path
+    names: tuple[str, ...]
+    """Hosts that are 127.0.0.1 in it."""
+    _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @staticmethod
+    def why_not() -> str:
+        """Return why there can be none here, or nothing."""
+        if sys.platform != "linux":
+            return "network namespaces are Linux'; on another system run the tests in a container"
+        tried = subprocess.run(["unshare", "-m", "-n", "true"], check=False, capture_output=True, text=True)
+        return (
+            "" if tried.returncode == 0 else f"no network namespace can be made here: {tried.stderr.strip()}"
+        )
+
+    def __enter__(self) -> Self:
+        """Make it."""
+        hosts = self.folder / "hosts"
+        hosts.write_text(f"127.0.0.1 localhost {' '.join(self.names)}\n", "utf-8")
+        words = ["unshare", "-m", "-n", "--kill-child", "--fork", "sh", "-c", HOLD, "hold", str(hosts)]
+        self._holder = subprocess.Popen([*words, str(LIFE_SECONDS)], stdout=subprocess.PIPE)
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == b"up\n", "the namespace did not come up"
+        children = f"/proc/{self._holder.pid}/task/{self._holder.pid}/children"
+        with open(children, encoding="ascii") as said:  # noqa: PTH123 - a path of the kernel's
+            self._inside = said.read().split()[0]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._started:
+            process.kill()
+            process.wait()
+        self._holder.kill()
+        self._holder.wait()
+        if self._holder.stdout is not None:
+            self._holder.stdout.close()
+
+    def start(self, words: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+        """Start a program in it; its output goes to a file."""
+        with log.open("ab") as file:
+            process = subprocess.Popen(
+                [*self._enter(), *words], env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+            )
+        self._started.append(process)
+        return process
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in it."""
+        return subprocess.run(
+            [*self._enter(), *words],
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=60,
+        )
+
+    def wait_port(self, port: int) -> None:
+        """Wait until something listens there."""
+        probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2).close()"
+        words = (sys.executable, "-c", probe)
+        wait_for(lambda: self.run(*words).returncode == 0, START_SECONDS, f"port {port} answers")
+
+    def _enter(self) -> list[str]:
+        return ["nsenter", "-t", self._inside, "-m", "-n", "--"]

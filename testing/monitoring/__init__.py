@@ -1,0 +1,1 @@
+"""Alerts, dashboards and Prometheus, as a test sees them."""

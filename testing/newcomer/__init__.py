@@ -1,4 +1,0 @@
-"""A newcomer: from a clean clone on a bare Debian, every command of README that can run there, in order.
-
-`python -m testing.newcomer` shows the transcript; testing/tests/test_newcomer.py holds README to it.
-"""

@@ -1,0 +1,1 @@
+"""How fast, how small and for how long: bench, load and lake."""

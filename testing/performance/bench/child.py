@@ -1,0 +1,89 @@
+"""A contestant in a process of its own: its memory and garbage are its own, and what it says is JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from testing.harness.daemons import REPOSITORY
+from testing.performance.bench.as_shipped import AS_SHIPPED
+from testing.performance.bench.figures import Figures
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECONDS = 240.0
+"""Longer than any contestant may take; it is ended then."""
+
+
+class ContestantError(Exception):
+    """A contestant cannot take part or did not finish; the message says why."""
+
+
+class Stopwatch:
+    """Runs from its making on: wall and CPU seconds of this process, all threads."""
+
+    def __init__(self) -> None:
+        self._began, self._used = time.perf_counter(), cpu_seconds()
+
+    def tell(self, events: int, size: int = 0) -> None:
+        """Print the figures for the parent: of `events` events, `size` bytes of which were written."""
+        seconds, cpu = time.perf_counter() - self._began, cpu_seconds() - self._used
+        print(json.dumps(asdict(Figures(events, seconds, cpu, peak_bytes(), size))), flush=True)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process so far, user and system."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this program ever had resident."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not ru_maxrss: on Linux that begins with what the parent had when it started this program.
+        lines = status.read_text(encoding="ascii", errors="replace").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def start(module: str, *words: str, settings: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start a contestant; what it prints is read with `finish`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *AS_SHIPPED, module, *words],
+        cwd=REPOSITORY,
+        env=os.environ | dict(settings or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(contestant: subprocess.Popen[str]) -> Figures:
+    """Wait for a contestant's figures; raises ContestantError with its last words. Ends it in any case."""
+    try:
+        said, complained = contestant.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise ContestantError(f"not done within {SECONDS:g} s") from error
+    finally:
+        if contestant.poll() is None:
+            contestant.kill()
+            contestant.communicate()
+    lines = said.splitlines()
+    if contestant.returncode or not lines:
+        raise ContestantError(complained.strip().rpartition("\n")[2] or f"exit code {contestant.returncode}")
+    return Figures(**json.loads(lines[-1]))
+
+
+def run(module: str, *words: str, settings: Mapping[str, str] | None = None) -> Figures:
+    """Run a contestant from start to end; raises ContestantError."""
+    return finish(start(module, *words, settings=settings))

@@ -1,0 +1,37 @@
+"""An ingester as people write it first: parse the message, push it, take the next. One RPUSH an event."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import redis
+from websockets.asyncio.client import connect
+
+from testing.harness.truth import KINDS, STREAMS
+from testing.performance.bench.child import SECONDS, Stopwatch
+
+
+def list_of(kind: str, collection: str) -> str:
+    """Return the list that an event goes to: one a stream, as ours."""
+    return f"events:{KINDS.get(kind) or STREAMS.get(collection, 'records')}"
+
+
+async def receive(url: str, frames: int, redis_url: str) -> None:
+    """Receive so many frames into Redis, timed from the first."""
+    server = redis.Redis.from_url(redis_url, socket_timeout=SECONDS)
+    async with connect(url, max_size=None) as socket:
+        watch = None
+        for _ in range(frames):
+            message = await socket.recv()
+            watch = watch or Stopwatch()
+            event = json.loads(message)
+            server.rpush(list_of(event["kind"], event.get("commit", {}).get("collection", "")), message)
+        assert watch is not None
+        watch.tell(frames)
+        socket.transport.abort()
+
+
+if __name__ == "__main__":
+    asyncio.run(receive(sys.argv[1], int(sys.argv[2]), sys.argv[3]))

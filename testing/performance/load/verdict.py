@@ -1,0 +1,194 @@
+"""Which limits a run has kept and which it has broken. Pure but for reading the limits."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from testing.performance.load import figures
+from testing.performance.load.figures import grown, grown_all, peak, points, rise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testing.performance.load.result import Result
+
+LIMITS = Path(__file__).with_name("limits.toml")
+AT_LEAST = ("received_share", "redis_commands_per_s", "knee_per_s")
+"""All other limits are the most there may be."""
+NEEDS_TRUTH = ("received_share", "lost", "doubled", "altered", "unexplained_rejects")
+"""Cannot be measured on hosts that are not ours."""
+MINUTE = 60.0
+MB = 1e6
+
+
+class Finding(NamedTuple):
+    """One limit and what was found."""
+
+    limit: str
+    allowed: float
+    found: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the limit is kept; what could not be measured does not hold."""
+        if math.isnan(self.found):
+            return False
+        return self.found >= self.allowed if self.limit in AT_LEAST else self.found <= self.allowed
+
+
+def limits_of(shape: str, path: Path = LIMITS) -> dict[str, float]:
+    """Return the limits of a shape."""
+    told: dict[str, dict[str, float]] = tomllib.loads(path.read_text(encoding="utf-8"))
+    if shape == "live":
+        return {name: limit for name, limit in told["every"].items() if name not in NEEDS_TRUTH} | told[shape]
+    return {**told["every"], **told.get(shape, {})}
+
+
+def judge(result: Result, limits: dict[str, float]) -> list[Finding]:
+    """Return a finding for each limit; KeyError for one that nobody knows how to measure."""
+    allowed = dict(limits)
+    events = _pushed(result) / 2
+    per_event = allowed.pop("rss_rise_bytes_per_event", 0.0)
+    if "rss_rise_mb" in allowed:
+        allowed["rss_rise_mb"] += per_event * events / MB
+    return [Finding(name, limit, MEASURES[name](result)) for name, limit in allowed.items()]
+
+
+def _received(result: Result) -> float:
+    offered = grown(result.under_load, "tip")
+    return grown(result.under_load, "pushed") / offered if offered else math.nan
+
+
+def _pushed(result: Result) -> float:
+    return grown(result.samples, "pushed")
+
+
+def _batch(result: Result) -> float:
+    slowest = [
+        figures.quantile(result.samples, f"archive_{stage}_seconds", 1.0) for stage in ("encode", "commit")
+    ]
+    return sum(slowest) if all(slowest) else math.nan
+
+
+def _faults(result: Result, *kinds: str) -> float:
+    streams = (stream for name, stream in result.audit.streams.items() if name != "rejects")
+    return float(sum(getattr(stream, kind) for stream in streams for kind in kinds))
+
+
+def _rejects(result: Result) -> float:
+    told = result.audit.streams.get("rejects")
+    return float(result.rejected if told is None else told.faults)
+
+
+def _unaccounted(result: Result) -> float:
+    last = [
+        value
+        for name in {key for sample in result.samples for key in sample}
+        if name.startswith("archive_unaccounted_events")
+        for _, value in points(result.samples, name)[-1:]
+    ]
+    return sum(map(abs, last)) if last else math.nan
+
+
+def _redis_share(result: Result) -> float:
+    shares = (one["redis.used"] / one["redis.max"] for one in result.samples if "redis.max" in one)
+    return max(shares, default=math.nan)
+
+
+def _commands(result: Result) -> float:
+    """Return the commands a second that the server answered to everybody, in its worst minute."""
+    found = points(result.under_load, "redis.commands_total")
+    if not found:
+        return math.nan
+    span = min(MINUTE, found[-1][0] - found[0][0]) * 0.98
+    slow = [
+        rate
+        for at, rate in figures.rates(result.under_load, "redis.commands_total", span)
+        if at - found[0][0] >= span
+    ]
+    return min(slow, default=math.nan)
+
+
+def _writer_errors(result: Result) -> float:
+    return grown_all(result.samples, "archive_commit_retries_total") + grown_all(
+        result.samples, "archive_encode_rejects_total"
+    )
+
+
+def _written(result: Result) -> float:
+    """Return bytes an event, without those that the pusher beside the ingester made Redis log."""
+    written = grown(result.samples, "written_total.redis") + grown(result.samples, "written_total.writer")
+    beside = sum(row.requests * row.mean_size for row in result.rows if row.kind == "BUFFER")
+    return (written - beside) / _pushed(result) if written and _pushed(result) else math.nan
+
+
+def _rss_rise(result: Result) -> float:
+    return max(
+        rise(points(result.under_load, f"rss.{process}")) / MB for process in ("ingester", "writer", "redis")
+    )
+
+
+def _depth_rise(result: Result) -> float:
+    rate = grown(result.under_load, "pushed") / max(1e-9, result.loaded[1] - result.loaded[0])
+    return rise(points(result.under_load, "waiting")) / max(1.0, rate * result.interval)
+
+
+def _recovery(result: Result) -> float:
+    shape = result.shape
+    assert shape.spike is not None
+    begin = result.loaded[0] + shape.begins(shape.spike)
+    end = begin + shape.stages[shape.spike].seconds
+    before = [s for s in result.samples if result.loaded[0] <= s["at"] < begin]
+    return figures.recovery(result.samples, before, end, shape.stages[0].users * shape.share)
+
+
+def _rss(process: str) -> Callable[[Result], float]:
+    return lambda result: peak(result.samples, f"rss.{process}") / MB or math.nan
+
+
+def _cpu(process: str) -> Callable[[Result], float]:
+    return lambda result: figures.share_of_core(result.under_load, process)
+
+
+MEASURES: dict[str, Callable[[Result], float]] = {
+    "received_share": _received,
+    "push_p99_seconds": lambda run: (
+        figures.quantile(run.samples, "archive_buffer_latency_seconds", 0.99) or math.nan
+    ),
+    "batch_seconds": _batch,
+    "lost": lambda run: _faults(run, "lost"),
+    "doubled": lambda run: _faults(run, "doubled"),
+    "altered": lambda run: _faults(run, "altered", "strangers"),
+    "unexplained_rejects": _rejects,
+    "unaccounted": _unaccounted,
+    "gap_rows": lambda run: float(len(run.gaps)),
+    "redis_share": _redis_share,
+    "redis_commands_per_s": _commands,
+    "writer_errors": _writer_errors,
+    "restarts": lambda run: float(run.restarts),
+    "empty_hours": lambda run: float(sum(not rows for rows in run.hours.values())) if run.hours else math.nan,
+    "doubled_rows": lambda run: float(run.doubled_rows),
+    "holes": lambda run: float(sum(reason not in ("birth", "collection_silent") for reason, _ in run.gaps)),
+    "failures": lambda run: float(sum(row.failures for row in run.rows)) if run.rows else math.nan,
+    "exit_codes": lambda run: float(sum(map(abs, run.exit_codes.values()))) if run.exit_codes else math.nan,
+    "cpu_ingester": _cpu("ingester"),
+    "cpu_writer": _cpu("writer"),
+    "cpu_redis": _cpu("redis"),
+    "rss_ingester_mb": _rss("ingester"),
+    "rss_writer_mb": _rss("writer"),
+    "rss_redis_mb": _rss("redis"),
+    "written_bytes_per_event": _written,
+    "rss_rise_mb": _rss_rise,
+    "depth_rise_intervals": _depth_rise,
+    "recovery_seconds": _recovery,
+    "knee_per_s": lambda run: figures.knee(_from_load(run), run.shape),
+}
+"""How each limit is measured."""
+
+
+def _from_load(result: Result) -> list[dict[str, float]]:
+    """Return the samples of the load with its start as second 0."""
+    return [{**sample, "at": sample["at"] - result.loaded[0]} for sample in result.under_load]

@@ -1,1 +1,0 @@
-"""README's pictures, each made anew by one command: `python -m testing.pictures --help`."""

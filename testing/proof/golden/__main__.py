@@ -1,0 +1,73 @@
+"""Makes the sample of the present schema version: `python -m testing.proof.golden`, once, when it is new."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import tempfile
+from pathlib import Path
+
+from services.archive.schema import SCHEMA_VERSION
+from testing.harness.host import Host
+from testing.harness.interrupts import unwind_on_signals
+from testing.harness.pipeline import Pipeline
+from testing.harness.truth import truth_of
+from testing.harness.waiting import wait_for
+from testing.proof.golden.sample import NO_EVENT, dumped, pack, sample_path
+from testing.proof.mutants.proxy import Act, Proxy, Trap
+
+EVENTS = 200
+SECONDS = 30.0
+
+
+def main() -> int:
+    """Make it; 1 where it is already there."""
+    path = sample_path(SCHEMA_VERSION)
+    if path.exists():
+        print(f"{path} is there; what a version wrote is kept as it was")
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        make(Path(folder))
+        print(f"{path}: {pack(Path(folder), SCHEMA_VERSION).stat().st_size} bytes")
+    return 0
+
+
+def make(folder: Path) -> None:
+    """Leave archive, Redis and truth in a folder: one round committed, the next broken off in its ack."""
+    host = Host({"rate": "15", "events": str(EVENTS), "kind": "v2", "seed": "13"})
+    pipeline = Pipeline(folder, [host], write={"WRITER_CHUNK": "100"})
+    try:
+        pipeline.redis.start()
+        host.start()
+        host.tell("plant", payload=base64.b64encode(NO_EVENT).decode(), before=5)
+        pipeline.configure()
+        pipeline.ingester.start()
+        # The birth: an ingester waits for it.
+        _write_once(pipeline)
+        pipeline.wait_pushed(EVENTS // 5, SECONDS)
+        _write_once(pipeline)
+        pipeline.wait_pushed(EVENTS // 2, SECONDS)
+        if pipeline.ingester.stop() != 0:
+            raise RuntimeError(pipeline.ingester.log.read_text(encoding="utf-8"))
+        with Proxy(pipeline.redis.port) as proxy:
+            trap = proxy.arm(Trap(b"archive:claim:likes:", 1, Act.LOSE_EXEC, pipeline.writer.kill))
+            url = pipeline.redis.url("writer").replace(f":{pipeline.redis.port}/", f":{proxy.port}/")
+            pipeline.writer.settings["REDIS_URL"] = url
+            pipeline.writer.start("--once")
+            wait_for(trap.sprung.is_set, SECONDS, "an ack of likes")
+        with pipeline.tools() as tools:
+            (folder / "redis.json").write_text(dumped(tools, host.address), encoding="utf-8")
+        (folder / "truth.jsonl").write_bytes(b"".join(frame + b"\n" for _, frame in truth_of(host)))
+    finally:
+        pipeline.end()
+
+
+def _write_once(pipeline: Pipeline) -> None:
+    pipeline.writer.start("--once")
+    if pipeline.writer.wait(SECONDS) != 0:
+        raise RuntimeError(pipeline.writer.log.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    unwind_on_signals()
+    sys.exit(main())
