@@ -25,7 +25,7 @@ ONCE_THERE = "replaced"
 """What compaction or a mistake took out of the archive is kept here for a while."""
 KEPT_DAYS = 30
 SAMPLE = 20
-POINTERS = (".frontier/**", ".archive-id")
+POINTERS = (".checkpoint/**", ".archive-id")
 """Say up to where the archive is whole; they must never be newer than the parts beside them."""
 NO_PARTS = (".*", ".*/**")
 RCLONE_SECONDS = 20 * 3600

@@ -48,7 +48,7 @@ def _part(archive: Path, hour: int) -> Path:
 
 
 def _pointer(archive: Path, text: str) -> None:
-    path = archive / ".frontier" / "posts.json"
+    path = archive / ".checkpoint" / "posts.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
 
@@ -101,7 +101,7 @@ def test_a_pointer_is_never_newer_than_the_parts_beside_it(
     monkeypatch.setattr(Place, "rclone", meanwhile)
     copy(place, NOW)
     restore(place, tmp_path / "back")
-    assert (tmp_path / "back" / ".frontier" / "posts.json").read_text() == "1"
+    assert (tmp_path / "back" / ".checkpoint" / "posts.json").read_text() == "1"
     assert not (tmp_path / "back" / "posts" / "year=2026" / "hour=09").exists()
 
 

@@ -1,4 +1,4 @@
-"""Frontiers: for each stream the cursor up to which everything is committed, beside the archive.
+"""Checkpoints: for each stream the cursor up to which everything is committed, beside the archive.
 
 They outlive Redis: when its volume is lost the writer sets the cursor from the oldest of them.
 """
@@ -9,7 +9,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from services.archive.paths import frontier_path
+from services.archive.paths import checkpoint_path
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.cursor import Cursor, decode_cursor
 from services.shared.errors import Transient
@@ -20,52 +20,52 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read_frontiers(root: Path) -> dict[Stream, Cursor]:
-    """Read the frontiers there are; each is synced before it is believed."""
+def read_checkpoints(root: Path) -> dict[Stream, Cursor]:
+    """Read the checkpoints there are; each is synced before it is believed."""
     found: dict[Stream, Cursor] = {}
     try:
         for stream in Stream:
-            path = frontier_path(root, stream)
+            path = checkpoint_path(root, stream)
             if path.exists():
                 _sync(path)
                 found[stream] = decode_cursor(path.read_bytes(), str(path))
         if found:
-            _sync(frontier_path(root, Stream.POSTS).parent)
+            _sync(checkpoint_path(root, Stream.POSTS).parent)
     except OSError as error:
-        raise Transient(f"cannot read the frontiers of {root}: {error}") from error
+        raise Transient(f"cannot read the checkpoints of {root}: {error}") from error
     return found
 
 
-def sweep_frontiers(root: Path, streams: Iterable[Stream]) -> int:
-    """Remove what killed writers left staged beside these streams' frontiers; return how many files.
+def sweep_checkpoints(root: Path, streams: Iterable[Stream]) -> int:
+    """Remove what killed writers left staged beside these streams' checkpoints; return how many files.
 
     For the streams' owner only. The epoch's and the id's may be another writer's, which then tries again.
     """
     try:
-        beside = [path for stream in streams for path in (root / ".frontier").glob(f"{stream}.*.tmp")]
+        beside = [path for stream in streams for path in (root / ".checkpoint").glob(f"{stream}.*.tmp")]
         staged = [*beside, *root.glob(".epoch.*.tmp"), *root.glob(".archive-id.*.tmp")]
         for path in staged:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise Transient(f"cannot sweep the frontiers of {root}: {error}") from error
+        raise Transient(f"cannot sweep the checkpoints of {root}: {error}") from error
     return len(staged)
 
 
-def write_frontier(root: Path, stream: Stream, cursor: bytes) -> None:
-    """Move a stream's frontier, durably."""
-    path = frontier_path(root, stream)
+def write_checkpoint(root: Path, stream: Stream, cursor: bytes) -> None:
+    """Move a stream's checkpoint, durably."""
+    path = checkpoint_path(root, stream)
     try:
         staged = _staged(path, cursor)
-        reach(CrashPoint.FRONTIER_BEFORE_RENAME)
+        reach(CrashPoint.CHECKPOINT_BEFORE_RENAME)
         staged.replace(path)
-        reach(CrashPoint.FRONTIER_AFTER_RENAME)
+        reach(CrashPoint.CHECKPOINT_AFTER_RENAME)
         _sync(path.parent)
     except OSError as error:
         raise Transient(f"cannot write {path}: {error}") from error
 
 
 def used_epoch(root: Path) -> int:
-    """Return the highest epoch ever begun, or 0; frontiers alone do not tell of one that died young."""
+    """Return the highest epoch ever begun, or 0; checkpoints alone do not tell of one that died young."""
     try:
         return int((root / ".epoch").read_text(encoding="ascii"))
     except FileNotFoundError:
@@ -84,22 +84,22 @@ def note_epoch(root: Path, epoch: int) -> None:
         raise Transient(f"cannot write {path}: {error}") from error
 
 
-def create_frontiers(root: Path, streams: Iterable[Stream], cursor: bytes) -> None:
-    """Write the frontiers of a new archive, durably; those that exist stay as they are."""
+def create_checkpoints(root: Path, streams: Iterable[Stream], cursor: bytes) -> None:
+    """Write the checkpoints of a new archive, durably; those that exist stay as they are."""
     try:
         for stream in streams:
-            path = frontier_path(root, stream)
+            path = checkpoint_path(root, stream)
             path.parent.mkdir(parents=True, exist_ok=True)
             staged = _staged(path, cursor)
             with contextlib.suppress(FileExistsError):
                 # Unlike a rename a link never replaces: of two writers the first one wins.
                 os.link(staged, path)
             staged.unlink()
-            reach(CrashPoint.RECOVER_FRONTIER_CREATED)
+            reach(CrashPoint.RECOVER_CHECKPOINT_CREATED)
         _sync(path.parent)
         _sync(root)
     except OSError as error:
-        raise Transient(f"cannot write the frontiers of {root}: {error}") from error
+        raise Transient(f"cannot write the checkpoints of {root}: {error}") from error
 
 
 def _staged(path: Path, cursor: bytes) -> Path:

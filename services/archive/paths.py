@@ -212,9 +212,9 @@ def rewritten_path(root: Path, stream: Stream, hour: int) -> Path:
     return root / REWRITTEN / stream.value / f"{hour_text(hour)}.json"
 
 
-def frontier_path(root: Path, stream: Stream) -> Path:
+def checkpoint_path(root: Path, stream: Stream) -> Path:
     """Return the file that says up to where a stream is committed."""
-    return root / ".frontier" / f"{stream.value}.json"
+    return root / ".checkpoint" / f"{stream.value}.json"
 
 
 def archive_id_path(root: Path) -> Path:

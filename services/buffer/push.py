@@ -72,7 +72,7 @@ class Pusher:
     def reset(self) -> Start | None:
         """Open, fence and read where to go on; None while no writer has made sure of the cursor.
 
-        After every restart of Redis a writer first compares the cursor with its frontiers: a backup may
+        After every restart of Redis a writer first compares the cursor with its checkpoints: a backup may
         have been restored, and going on from it unseen would mix two histories.
         """
         self._connection.open()

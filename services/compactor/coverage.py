@@ -1,6 +1,6 @@
 """COVERAGE: `<root>/coverage/`, a small table a day: whether each hour of each stream is complete.
 
-Derived from footers, gap rows and frontiers whenever those change; each day's file is replaced whole.
+Derived from footers, gap rows and checkpoints whenever those change; each day's file is replaced whole.
 """
 
 from __future__ import annotations

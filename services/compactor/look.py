@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.archive.catalog import Catalogue, File, read_note
-from services.archive.checkpoints import read_frontiers
+from services.archive.checkpoints import read_checkpoints
 from services.archive.paths import hour_directory, hour_text
 from services.compactor.job import Job, bounds_of
 from services.compactor.overlaps import overlaps
@@ -51,10 +51,10 @@ class Found:
 
 def watermark_us(root: Path) -> int:
     """Return up to where all streams are committed, in Unix microseconds; 0 before an archive's birth."""
-    frontiers = read_frontiers(root)
+    checkpoints = read_checkpoints(root)
     return (
-        min((cursor.time_us for cursor in frontiers.values()), default=0)
-        if len(frontiers) == len(Stream)
+        min((cursor.time_us for cursor in checkpoints.values()), default=0)
+        if len(checkpoints) == len(Stream)
         else 0
     )
 

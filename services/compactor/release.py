@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from services.archive.checkpoints import read_frontiers
+from services.archive.checkpoints import read_checkpoints
 from services.archive.locks import archive_id, is_owned, owning
 from services.archive.paths import PREPARED, archive_id_path
 from services.archive.swap import owed, swap_prepared
@@ -85,5 +85,5 @@ def _claimed(root: Path, streams: tuple[Stream, ...], address: str, stopping: St
 
 
 def _had_writer(root: Path) -> bool:
-    """Whether a writer was ever born here: a copy has the id of its archive, no frontiers, and no Redis."""
-    return archive_id_path(root).exists() and bool(read_frontiers(root))
+    """Whether a writer was ever born here: a copy has the id of its archive, no checkpoints, and no Redis."""
+    return archive_id_path(root).exists() and bool(read_checkpoints(root))

@@ -1,4 +1,4 @@
-"""Before the first claim, and whenever Redis stands differently: id, frontiers, cursor, epoch.
+"""Before the first claim, and whenever Redis stands differently: id, checkpoints, cursor, epoch.
 
 An ingester never begins by itself; it waits for the cursor that is set here.
 """
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.archive.checkpoints import (
-    create_frontiers,
+    create_checkpoints,
     note_epoch,
-    read_frontiers,
+    read_checkpoints,
     used_epoch,
-    write_frontier,
+    write_checkpoint,
 )
 from services.archive.locks import archive_id
 from services.archive.paths import parse_name, stream_root
-from services.data_writer.epoch import Beginning, beginning, birth_cursor, frontier_lost, is_half_born
+from services.data_writer.epoch import Beginning, beginning, birth_cursor, checkpoints_lost, is_half_born
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.cursor import Cursor
 from services.shared.event import Stream
@@ -52,8 +52,8 @@ def recover(settings: WriterSettings, claims: Claims) -> tuple[Gap, ...]:
         reach(CrashPoint.RECOVER_MADE_SURE)
         return ()
     for stream in begun.lowered:
-        write_frontier(settings.archive_root, stream, begun.cursor.encode())
-        reach(CrashPoint.RECOVER_FRONTIER_LOWERED)
+        write_checkpoint(settings.archive_root, stream, begun.cursor.encode())
+        reach(CrashPoint.RECOVER_CHECKPOINT_LOWERED)
     gaps = [gap.element() for gap in begun.gaps]
     note_epoch(settings.archive_root, begun.cursor.epoch)
     reach(CrashPoint.RECOVER_EPOCH_NOTED)
@@ -68,22 +68,22 @@ def recover(settings: WriterSettings, claims: Claims) -> tuple[Gap, ...]:
 
 def _beginning(settings: WriterSettings, here: Here) -> Beginning | None:
     root, now_us = settings.archive_root, time.time_ns() // 1000
-    frontiers = read_frontiers(root)
-    if not frontiers:
+    checkpoints = read_checkpoints(root)
+    if not checkpoints:
         if here.cursor is not None:
             return None
         committed_us = _committed_us(root)
         if committed_us is not None:
             floor_us = now_us - int(settings.archive_look_back_hours * 3600e6)
-            cursor, gap = frontier_lost(committed_us, floor_us, now_us)
-            return Beginning(cursor, (gap,), "the archive has parts but no frontiers")
+            cursor, gap = checkpoints_lost(committed_us, floor_us, now_us)
+            return Beginning(cursor, (gap,), "the archive has parts but no checkpoints")
         birth_us = settings.writer_birth or now_us - MINUTE_US
-        create_frontiers(root, Stream, birth_cursor(birth_us).encode())
-        frontiers = read_frontiers(root)
-    elif is_half_born(frontiers):
-        create_frontiers(root, Stream, min(frontiers.values(), key=Cursor.age).encode())
-        frontiers = read_frontiers(root)
-    return beginning(here.cursor, frontiers, used_epoch(root), now_us)
+        create_checkpoints(root, Stream, birth_cursor(birth_us).encode())
+        checkpoints = read_checkpoints(root)
+    elif is_half_born(checkpoints):
+        create_checkpoints(root, Stream, min(checkpoints.values(), key=Cursor.age).encode())
+        checkpoints = read_checkpoints(root)
+    return beginning(here.cursor, checkpoints, used_epoch(root), now_us)
 
 
 def _committed_us(root: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""The loop: look, claim, finish what was claimed; and after a round, move the frontiers.
+"""The loop: look, claim, finish what was claimed; and after a round, move the checkpoints.
 
 After any doubt the connection is opened anew and the claims are looked for again.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.archive.checkpoints import sweep_frontiers, write_frontier
+from services.archive.checkpoints import sweep_checkpoints, write_checkpoint
 from services.archive.paths import PREPARED, removed_path
 from services.archive.swap import Step, owed, swap_prepared
 from services.buffer.claims import Claims
@@ -74,7 +74,7 @@ class Writer:
 
     def _sweep(self) -> int:
         root, streams = self._settings.archive_root, self._settings.streams
-        return sweep(root, {*streams, Stream.REJECTS}) + sweep_frontiers(root, streams)
+        return sweep(root, {*streams, Stream.REJECTS}) + sweep_checkpoints(root, streams)
 
     def _turn(self, *, once: bool) -> None:
         """Look at the buffers and claim what is due."""
@@ -99,7 +99,7 @@ class Writer:
             self._schedule.claimed(due, now, whole=len(due) == len(streams))
 
     def _round(self, streams: list[Stream]) -> None:
-        """Commit all that is waiting in these streams, then move their frontiers."""
+        """Commit all that is waiting in these streams, then move their checkpoints."""
         before = self._claims.here()
         if before.raw is None:
             raise Transient("the cursor was lost during a round")
@@ -108,9 +108,9 @@ class Writer:
         committed = [stream for stream in streams if self._write(stream, before)]
         after = self._claims.here()
         if after.raw is None or after.epoch != before.epoch:
-            raise Transient("Redis lost its data during a round; its frontiers do not count")
+            raise Transient("Redis lost its data during a round; its checkpoints do not count")
         for stream in committed:
-            write_frontier(self._settings.archive_root, stream, before.raw)
+            write_checkpoint(self._settings.archive_root, stream, before.raw)
             self._last_cursor[stream] = before.raw.decode()
 
     def _write(self, stream: Stream, before: Here) -> bool:

@@ -18,8 +18,8 @@ class CrashPoint(StrEnum):
 
     RECOVER_SWEPT = "recover.swept"
     RECOVER_ID_STAGED = "recover.id_staged"
-    RECOVER_FRONTIER_CREATED = "recover.frontier_created"
-    RECOVER_FRONTIER_LOWERED = "recover.frontier_lowered"
+    RECOVER_CHECKPOINT_CREATED = "recover.checkpoint_created"
+    RECOVER_CHECKPOINT_LOWERED = "recover.checkpoint_lowered"
     RECOVER_EPOCH_NOTED = "recover.epoch_noted"
     RECOVER_EPOCH_BEGUN = "recover.epoch_begun"
     RECOVER_MADE_SURE = "recover.made_sure"
@@ -41,8 +41,8 @@ class CrashPoint(StrEnum):
     COMMIT_STRANGER_REMOVED = "commit.stranger_removed"
     ACK_BEFORE_TRIM = "ack.before_trim"
     ACK_AFTER_TRIM = "ack.after_trim"
-    FRONTIER_BEFORE_RENAME = "frontier.before_rename"
-    FRONTIER_AFTER_RENAME = "frontier.after_rename"
+    CHECKPOINT_BEFORE_RENAME = "checkpoint.before_rename"
+    CHECKPOINT_AFTER_RENAME = "checkpoint.after_rename"
     COMPACT_STAGED = "compact.staged"
     COMPACT_PREPARED = "compact.prepared"
     COMPACT_MANIFEST = "compact.manifest"
@@ -63,8 +63,8 @@ class CrashPoint(StrEnum):
 OWED = {
     CrashPoint.RECOVER_SWEPT: "Nothing: what was staged belongs to claims, and they are still there.",
     CrashPoint.RECOVER_ID_STAGED: "The staged file is swept; another id is made, nobody knew the first.",
-    CrashPoint.RECOVER_FRONTIER_CREATED: "The missing ones are made like those there are; none twice.",
-    CrashPoint.RECOVER_FRONTIER_LOWERED: "The oldest frontier stays, so the same cursor is chosen again.",
+    CrashPoint.RECOVER_CHECKPOINT_CREATED: "The missing ones are made like those there are; none twice.",
+    CrashPoint.RECOVER_CHECKPOINT_LOWERED: "The oldest checkpoint stays, so the same cursor is chosen again.",
     CrashPoint.RECOVER_EPOCH_NOTED: "The epoch is still owed; it begins under a number above the noted one.",
     CrashPoint.RECOVER_EPOCH_BEGUN: "Nothing: cursor, epoch, id and counts came in one transaction.",
     CrashPoint.RECOVER_MADE_SURE: "Nothing: the ingester may go on while the writer is away.",
@@ -86,8 +86,8 @@ OWED = {
     CrashPoint.COMMIT_STRANGER_REMOVED: "What else bears the chunk's id is removed at the next attempt.",
     CrashPoint.ACK_BEFORE_TRIM: "As above: committed, not acked, so committed again under the same names.",
     CrashPoint.ACK_AFTER_TRIM: "The rest of the claim is found by SCAN; what was acked is gone.",
-    CrashPoint.FRONTIER_BEFORE_RENAME: "The old frontier stands, which is older and therefore safe.",
-    CrashPoint.FRONTIER_AFTER_RENAME: "Either frontier may stand after a power cut; both are true.",
+    CrashPoint.CHECKPOINT_BEFORE_RENAME: "The old checkpoint stands, which is older and therefore safe.",
+    CrashPoint.CHECKPOINT_AFTER_RENAME: "Either checkpoint may stand after a power cut; both are true.",
     CrashPoint.COMPACT_STAGED: "The staged files are swept; the hour is as it was and merged again.",
     CrashPoint.COMPACT_PREPARED: "No manifest names the prepared files: they are swept, and merged again.",
     CrashPoint.COMPACT_MANIFEST: "The swap is owed; if the hour changed meanwhile, a new merge is.",

@@ -42,7 +42,7 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.epoch, self.push
 
     def encode(self) -> bytes:
-        """Form in Redis and in the frontiers."""
+        """Form in Redis and in the checkpoints."""
         return msgspec.json.encode(self)
 
 
@@ -69,5 +69,5 @@ def decode_cursor(raw: bytes, where: str) -> Cursor:
         return msgspec.json.decode(raw, type=Cursor)
     except msgspec.MsgspecError as error:
         raise BrokenInvariant(
-            f"{where} holds no cursor of this version ({error}); delete it to resume from the frontiers"
+            f"{where} holds no cursor of this version ({error}); delete it to resume from the checkpoints"
         ) from error

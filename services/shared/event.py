@@ -66,8 +66,8 @@ class GapReason(StrEnum):
     """A frame larger than any we can receive was stepped over."""
     CUTOVER = "cutover"
     """The window where a replay met the live tail could not be read a second time."""
-    FRONTIER_LOST = "frontier_lost"
-    """The archive has parts but no frontier, so we resumed at the look-back's floor."""
+    CHECKPOINTS_LOST = "checkpoints_lost"
+    """The archive has parts but no checkpoint, so we resumed at the look-back's floor."""
     REPAIRED = "repaired"
     """The end of a hole: the interval was read again, and what was missing is committed."""
 

@@ -1,6 +1,6 @@
 """Is everything committed that was in Redis at a certain moment? For what may be done only then.
 
-A frontier later than the cursor of that moment says so, because a round reads the cursor before it claims;
+A checkpoint later than the cursor of that moment says so, because a round reads the cursor before it claims;
 and where the cursor stands still, an empty buffer with no claim does.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.archive.checkpoints import read_frontiers
+from services.archive.checkpoints import read_checkpoints
 from services.shared.errors import Transient
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def unsettled(claims: Claims, root: Path, moment: Moment, streams: Iterable[Stre
 
     Raises EpochEnded when that can no longer be known.
     """
-    frontiers = read_frontiers(root)
-    behind = [stream for stream in streams if not _is_past(frontiers.get(stream), moment)]
+    checkpoints = read_checkpoints(root)
+    behind = [stream for stream in streams if not _is_past(checkpoints.get(stream), moment)]
     # In the direction of the flow: what had left the buffer then and is in no claim now is committed.
     depths = claims.depths(behind) if behind else {}
     waiting = [stream for stream in behind if depths[stream] or claims.found(stream)]
@@ -51,5 +51,5 @@ def unsettled(claims: Claims, root: Path, moment: Moment, streams: Iterable[Stre
     return waiting
 
 
-def _is_past(frontier: Cursor | None, moment: Moment) -> bool:
-    return frontier is not None and frontier.epoch == moment.epoch and frontier.push > moment.push
+def _is_past(checkpoint: Cursor | None, moment: Moment) -> bool:
+    return checkpoint is not None and checkpoint.epoch == moment.epoch and checkpoint.push > moment.push

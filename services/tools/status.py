@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.archive.checkpoints import read_frontiers
+from services.archive.checkpoints import read_checkpoints
 from services.archive.paths import HOUR_US, archive_id_path
 from services.compactor.cover import State
 from services.tools.console import console, duration, instant_us, say_json, size, table
@@ -47,7 +47,7 @@ class Status:
     """Hours of the coverage table by state, the worst of its streams."""
     gaps: list[Hole]
     """Those of the last day."""
-    frontiers: Mapping[Stream, Cursor]
+    checkpoints: Mapping[Stream, Cursor]
     writer: Figures | None
     disk_free: int
     disk_size: int
@@ -71,10 +71,10 @@ class Status:
 
     @property
     def behind_seconds(self) -> float | None:
-        """How far the oldest frontier lies behind now: everything before it is committed."""
-        if not self.frontiers:
+        """How far the oldest checkpoint lies behind now: everything before it is committed."""
+        if not self.checkpoints:
             return None
-        return (self.now_us - min(cursor.time_us for cursor in self.frontiers.values())) / 1e6
+        return (self.now_us - min(cursor.time_us for cursor in self.checkpoints.values())) / 1e6
 
 
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
@@ -99,7 +99,7 @@ def look(given: ToolsSettings, now_us: int) -> Status:
         figures=measure(root, covered),
         hours=_worst(covered),
         gaps=touching(read_holes(root, given.tools_memory_mb), now_us - DAY_US, now_us),
-        frontiers=read_frontiers(root),
+        checkpoints=read_checkpoints(root),
         writer=ask_writer(given.tools_metrics_url),
         disk_free=disk.free,
         disk_size=disk.total,
@@ -122,7 +122,7 @@ def next_steps(found: Status) -> list[str]:
         steps.append(f"{found.figures.strays} files among the parts are none; run `archive verify`")
     if found.days_left is not None and found.days_left < _FEW_DAYS:
         steps.append(f"the disk is full in {found.days_left:.1f} days; make room, or offload closed hours")
-    if found.frontiers and (found.behind_seconds or 0) > _LATE_SECONDS:
+    if found.checkpoints and (found.behind_seconds or 0) > _LATE_SECONDS:
         steps.append("commits lie behind; is the writer running, and is the ingester connected?")
     if found.gaps:
         steps.append("events of the last day may be missing; see `archive gaps`, then `archive repair`")
@@ -152,7 +152,7 @@ def as_object(found: Status) -> dict[str, Any]:
         "gaps_of_last_day": [hole._asdict() for hole in found.gaps],
         "unaccounted": unaccounted(found.writer) if found.writer else None,
         "waiting": found.writer["archive_buffer_depth_events"] if found.writer else None,
-        "frontiers": {stream: cursor.time_us for stream, cursor in found.frontiers.items()},
+        "checkpoints": {stream: cursor.time_us for stream, cursor in found.checkpoints.items()},
         "disk": {
             "free": found.disk_free,
             "size": found.disk_size,
@@ -205,7 +205,7 @@ def _lines(found: Status) -> list[tuple[str, str]]:
         ("hours", hours),
         ("gaps", gaps),
         ("writer", _writer_line(found)),
-        ("frontier", _frontier_line(found)),
+        ("checkpoint", _checkpoint_line(found)),
         ("disk", room),
     ]
 
@@ -219,10 +219,10 @@ def _writer_line(found: Status) -> str:
     return f"unaccounted {total}, waiting in Redis {waiting:,}"
 
 
-def _frontier_line(found: Status) -> str:
-    if not found.frontiers:
+def _checkpoint_line(found: Status) -> str:
+    if not found.checkpoints:
         return "none"
-    stream, cursor = min(found.frontiers.items(), key=lambda one: one[1].time_us)
+    stream, cursor = min(found.checkpoints.items(), key=lambda one: one[1].time_us)
     host = f", {cursor.host}" if cursor.host else ""
     seq = "" if cursor.seq is None else f", seq {cursor.seq}"
     return (

@@ -18,12 +18,12 @@ BELONGS = (
     ".archive-id",
     ".epoch",
     ".lock/posts",
-    ".frontier/posts.json",
+    ".checkpoint/posts.json",
     "posts/year=2026/month=01/day=01/hour=00/1-2-3-abc.parquet",
 )
 STRANGE = (
     ".epoch.77.tmp",
-    ".frontier/posts.77.tmp",
+    ".checkpoint/posts.77.tmp",
     ".staging/posts/posts-1-abc.tmp",
     "posts/year=2026/month=01/day=01/hour=00/1-2-3-abc.parquet.tmp",
     "posts/misplaced.parquet",

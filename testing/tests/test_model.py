@@ -88,7 +88,7 @@ def test_a_row_that_names_another_harm_fails_the_program(monkeypatch: pytest.Mon
 
 
 def _printed(seed: str) -> str:
-    rows = ["cursor_with_events+data_first", "ack_once", "identity", "frontier_per_stream"]
+    rows = ["cursor_with_events+data_first", "ack_once", "identity", "checkpoint_per_stream"]
     done = subprocess.run(
         [sys.executable, "-m", "testing.proof.model", *rows],
         cwd=REPOSITORY,

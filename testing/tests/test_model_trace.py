@@ -19,7 +19,7 @@ CLAIM = (Label(Move.ROUND, (0,)), Label(Move.CLAIM, (0,)))
         ((PUSH, *CLAIM, Label(Fault.INGESTER_KILLED)), "ingester killed after buffer"),
         ((*CLAIM, Label(Move.SYNC), PUSH, Label(Fault.WRITER_KILLED)), "writer killed after commit"),
         ((*CLAIM, Label(Move.COMMIT), Label(Fault.VOLUME_LOST)), "volume lost in a round"),
-        ((*CLAIM, Label(Move.MARK), PUSH, Label(Fault.POWER_CUT)), "power cut after frontier"),
+        ((*CLAIM, Label(Move.MARK), PUSH, Label(Fault.POWER_CUT)), "power cut after checkpoint"),
         ((Label(Fault.VOLUME_LOST),), "volume lost after start"),
         ((PUSH, Label(Fault.PUSH_LATE, (2,))), "push delayed"),
     ],

@@ -47,14 +47,14 @@ def test_an_edit_that_does_not_fit_or_leaves_no_python_is_an_error(tmp_path: Pat
 
 def test_harm_must_be_the_one_named_and_the_intact_code_without_fault() -> None:
     fine = {"lost": 0, "doubled": 0, "altered": 0, "strangers": 0}
-    ack, frontier, fence = BY_NAME["ack_first"], BY_NAME["newest_frontier"], BY_NAME["no_fence"]
+    ack, checkpoint, fence = BY_NAME["ack_first"], BY_NAME["newest_checkpoint"], BY_NAME["no_fence"]
     assert Shown(ack, Found(fine), Found(fine | {"lost": 3})).as_it_should
     assert not Shown(ack, Found(fine), Found(fine)).as_it_should
     assert not Shown(ack, Found(fine), Found(fine | {"doubled": 3})).as_it_should
     assert not Shown(ack, Found(fine), Found({}, "a daemon died")).as_it_should
     assert not Shown(ack, Found(fine | {"doubled": 1}), Found(fine | {"lost": 3})).as_it_should
-    assert Shown(frontier, Found(fine | {"doubled": 1}), Found(fine | {"lost": 3})).as_it_should
-    assert not Shown(frontier, Found(fine | {"lost": 1}), Found(fine | {"lost": 3})).as_it_should
+    assert Shown(checkpoint, Found(fine | {"doubled": 1}), Found(fine | {"lost": 3})).as_it_should
+    assert not Shown(checkpoint, Found(fine | {"lost": 1}), Found(fine | {"lost": 3})).as_it_should
     assert Shown(fence, Found(fine), Found(fine)).as_it_should
     assert not Shown(fence, Found(fine), Found(fine | {"lost": 1})).as_it_should
 

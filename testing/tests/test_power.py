@@ -61,15 +61,15 @@ def test_a_file_keeps_what_was_there_when_its_sync_began() -> None:
 
 def test_a_directory_keeps_its_synced_entries_and_a_rename_is_whole() -> None:
     old, new, directory = File(), File(), Directory()
-    directory.change({"frontier": old})
+    directory.change({"checkpoint": old})
     directory.sync(directory.mark())
     directory.change({"staged": new})
-    directory.change({"staged": None, "frontier": new})
-    assert directory.survivor(Mode.NOTHING, DICE, Taken()) == {"frontier": old}
-    assert directory.survivor(Mode.NAMES, DICE, Taken()) == {"frontier": new}
+    directory.change({"staged": None, "checkpoint": new})
+    assert directory.survivor(Mode.NOTHING, DICE, Taken()) == {"checkpoint": old}
+    assert directory.survivor(Mode.NAMES, DICE, Taken()) == {"checkpoint": new}
     for _ in range(50):
         left = directory.survivor(Mode.DICE, DICE, Taken())
-        assert left["frontier"] in (old, new)
+        assert left["checkpoint"] in (old, new)
 
 
 CHILD = """

@@ -1,4 +1,4 @@
-"""Frontiers: durable, and created only once."""
+"""Checkpoints: durable, and created only once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.archive.checkpoints import (
-    create_frontiers,
+    create_checkpoints,
     note_epoch,
-    read_frontiers,
-    sweep_frontiers,
+    read_checkpoints,
+    sweep_checkpoints,
     used_epoch,
-    write_frontier,
+    write_checkpoint,
 )
-from services.archive.paths import frontier_path
+from services.archive.paths import checkpoint_path
 from services.shared.cursor import Cursor
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
@@ -26,20 +26,20 @@ OLD, NEW = Cursor(time_us=1, epoch=1, push=1), Cursor(time_us=2, epoch=1, push=2
 
 
 def test_what_was_written_is_read_back_whole(tmp_path: Path) -> None:
-    create_frontiers(tmp_path, [Stream.POSTS, Stream.LIKES], OLD.encode())
-    write_frontier(tmp_path, Stream.LIKES, NEW.encode())
-    assert read_frontiers(tmp_path) == {Stream.POSTS: OLD, Stream.LIKES: NEW}
-    assert [path.suffix for path in (tmp_path / ".frontier").iterdir()] == [".json", ".json"]
+    create_checkpoints(tmp_path, [Stream.POSTS, Stream.LIKES], OLD.encode())
+    write_checkpoint(tmp_path, Stream.LIKES, NEW.encode())
+    assert read_checkpoints(tmp_path) == {Stream.POSTS: OLD, Stream.LIKES: NEW}
+    assert [path.suffix for path in (tmp_path / ".checkpoint").iterdir()] == [".json", ".json"]
 
 
 def test_the_first_to_create_one_wins(tmp_path: Path) -> None:
-    create_frontiers(tmp_path, [Stream.POSTS], OLD.encode())
-    create_frontiers(tmp_path, [Stream.POSTS], NEW.encode())
-    assert read_frontiers(tmp_path) == {Stream.POSTS: OLD}
+    create_checkpoints(tmp_path, [Stream.POSTS], OLD.encode())
+    create_checkpoints(tmp_path, [Stream.POSTS], NEW.encode())
+    assert read_checkpoints(tmp_path) == {Stream.POSTS: OLD}
 
 
 def test_a_new_archive_has_none(tmp_path: Path) -> None:
-    assert read_frontiers(tmp_path) == {}
+    assert read_checkpoints(tmp_path) == {}
     assert used_epoch(tmp_path) == 0
 
 
@@ -50,27 +50,27 @@ def test_an_epoch_is_remembered(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_writer_left_staged_is_swept_by_the_owner(tmp_path: Path) -> None:
-    create_frontiers(tmp_path, [Stream.POSTS, Stream.LIKES], OLD.encode())
+    create_checkpoints(tmp_path, [Stream.POSTS, Stream.LIKES], OLD.encode())
     note_epoch(tmp_path, 1)
     staged = [
-        tmp_path / name for name in (".frontier/posts.77.tmp", ".frontier/likes.78.tmp", ".epoch.77.tmp")
+        tmp_path / name for name in (".checkpoint/posts.77.tmp", ".checkpoint/likes.78.tmp", ".epoch.77.tmp")
     ]
     for path in staged:
         path.write_bytes(b"{")
-    assert sweep_frontiers(tmp_path, [Stream.POSTS]) == 2
+    assert sweep_checkpoints(tmp_path, [Stream.POSTS]) == 2
     assert [path.exists() for path in staged] == [False, True, False]
-    assert set(read_frontiers(tmp_path)) == {Stream.POSTS, Stream.LIKES}
+    assert set(read_checkpoints(tmp_path)) == {Stream.POSTS, Stream.LIKES}
     assert used_epoch(tmp_path) == 1
 
 
-def test_a_damaged_frontier_stops_loudly_and_names_the_file(tmp_path: Path) -> None:
-    create_frontiers(tmp_path, [Stream.POSTS], OLD.encode())
-    frontier_path(tmp_path, Stream.POSTS).write_bytes(b"{")
+def test_a_damaged_checkpoint_stops_loudly_and_names_the_file(tmp_path: Path) -> None:
+    create_checkpoints(tmp_path, [Stream.POSTS], OLD.encode())
+    checkpoint_path(tmp_path, Stream.POSTS).write_bytes(b"{")
     with pytest.raises(BrokenInvariant, match=r"posts\.json"):
-        read_frontiers(tmp_path)
+        read_checkpoints(tmp_path)
 
 
 def test_a_disk_that_cannot_be_written_is_tried_again_later(tmp_path: Path) -> None:
-    (tmp_path / ".frontier").write_text("in the way")
+    (tmp_path / ".checkpoint").write_text("in the way")
     with pytest.raises(Transient):
-        create_frontiers(tmp_path, [Stream.POSTS], OLD.encode())
+        create_checkpoints(tmp_path, [Stream.POSTS], OLD.encode())

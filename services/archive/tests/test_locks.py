@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.archive.checkpoints import sweep_frontiers
+from services.archive.checkpoints import sweep_checkpoints
 from services.archive.locks import archive_id, owning
 from services.shared.crash_points import CrashPoint, armed
 from services.shared.errors import BrokenInvariant
@@ -67,7 +67,7 @@ def test_a_writer_that_dies_while_it_makes_the_id_leaves_none(tmp_path: Path) ->
 
     with armed(die), pytest.raises(RuntimeError, match=r"recover\.id_staged"):
         archive_id(tmp_path, None)
-    assert sweep_frontiers(tmp_path, Stream) == 1
+    assert sweep_checkpoints(tmp_path, Stream) == 1
     made = archive_id(tmp_path, None)
     assert made
     assert [path.name for path in tmp_path.iterdir()] == [".archive-id"]

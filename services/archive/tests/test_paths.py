@@ -12,9 +12,9 @@ from services.archive.paths import (
     MAX_TIME_US,
     Chunk,
     archive_id_path,
+    checkpoint_path,
     chunk_id,
     chunk_of,
-    frontier_path,
     lock_path,
     part_path,
     parts_pattern,
@@ -88,6 +88,6 @@ def test_unreadable_times_leave_no_trace_in_a_chunk_s_bounds() -> None:
 
 
 def test_what_is_beside_the_datasets_is_hidden() -> None:
-    assert frontier_path(ROOT, Stream.LIKES) == ROOT / ".frontier" / "likes.json"
+    assert checkpoint_path(ROOT, Stream.LIKES) == ROOT / ".checkpoint" / "likes.json"
     assert archive_id_path(ROOT) == ROOT / ".archive-id"
     assert lock_path(ROOT, Stream.LIKES) == ROOT / ".lock" / "likes"

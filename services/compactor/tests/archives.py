@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from services.archive.checkpoints import read_frontiers, write_frontier
+from services.archive.checkpoints import read_checkpoints, write_checkpoint
 from services.archive.paths import HOUR_US
 from services.archive.swap import swap_prepared
 from services.compactor.look import Look
@@ -35,7 +35,7 @@ def put(root: Path, events: Iterable[Told], *, epoch: int = 1, host: str = "one"
     lists: dict[str, list[bytes]] = defaultdict(list)
     for stream, frame in events:
         lists[stream].append(frame)
-    push = 1 + max((cursor.push for cursor in read_frontiers(root).values()), default=0)
+    push = 1 + max((cursor.push for cursor in read_checkpoints(root).values()), default=0)
     cursor = Cursor(time_us=BORDER_US, epoch=epoch, push=push, host=host)
     origin = Origin(epoch=str(epoch), host=host, last_cursor=cursor.encode().decode())
     for stream, frames in lists.items():
@@ -45,10 +45,10 @@ def put(root: Path, events: Iterable[Told], *, epoch: int = 1, host: str = "one"
 
 
 def advance(root: Path, cursor: Cursor) -> None:
-    """Move all frontiers."""
-    (root / ".frontier").mkdir(exist_ok=True)
+    """Move all checkpoints."""
+    (root / ".checkpoint").mkdir(exist_ok=True)
     for stream in Stream:
-        write_frontier(root, stream, cursor.encode())
+        write_checkpoint(root, stream, cursor.encode())
 
 
 def looking(root: Path, **settings: Any) -> Look:

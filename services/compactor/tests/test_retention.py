@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from services.archive.catalog import Catalogue
-from services.archive.checkpoints import create_frontiers
+from services.archive.checkpoints import create_checkpoints
 from services.archive.footer import total
 from services.archive.manifest import read_removals
 from services.archive.paths import HOUR_US, hour_directory, removed_path
@@ -70,7 +70,7 @@ def test_expired_hours_go_and_are_accounted_for_and_gaps_stay(tmp_path: Path) ->
 @pytest.mark.parametrize("known", [True, False])
 def test_coverage_still_tells_what_an_hour_held(tmp_path: Path, known: bool) -> None:  # noqa: FBT001 - two cases
     old = posts(tmp_path, FIRST_HOUR)
-    create_frontiers(tmp_path, Stream, birth_cursor((FIRST_HOUR + 2) * HOUR_US).encode())
+    create_checkpoints(tmp_path, Stream, birth_cursor((FIRST_HOUR + 2) * HOUR_US).encode())
     if known:
         refresh(tmp_path, FIRST_US)
     retire(tmp_path, Catalogue(tmp_path), 1, (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US)

@@ -26,7 +26,7 @@ def test_every_stream_is_shown_before_its_first_event(tmp_path: Path) -> None:
             assert shown(f"archive_{name}", by) == 0
         assert math.isnan(shown("archive_commit_newest_event_timestamp_seconds", by) or 0)
         assert math.isnan(shown("archive_unaccounted_events", by) or 0)
-    assert shown("archive_claim_gaps_total", {"reason": "frontier_lost"}) == 0
+    assert shown("archive_claim_gaps_total", {"reason": "checkpoints_lost"}) == 0
     assert shown("archive_claim_interval_seconds") == 300
     assert shown("archive_commit_disk_reserve_bytes") == 1.024e9
     assert shown("archive_commit_disk_size_bytes") == shutil.disk_usage(tmp_path).total

@@ -1,4 +1,4 @@
-"""Recovery against a real Redis: birth, lost volume, lost frontiers, restored backup."""
+"""Recovery against a real Redis: birth, lost volume, lost checkpoints, restored backup."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.archive.checkpoints import read_frontiers
-from services.archive.paths import frontier_path
+from services.archive.checkpoints import read_checkpoints
+from services.archive.paths import checkpoint_path
 from services.buffer.claims import Claims
 from services.buffer.keys import CURSOR, PUSHED, buffer_key
 from services.data_writer.recover import recover
@@ -51,7 +51,7 @@ def test_birth_sets_the_cursor_and_notes_the_gap(claims: Claims, tmp_path: Path)
     assert claims.here() == here, "the second time nothing is to be done"
 
 
-def test_a_lost_volume_resumes_from_the_oldest_frontier(
+def test_a_lost_volume_resumes_from_the_oldest_checkpoint(
     claims: Claims, tmp_path: Path, redis_server: RedisServer
 ) -> None:
     recover(settings(tmp_path / "a"), claims)
@@ -61,7 +61,7 @@ def test_a_lost_volume_resumes_from_the_oldest_frontier(
         str(BIRTH_US).encode(), str(BIRTH_US + 9).encode()
     )
     for stream in Stream:
-        frontier_path(tmp_path / "a", stream).write_bytes(later)
+        checkpoint_path(tmp_path / "a", stream).write_bytes(later)
     redis_server.kill()
     redis_server.lose_volume()
     redis_server.start()
@@ -73,7 +73,7 @@ def test_a_lost_volume_resumes_from_the_oldest_frontier(
     assert claims.depths([Stream.GAPS]) == {Stream.GAPS: 0}
 
 
-def test_parts_without_frontiers_resume_at_the_look_back_s_floor(claims: Claims, tmp_path: Path) -> None:
+def test_parts_without_checkpoints_resume_at_the_look_back_s_floor(claims: Claims, tmp_path: Path) -> None:
     folder = tmp_path / "a" / "posts" / "year=2026" / "month=09" / "day=21" / "hour=14"
     folder.mkdir(parents=True)
     (folder / f"{BIRTH_US}-{BIRTH_US + 5}-1-0123456789abcdef01234567.parquet").touch()
@@ -93,7 +93,7 @@ def test_a_restored_backup_begins_a_new_epoch_whose_counts_are_what_lies_there(
     raw = claims.here().raw
     assert raw is not None
     for stream in Stream:
-        frontier_path(tmp_path / "a", stream).write_bytes(raw.replace(b'"push":0', b'"push":50'))
+        checkpoint_path(tmp_path / "a", stream).write_bytes(raw.replace(b'"push":0', b'"push":50'))
     redis_server.stop()
     redis_server.start()
     claims.open()
@@ -115,11 +115,11 @@ def test_a_birth_that_died_half_way_is_finished_before_a_stream_may_be_forgotten
     claims: Claims, tmp_path: Path
 ) -> None:
     begun = settings(tmp_path / "a")
-    dying = RuntimeError("killed after three frontiers")
+    dying = RuntimeError("killed after three checkpoints")
 
     def die(point: CrashPoint) -> None:
         made.append(point)
-        if made.count(CrashPoint.RECOVER_FRONTIER_CREATED) == 3:
+        if made.count(CrashPoint.RECOVER_CHECKPOINT_CREATED) == 3:
             raise dying
 
     made: list[CrashPoint] = []
@@ -128,5 +128,5 @@ def test_a_birth_that_died_half_way_is_finished_before_a_stream_may_be_forgotten
     recover(settings(tmp_path / "a").model_copy(update={"writer_birth": BIRTH_US + 5}), claims)
 
     assert {
-        stream: cursor.time_us for stream, cursor in read_frontiers(tmp_path / "a").items()
+        stream: cursor.time_us for stream, cursor in read_checkpoints(tmp_path / "a").items()
     } == dict.fromkeys(Stream, BIRTH_US), "every stream has one, and the birth is the first attempt's"

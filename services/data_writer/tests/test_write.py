@@ -42,7 +42,7 @@ def test_another_archive_is_refused(writer: Pipeline) -> None:
     assert "mount the right volume" in writer.writer.logged("stop.broken")[-1]["error"]
 
 
-def test_volume_lost_resumes_from_the_frontier(pipeline: Pipelines) -> None:
+def test_volume_lost_resumes_from_the_checkpoint(pipeline: Pipelines) -> None:
     """Redis' data is gone: the cursor comes back from the archive, and the rest from Jetstream."""
     source = Host({"rate": "1500", "events": "12000", "backlog": "2"})
     running = pipeline(source)

@@ -79,7 +79,7 @@ def expected(host: Host, root: Path) -> tuple[dict[str, float], dict[str, float]
     writer: dict[str, float] = {
         "archive_encode_rejects_total": 0,
         'archive_claim_gaps_total{reason="birth"}': 1,
-        'archive_claim_gaps_total{reason="frontier_lost"}': 0,
+        'archive_claim_gaps_total{reason="checkpoints_lost"}': 0,
     }
     for stream in Stream:
         parts = list(stream_root(root, stream).rglob("*.parquet"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.archive.checkpoints import write_frontier
+from services.archive.checkpoints import write_checkpoint
 from services.archive.paths import HOUR_US
 from services.compactor import coverage
 from services.data_writer.commit import Origin, commit
@@ -55,10 +55,10 @@ def archive(root: Path, by_stream: dict[Stream, list[bytes]], *, chunk: int = 10
 
 def settle(root: Path) -> Path:
     """Let all streams have passed two hours after the last event, and judge the hours; returns the root."""
-    (root / ".frontier").mkdir(exist_ok=True)
+    (root / ".checkpoint").mkdir(exist_ok=True)
     cursor = Cursor(time_us=START_US + 4 * HOUR_US, epoch=1, push=1)
     for stream in Stream:
-        write_frontier(root, stream, cursor.encode())
+        write_checkpoint(root, stream, cursor.encode())
     coverage.refresh(root, cursor.time_us)
     return root
 

@@ -57,7 +57,7 @@ def test_a_running_pipelines_archive(pipeline: Callable[..., Pipeline]) -> None:
     told = json.loads(archive("status", "--json"))
     rows = {stream: figures["rows"] for stream, figures in told["streams"].items() if figures["rows"]}
     assert rows == Counter(stream for stream, _ in truth) | {"gaps": 1}
-    assert set(told["frontiers"]) == set(told["streams"])
+    assert set(told["checkpoints"]) == set(told["streams"])
     assert json.loads(archive("verify", "--json"))["findings"] == []
     counted = json.loads(archive("sql", "--json", "SELECT count(DISTINCT did) AS n FROM likes"))
     likes = {json.loads(frame)["did"] for stream, frame in truth if stream == "likes"}

@@ -1,4 +1,4 @@
-"""Committed is said only when it is so: by a later frontier, or by an empty buffer with no claim."""
+"""Committed is said only when it is so: by a later checkpoint, or by an empty buffer with no claim."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import Redis
 
-from services.archive.checkpoints import create_frontiers, write_frontier
+from services.archive.checkpoints import create_checkpoints, write_checkpoint
 from services.buffer.claims import Claims
 from services.shared.cursor import Cursor
 from services.shared.event import Stream
@@ -40,21 +40,21 @@ def tools(redis_server: RedisServer) -> Redis:
     return client
 
 
-def test_a_frontier_says_so_only_when_it_is_later(tmp_path: Path, tools: Redis, claims: Claims) -> None:
-    create_frontiers(tmp_path, Stream, cursor(5))
+def test_a_checkpoint_says_so_only_when_it_is_later(tmp_path: Path, tools: Redis, claims: Claims) -> None:
+    create_checkpoints(tmp_path, Stream, cursor(5))
     tools.rpush("archive:buffer:posts", "a")
     tools.rpush("archive:claim:likes:100", "b")
     assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == list(STREAMS), (
         "the same cursor is not enough"
     )
-    write_frontier(tmp_path, Stream.POSTS, cursor(6))
+    write_checkpoint(tmp_path, Stream.POSTS, cursor(6))
     assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == [Stream.LIKES]
 
 
 def test_where_the_cursor_stands_still_an_empty_redis_says_so(
     tmp_path: Path, tools: Redis, claims: Claims
 ) -> None:
-    create_frontiers(tmp_path, Stream, cursor(5))
+    create_checkpoints(tmp_path, Stream, cursor(5))
     tools.rpush("archive:claim:likes:100", "b")
     assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == [Stream.LIKES]
     tools.delete("archive:claim:likes:100")
@@ -62,7 +62,7 @@ def test_where_the_cursor_stands_still_an_empty_redis_says_so(
 
 
 def test_another_epoch_says_nothing(tmp_path: Path, tools: Redis, claims: Claims) -> None:
-    create_frontiers(tmp_path, Stream, cursor(9))
+    create_checkpoints(tmp_path, Stream, cursor(9))
     tools.set("archive:epoch", "2 life")
     with pytest.raises(EpochEnded):
         unsettled(claims, tmp_path, Moment(1, 5), STREAMS)

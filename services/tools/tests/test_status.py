@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from services.archive.checkpoints import write_frontier
+from services.archive.checkpoints import write_checkpoint
 from services.archive.paths import HOUR_US
 from services.shared.cursor import Cursor
 from services.shared.event import Stream
@@ -99,11 +99,11 @@ def test_a_settled_hour_is_not_read_again(root: Path, ask: Ask, truth: dict[Stre
     assert told["likes"]["rows"] == len(truth[Stream.LIKES])
 
 
-def test_the_frontier_says_up_to_where_all_is_committed(root: Path, ask: Ask) -> None:
-    (root / ".frontier").mkdir()
+def test_the_checkpoint_says_up_to_where_all_is_committed(root: Path, ask: Ask) -> None:
+    (root / ".checkpoint").mkdir()
     for stream, seconds in ((Stream.POSTS, 50), (Stream.LIKES, 20)):
         cursor = Cursor(time_us=START_US + seconds * 1_000_000, epoch=1, push=4, host="wss://a.test", seq=77)
-        write_frontier(root, stream, cursor.encode())
+        write_checkpoint(root, stream, cursor.encode())
     shown = ask("status").stdout
     assert "all before 2026-09-21 16:00:20Z is committed (likes" in shown
     assert "wss://a.test, seq 77" in shown

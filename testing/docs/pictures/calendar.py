@@ -6,7 +6,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from services.archive.checkpoints import write_frontier
+from services.archive.checkpoints import write_checkpoint
 from services.archive.paths import HOUR_US
 from services.compactor import coverage
 from services.data_writer.commit import Origin, commit
@@ -36,11 +36,11 @@ def picture() -> str:
     """Commit the days, have them judged, and return the calendar as an SVG with its key."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "archive"
-        (root / ".frontier").mkdir(parents=True)
+        (root / ".checkpoint").mkdir(parents=True)
         _commit(root)
         passed = Cursor(time_us=FIRST_US + (DAYS * HOURS_A_DAY - 18) * HOUR_US, epoch=1, push=1)
         for stream in Stream:
-            write_frontier(root, stream, passed.encode())
+            write_checkpoint(root, stream, passed.encode())
         coverage.refresh(root, passed.time_us)
         rows = {(row.stream, row.hour): row for row in coverage.read(root)}
     days = calendar(rows.values(), span(rows, DAYS))

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.archive.checkpoints import create_frontiers
+from services.archive.checkpoints import create_checkpoints
 from services.archive.paths import HOUR_US
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
@@ -56,7 +56,7 @@ def make(lake: Lake, jobs: int) -> Iterator[int]:
         yield from pool.map(_round, [lake] * lake.rounds, range(lake.rounds))
     # The day is over: every hour of it may close.
     over = Cursor(time_us=FIRST_US + int((lake.hours + 2) * HOUR_US), epoch=1, push=lake.rounds, host=HOST)
-    create_frontiers(lake.root, Stream, over.encode())
+    create_checkpoints(lake.root, Stream, over.encode())
 
 
 def _round(lake: Lake, number: int) -> int:

@@ -33,7 +33,7 @@ def complaints(plan: Plan, rows: Sequence[Row], missing_us: Iterable[int]) -> li
     holes = [row for row in rows if row.reason in HOLES]
     others = [row for row in rows if row not in births and row not in holes]
     wrong = [f"unexplained: {row}" for row in others]
-    # A birth that Redis forgot before every stream had a frontier is noted once more.
+    # A birth that Redis forgot before every stream had a checkpoint is noted once more.
     if not 1 <= len(births) <= 1 + plan.loses_data:
         wrong.append(f"{len(births)} rows for the birth")
     missing = list(missing_us)

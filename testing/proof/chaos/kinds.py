@@ -158,7 +158,7 @@ AFTER_COMMIT = frozenset(
 BIRTH = frozenset(
     {
         CrashPoint.RECOVER_ID_STAGED,
-        CrashPoint.RECOVER_FRONTIER_CREATED,
+        CrashPoint.RECOVER_CHECKPOINT_CREATED,
         CrashPoint.RECOVER_EPOCH_NOTED,
         CrashPoint.RECOVER_EPOCH_BEGUN,
     }
@@ -176,7 +176,7 @@ def touches(kind: Kind, point: CrashPoint | None = None) -> frozenset[Part]:
     if kind is Kind.CRASH_POINT and point is not None:
         with_redis = point in (
             CrashPoint.RECOVER_MADE_SURE,
-            CrashPoint.RECOVER_FRONTIER_LOWERED,
+            CrashPoint.RECOVER_CHECKPOINT_LOWERED,
             CrashPoint.RECEIVE_PARKED,
         )
         return frozenset({victim(point), *({Part.REDIS} if with_redis else ())})

@@ -13,7 +13,7 @@ NAMES = (".archive-id", ".epoch")
 
 
 def strange_files(root: Path) -> list[str]:
-    """Return every file in an archive that is no part, no frontier, no lock, id or epoch."""
+    """Return every file in an archive that is no part, no checkpoint, no lock, id or epoch."""
     return sorted(
         str(path.relative_to(root))
         for path in root.rglob("*")
@@ -30,6 +30,6 @@ def strange_keys(tools: redis.Redis) -> list[str]:
 def _belongs(root: Path, path: Path) -> bool:
     if path.parent == root:
         return path.name in NAMES
-    if path.parent.name == ".frontier":
+    if path.parent.name == ".checkpoint":
         return path.suffix == ".json"
     return path.suffix == ".parquet" and path.parent.name.startswith("hour=")

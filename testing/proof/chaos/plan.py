@@ -33,8 +33,8 @@ OFTEN = {
     # What comes to its death within a run only in small numbers; all others die at the 1st to 12th time.
     CrashPoint.RECOVER_SWEPT: 1,
     CrashPoint.RECOVER_ID_STAGED: 1,
-    CrashPoint.RECOVER_FRONTIER_CREATED: 9,
-    CrashPoint.RECOVER_FRONTIER_LOWERED: 1,
+    CrashPoint.RECOVER_CHECKPOINT_CREATED: 9,
+    CrashPoint.RECOVER_CHECKPOINT_LOWERED: 1,
     CrashPoint.RECOVER_EPOCH_NOTED: 1,
     CrashPoint.RECOVER_EPOCH_BEGUN: 1,
     CrashPoint.RECOVER_MADE_SURE: 1,
@@ -64,7 +64,7 @@ class Fault:
     @property
     def loses_data(self) -> bool:
         """Whether Redis forgets what it acknowledged."""
-        return self.kind in DATA_LOSS or self.point is CrashPoint.RECOVER_FRONTIER_LOWERED
+        return self.kind in DATA_LOSS or self.point is CrashPoint.RECOVER_CHECKPOINT_LOWERED
 
     def __str__(self) -> str:
         """Say it on one line."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from testing.proof.chaos.run import Outcome
 
 UNTIL_COMPACTION = (
-    "Doubled until compaction, and at most: what was pushed since the oldest frontier (of the backup, or of "
+    "Doubled until compaction, and at most: what was pushed since the oldest checkpoint (the backup's, or of "
     "the moment of the loss; 5 s before it where the memory of identities is lost too). With repeats of the "
     "same identity left out nothing is doubled, and so it is: each archive was compacted, and judged again."
 )

@@ -117,9 +117,9 @@ class World:
             run_id = str(tools.info("server")["run_id"])
         return isinstance(epoch, bytes) and epoch.decode().endswith(run_id) and bool(self.cursor())
 
-    def oldest_frontier_us(self) -> int:
+    def oldest_checkpoint_us(self) -> int:
         """Return up to where every stream is committed, in microseconds of event time."""
-        paths = (self.pipeline.root / ".frontier").glob("*.json")
+        paths = (self.pipeline.root / ".checkpoint").glob("*.json")
         return min((int(json.loads(path.read_bytes())["time_us"]) for path in paths), default=0)
 
     def committed_us(self) -> int:
@@ -144,7 +144,7 @@ class World:
     def wait_parts(self) -> None:
         """Wait until the archive holds a part and a round is over, so that there is something to harm."""
         birth_us = self.first_us - 1_000_000
-        wait_for(lambda: self.oldest_frontier_us() > birth_us, PROVE_SECONDS, "a frontier that has moved")
+        wait_for(lambda: self.oldest_checkpoint_us() > birth_us, PROVE_SECONDS, "a checkpoint that has moved")
 
     def follows(self) -> bool:
         """Whether the first host has a subscriber just now."""

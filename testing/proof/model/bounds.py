@@ -10,9 +10,9 @@ from testing.proof.model.labels import Fault
 from testing.proof.model.rules import ALL, Rules
 from testing.proof.model.state import (
     OFF,
+    Checkpoint,
     Cursor,
     Disk,
-    Frontier,
     Ingester,
     Redis,
     State,
@@ -85,7 +85,7 @@ class Model:
             Ingester(OFF, None, 0, 0, 0, None),
             Writer(OFF, 0, None, (), (), 0, None, None, connected=False),
             redis,
-            Disk((), (Frontier(None, None),) * self.streams, 0),
+            Disk((), (Checkpoint(None, None),) * self.streams, 0),
             (),
             self.bounds.faults,
             0,

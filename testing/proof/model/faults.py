@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from testing.proof.model import ingester, writer
 from testing.proof.model.labels import Fault, Label
 from testing.proof.model.server import cursor_touched
-from testing.proof.model.state import OFF, ON, Disk, Frontier, Ingester, Part, Redis, State
+from testing.proof.model.state import OFF, ON, Checkpoint, Disk, Ingester, Part, Redis, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ def _power_cut(after: State, model: Model) -> Steps:
     disk = after.disk
     kept = Disk(
         tuple(part for part in disk.parts if part.durable),
-        tuple(Frontier(one.durable, one.durable) for one in disk.frontiers),
+        tuple(Checkpoint(one.durable, one.durable) for one in disk.checkpoints),
         disk.used,
     )
     yield Label(Fault.POWER_CUT), dark._replace(disk=kept)

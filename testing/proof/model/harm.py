@@ -19,7 +19,7 @@ class Harm(StrEnum):
     STUCK = "stuck"
     """Nothing can be done any more, and yet something waits."""
     CURSOR_AHEAD = "cursor ahead of what is buffered"
-    FRONTIER_AHEAD = "frontier ahead of what is committed"
+    CHECKPOINT_AHEAD = "checkpoint ahead of what is committed"
 
 
 def harm(state: State, model: Model) -> Harm:
@@ -55,9 +55,12 @@ def breach(state: State, model: Model) -> Harm:
     cursor = state.redis.cursor
     if cursor is not None and (model.skipped(cursor) | state.redis.recent) & ~(_held(state) | visible):
         return Harm.CURSOR_AHEAD
-    for stream, frontier in enumerate(state.disk.frontiers):
-        if frontier.seen is not None and model.skipped(frontier.seen) & model.of_stream[stream] & ~durable:
-            return Harm.FRONTIER_AHEAD
+    for stream, checkpoint in enumerate(state.disk.checkpoints):
+        if (
+            checkpoint.seen is not None
+            and model.skipped(checkpoint.seen) & model.of_stream[stream] & ~durable
+        ):
+            return Harm.CHECKPOINT_AHEAD
     return Harm.NONE
 
 

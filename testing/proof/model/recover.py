@@ -1,4 +1,4 @@
-"""What the writer does where Redis stands otherwise than it should: births, epochs, frontiers set back.
+"""What the writer does where Redis stands otherwise than it should: births, epochs, checkpoints set back.
 
 The same decisions as `services.data_writer.epoch` and `services.data_writer.recover`.
 """
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from testing.proof.model.labels import Fault, Label, Move
 from testing.proof.model.server import cursor_touched
-from testing.proof.model.state import BIRTH, OFF, PLAN, ROUND, Cursor, Disk, Frontier, Plan, State, Writer
+from testing.proof.model.state import BIRTH, OFF, PLAN, ROUND, Checkpoint, Cursor, Disk, Plan, State, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,36 +19,36 @@ if TYPE_CHECKING:
     Steps = Iterator[tuple[Label, State]]
 
 
-def frontier_written(disk: Disk, stream: int, cursor: Cursor) -> Disk:
-    """Rename a frontier into place; it is not durable yet."""
-    frontiers = disk.frontiers
-    written = frontiers[stream]._replace(seen=cursor)
-    return disk._replace(frontiers=(*frontiers[:stream], written, *frontiers[stream + 1 :]))
+def checkpoint_written(disk: Disk, stream: int, cursor: Cursor) -> Disk:
+    """Rename a checkpoint into place; it is not durable yet."""
+    checkpoints = disk.checkpoints
+    written = checkpoints[stream]._replace(seen=cursor)
+    return disk._replace(checkpoints=(*checkpoints[:stream], written, *checkpoints[stream + 1 :]))
 
 
-def frontiers_synced(disk: Disk) -> Disk:
-    """Make every frontier durable as it is seen."""
-    return disk._replace(frontiers=tuple(Frontier(one.seen, one.seen) for one in disk.frontiers))
+def checkpoints_synced(disk: Disk) -> Disk:
+    """Make every checkpoint durable as it is seen."""
+    return disk._replace(checkpoints=tuple(Checkpoint(one.seen, one.seen) for one in disk.checkpoints))
 
 
 def decide(state: State, model: Model) -> Steps:
     """Yield the first step of a turn that finds Redis in doubt."""
     redis, disk = state.redis, state.disk
-    seen = [one.seen for one in disk.frontiers]
+    seen = [one.seen for one in disk.checkpoints]
     if redis.cursor is not None and all(one is None for one in seen):
         yield Label(Move.MAKE_SURE), state._replace(redis=redis._replace(sure=True))
         return
     if None in seen and all(one is None or one.epoch == BIRTH.epoch for one in seen):
         stream = seen.index(None)
-        born = frontier_written(disk, stream, BIRTH)
+        born = checkpoint_written(disk, stream, BIRTH)
         if not model.rules.sync_before_use and seen.count(None) == 1:
-            born = frontiers_synced(born)
+            born = checkpoints_synced(born)
         yield Label(Move.BEAR, (stream,)), state._replace(disk=born)
         return
     if model.rules.sync_before_use:
-        disk = frontiers_synced(disk)
-    frontiers = {stream: one for stream, one in enumerate(seen) if one is not None}
-    plan = beginning(redis.cursor, frontiers, disk.used, model)
+        disk = checkpoints_synced(disk)
+    checkpoints = {stream: one for stream, one in enumerate(seen) if one is not None}
+    plan = beginning(redis.cursor, checkpoints, disk.used, model)
     if plan is None:
         yield Label(Move.MAKE_SURE), state._replace(redis=redis._replace(sure=True), disk=disk)
         yield from _refused(state._replace(disk=disk), model)
@@ -57,19 +57,19 @@ def decide(state: State, model: Model) -> Steps:
     yield Label(Move.PLAN, (plan.cursor.epoch,)), state._replace(disk=disk, writer=writer)
 
 
-def beginning(stored: Cursor | None, frontiers: dict[int, Cursor], used: int, model: Model) -> Plan | None:
+def beginning(stored: Cursor | None, checkpoints: dict[int, Cursor], used: int, model: Model) -> Plan | None:
     """Return the epoch that is to begin, or None when the stored cursor is to be believed."""
-    newest = max(frontiers.values(), key=Cursor.age)
+    newest = max(checkpoints.values(), key=Cursor.age)
     epoch = max(used, newest.epoch) + 1
     if stored is not None and stored.age() >= newest.age() and stored.epoch >= used:
         return None
-    basis = (min if model.rules.frontier_per_stream else max)(frontiers.values(), key=Cursor.age)
-    if stored is not None and not model.rules.from_frontier:
+    basis = (min if model.rules.checkpoint_per_stream else max)(checkpoints.values(), key=Cursor.age)
+    if stored is not None and not model.rules.from_checkpoint:
         basis = stored
     push = max(stored or newest, newest, key=Cursor.age).push
-    lowered = tuple(stream for stream, one in frontiers.items() if one.age() > basis.age())
+    lowered = tuple(stream for stream, one in checkpoints.items() if one.age() > basis.age())
     cursor = basis._replace(epoch=epoch, push=push)
-    return Plan(stored, cursor, lowered if model.rules.lower_frontiers else (), not model.rules.note_epoch)
+    return Plan(stored, cursor, lowered if model.rules.lower_checkpoints else (), not model.rules.note_epoch)
 
 
 def go_on(state: State, model: Model) -> Steps:
@@ -79,13 +79,13 @@ def go_on(state: State, model: Model) -> Steps:
     assert plan is not None
     if plan.lowered:
         stream, *rest = plan.lowered
-        if disk.frontiers[stream].seen != plan.cursor:
-            written = frontier_written(disk, stream, plan.cursor)
+        if disk.checkpoints[stream].seen != plan.cursor:
+            written = checkpoint_written(disk, stream, plan.cursor)
             yield Label(Move.LOWER, (stream,)), state._replace(disk=written)
         else:
             left = writer._replace(plan=plan._replace(lowered=tuple(rest)))
-            synced = frontiers_synced(disk)
-            yield Label(Move.SYNC_FRONTIER, (stream,)), state._replace(disk=synced, writer=left)
+            synced = checkpoints_synced(disk)
+            yield Label(Move.SYNC_CHECKPOINT, (stream,)), state._replace(disk=synced, writer=left)
     elif not plan.noted:
         noted = disk._replace(used=plan.cursor.epoch)
         left = writer._replace(plan=plan._replace(noted=True))

@@ -30,7 +30,7 @@ class Rules:
     birth_by_writer: bool = True
     """An ingester never starts live by itself."""
     made_sure: bool = True
-    """After a restart of Redis a writer compares cursor and frontiers before the ingester goes on."""
+    """After a restart of Redis a writer compares cursor and checkpoints before the ingester goes on."""
     always: bool = True
     """Redis syncs every command before it answers."""
     ack_once: bool = True
@@ -47,26 +47,26 @@ class Rules:
     """The same chunk gives the same names."""
     compaction_waits: bool = True
     """No part of a stream is merged while a claim of it exists."""
-    frontier_before_claim: bool = True
-    """A frontier is the cursor as read before the claim, not after it."""
-    frontier_per_stream: bool = True
-    """The oldest frontier of all streams counts."""
+    checkpoint_before_claim: bool = True
+    """A checkpoint is the cursor as read before the claim, not after it."""
+    checkpoint_per_stream: bool = True
+    """The oldest checkpoint of all streams counts."""
     whole_round: bool = True
-    """Only streams that are wholly acked move their frontiers."""
+    """Only streams that are wholly acked move their checkpoints."""
     void_round: bool = True
-    """An error voids a round: no frontier comes of it."""
+    """An error voids a round: no checkpoint comes of it."""
     read_again: bool = True
-    """Cursor and epoch are read again before frontiers are written."""
+    """Cursor and epoch are read again before checkpoints are written."""
     scan_again: bool = True
     """A stream is empty only if a scan behind RENAMENX finds no claim of it."""
-    from_frontier: bool = True
-    """A new epoch begins at the oldest frontier, also where a cursor is stored."""
-    lower_frontiers: bool = True
-    """A new epoch sets back the frontiers that lie beyond its cursor."""
+    from_checkpoint: bool = True
+    """A new epoch begins at the oldest checkpoint, also where a cursor is stored."""
+    lower_checkpoints: bool = True
+    """A new epoch sets back the checkpoints that lie beyond its cursor."""
     note_epoch: bool = True
     """An epoch's number is noted on disk before it begins."""
     sync_before_use: bool = True
-    """Frontiers are synced before they are believed."""
+    """Checkpoints are synced before they are believed."""
 
     def without(self, *names: str) -> Rules:
         """Return these rules with some left out."""

@@ -12,7 +12,7 @@ Events = tuple[int, ...]
 OFF, ON, TOUCHED, HALF = range(4)
 """Ingester: not resumed; resumed and its WATCH holds; the cursor was touched; only half of a push is done."""
 ROUND, MARK, PLAN = range(1, 4)
-"""Writer, besides OFF (between two turns): claims; moves frontiers; begins an epoch."""
+"""Writer, besides OFF (between two turns): claims; moves checkpoints; begins an epoch."""
 
 
 class Cursor(NamedTuple):
@@ -88,7 +88,7 @@ class Plan(NamedTuple):
     before: Cursor | None
     cursor: Cursor
     lowered: tuple[int, ...]
-    """Streams whose frontiers are still to be set back."""
+    """Streams whose checkpoints are still to be set back."""
     noted: bool
 
 
@@ -103,7 +103,7 @@ class Writer(NamedTuple):
     due: tuple[int, ...]
     """The streams of this round that are still to be claimed, the present one first."""
     marks: tuple[int, ...]
-    """Those whose frontiers are still to be moved behind it."""
+    """Those whose checkpoints are still to be moved behind it."""
     taken: int
     """Whether this stream's buffer was taken in this round: 0 no, 1 yes, 2 no but claims were scanned."""
     hand: Hand | None
@@ -119,7 +119,7 @@ class Part(NamedTuple):
     durable: bool
 
 
-class Frontier(NamedTuple):
+class Checkpoint(NamedTuple):
     """What a reader sees, and what is left after a power cut."""
 
     seen: Cursor | None
@@ -130,7 +130,7 @@ class Disk(NamedTuple):
     """The archive's filesystem."""
 
     parts: tuple[Part, ...]
-    frontiers: tuple[Frontier, ...]
+    checkpoints: tuple[Checkpoint, ...]
     used: int
     """Highest epoch noted."""
 

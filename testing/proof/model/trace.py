@@ -23,8 +23,8 @@ OF_WRITER = {
     Move.COMMIT: "commit",
     Move.SYNC: "commit",
     Move.ACK: "ack",
-    Move.MARK: "frontier",
-    Move.SYNC_FRONTIER: "frontier",
+    Move.MARK: "checkpoint",
+    Move.SYNC_CHECKPOINT: "checkpoint",
 }
 AT_COMMANDS = {
     Fault.PUSH_REPLY_LOST,

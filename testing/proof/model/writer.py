@@ -1,4 +1,4 @@
-"""What the writer does: claim, commit, ack, stream by stream, and then move the frontiers."""
+"""What the writer does: claim, commit, ack, stream by stream, and then move the checkpoints."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def _turn(state: State, model: Model) -> Steps:
     if redis.cursor is None or not redis.sure:
         yield from recover.decide(state, model)
         return
-    frontiers = state.disk.frontiers
+    checkpoints = state.disk.checkpoints
     waiting = {
         stream
         for stream, claims in enumerate(redis.claims)
-        if redis.buffers[stream] or any(claims) or frontiers[stream].seen != redis.cursor
+        if redis.buffers[stream] or any(claims) or checkpoints[stream].seen != redis.cursor
     }
     for due in model.rounds:
         if waiting.issuperset(due):
@@ -163,23 +163,23 @@ def _close(state: State, model: Model) -> Steps:
         yield Label(Move.VOID), state._replace(writer=down(writer))
         return
     mark = redis.cursor
-    if model.rules.frontier_before_claim or mark is None:
+    if model.rules.checkpoint_before_claim or mark is None:
         mark = writer.before
     yield from _mark(state._replace(writer=writer._replace(mode=MARK, before=mark)))
 
 
 def _mark(state: State) -> Steps:
-    """Move one frontier after the other, each by a rename and a sync."""
+    """Move one checkpoint after the other, each by a rename and a sync."""
     writer, disk = state.writer, state.disk
     assert writer.before is not None
     stream, *rest = writer.marks
-    if disk.frontiers[stream].seen != writer.before:
-        written = recover.frontier_written(disk, stream, writer.before)
+    if disk.checkpoints[stream].seen != writer.before:
+        written = recover.checkpoint_written(disk, stream, writer.before)
         yield Label(Move.MARK, (stream,)), state._replace(disk=written)
     else:
-        synced = recover.frontiers_synced(disk)
+        synced = recover.checkpoints_synced(disk)
         left = writer._replace(marks=tuple(rest)) if rest else down(writer)
-        yield Label(Move.SYNC_FRONTIER, (stream,)), state._replace(disk=synced, writer=left)
+        yield Label(Move.SYNC_CHECKPOINT, (stream,)), state._replace(disk=synced, writer=left)
 
 
 def _renamed(disk: Disk, events: Events, model: Model) -> Disk:

@@ -1,4 +1,4 @@
-"""The rules of resuming: births, frontiers, epochs."""
+"""The rules of resuming: births, checkpoints, epochs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ROUND_OUTLIVES_ERROR = Edit(
 
 MUTANTS = (
     Mutant(
-        "frontier_after_claim",
-        "frontier from the cursor before its claim",
+        "checkpoint_after_claim",
+        "checkpoint from the cursor before its claim",
         (
             Edit(
                 WRITE,
-                "write_frontier(self._settings.archive_root, stream, before.raw)",
-                "write_frontier(self._settings.archive_root, stream, after.raw)",
+                "write_checkpoint(self._settings.archive_root, stream, before.raw)",
+                "write_checkpoint(self._settings.archive_root, stream, after.raw)",
             ),
         ),
         setbacks.volume_lost_after_a_round,
@@ -36,13 +36,13 @@ MUTANTS = (
         allowed="doubled",
     ),
     Mutant(
-        "newest_frontier",
-        "frontier per stream (resumed from the newest of them)",
+        "newest_checkpoint",
+        "checkpoint per stream (resumed from the newest of them)",
         (
             Edit(
                 EPOCH,
-                "    oldest = min(frontiers.values(), key=Cursor.age)\n",
-                "    oldest = max(frontiers.values(), key=Cursor.age)\n",
+                "    oldest = min(checkpoints.values(), key=Cursor.age)\n",
+                "    oldest = max(checkpoints.values(), key=Cursor.age)\n",
             ),
         ),
         setbacks.volume_lost_while_a_stream_lags,
@@ -69,7 +69,7 @@ MUTANTS = (
     ),
     Mutant(
         "round_outlives_error",
-        "frontier voided by an error in its round",
+        "checkpoint voided by an error in its round",
         (ROUND_OUTLIVES_ERROR,),
         setbacks.backup_restored_in_a_round,
         "lost",
@@ -77,7 +77,7 @@ MUTANTS = (
     ),
     Mutant(
         "round_outlives_error_alone",
-        "frontier voided by an error (alone: the cursor read again covers)",
+        "checkpoint voided by an error (alone: the cursor read again covers)",
         (ROUND_OUTLIVES_ERROR,),
         setbacks.volume_lost_in_a_round,
         "none",
@@ -85,7 +85,7 @@ MUTANTS = (
     ),
     Mutant(
         "round_outlives_error_unread",
-        "frontier voided by an error, and the cursor read again (both)",
+        "checkpoint voided by an error, and the cursor read again (both)",
         (
             ROUND_OUTLIVES_ERROR,
             Edit(
@@ -100,7 +100,7 @@ MUTANTS = (
     ),
     Mutant(
         "epoch_from_backup",
-        "a new epoch begins at the oldest frontier (at a restored cursor)",
+        "a new epoch begins at the oldest checkpoint (at a restored cursor)",
         (
             Edit(
                 EPOCH,
@@ -114,11 +114,11 @@ MUTANTS = (
         allowed="doubled",
     ),
     Mutant(
-        "frontiers_not_lowered",
-        "frontiers beyond a new epoch's cursor set back",
+        "checkpoints_not_lowered",
+        "checkpoints beyond a new epoch's cursor set back",
         (
             # Nothing is older than the oldest, so none is set back.
-            Edit(EPOCH, "if frontier.age() > cursor.age())", "if frontier.age() < cursor.age())"),
+            Edit(EPOCH, "if checkpoint.age() > cursor.age())", "if checkpoint.age() < cursor.age())"),
         ),
         setbacks.volume_lost_twice_while_a_stream_lags,
         "lost",

@@ -1,6 +1,6 @@
 """What happens to a pipeline: each scenario runs the code in a tree and returns the audit of what came of it.
 
-Every moment is a fact waited for (an EXEC, a cursor, a frontier), never a span of time.
+Every moment is a fact waited for (an EXEC, a cursor, a checkpoint), never a span of time.
 """
 
 from __future__ import annotations

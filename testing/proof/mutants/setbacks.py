@@ -39,12 +39,12 @@ def redis_lost_its_last_pushes(tree: Path, folder: Path) -> Audit:
 
 
 def volume_lost_after_a_round(tree: Path, folder: Path) -> Audit:
-    """Lose Redis' volume as soon as a frontier has moved a few times."""
+    """Lose Redis' volume as soon as a checkpoint has moved a few times."""
     with world(tree, folder, seconds=12.0, backlog=0.0) as here:
         here.prepare()
         here.writer.start()
         here.ingester.start()
-        _wait_frontier(here, moves=MOVES)
+        _wait_checkpoint(here, moves=MOVES)
         _lose_volume(here)
         return here.finish()
 
@@ -61,7 +61,7 @@ def volume_lost_while_a_stream_lags(tree: Path, folder: Path) -> Audit:
 
 
 def volume_lost_twice_while_a_stream_lags(tree: Path, folder: Path) -> Audit:
-    """Lose Redis' volume when all but the posts are committed, and again when only their frontier moved."""
+    """Lose Redis' volume when all but the posts are committed, and again when only their checkpoint moved."""
     with world(tree, folder) as here:
         here.prepare()
         here.push_all()
@@ -134,16 +134,16 @@ def _spring_in_one_round(here: World, then: Callable[[], None]) -> None:
     here.writer.start()
 
 
-def _wait_frontier(here: World, moves: int) -> None:
-    frontier = here.pipeline.root / ".frontier" / "posts.json"
+def _wait_checkpoint(here: World, moves: int) -> None:
+    checkpoint = here.pipeline.root / ".checkpoint" / "posts.json"
     seen: set[bytes] = set()
 
     def has_moved() -> bool:
-        if frontier.exists():
-            seen.add(frontier.read_bytes())
+        if checkpoint.exists():
+            seen.add(checkpoint.read_bytes())
         return len(seen) > moves
 
-    wait_for(has_moved, END_SECONDS, "a frontier that moves")
+    wait_for(has_moved, END_SECONDS, "a checkpoint that moves")
 
 
 def _back_up(here: World, copy: Path) -> None:

@@ -23,7 +23,7 @@ HOUR_DIRECTORY = "hour="
 FULLNESS = 0.9
 """Share of maxmemory in use at which an ingester parks before it pushes anything."""
 MOST_UNLIKE = 8
-"""One less than there are streams: their frontiers differ if a round dies after so many."""
+"""One less than there are streams: their checkpoints differ if a round dies after so many."""
 
 
 def crash(world: World, fault: Fault) -> None:
@@ -72,9 +72,9 @@ def _prepare(world: World, fault: Fault) -> None:
     match fault.point:
         case CrashPoint.RECOVER_MADE_SURE:
             world.restart_redis()
-        case CrashPoint.RECOVER_FRONTIER_LOWERED:
+        case CrashPoint.RECOVER_CHECKPOINT_LOWERED:
             nth = 1 + int(fault.share * MOST_UNLIKE)
-            die(world, CrashPoint.FRONTIER_AFTER_RENAME, nth)
+            die(world, CrashPoint.CHECKPOINT_AFTER_RENAME, nth)
             lose_volume(world, Kind.VOLUME_LOST)
         case CrashPoint.CLAIM_FOUND:
             die(world, CrashPoint.CLAIM_READ, 1)

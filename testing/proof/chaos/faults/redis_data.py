@@ -47,7 +47,7 @@ def torn(world: World, fault: Fault) -> None:
 def cut(world: World, fault: Fault) -> None:
     """Take the end of the file away, in the middle of a record: pushes and acks that were acknowledged."""
     world.wait_parts()
-    since_us, server = world.oldest_frontier_us(), world.pipeline.redis
+    since_us, server = world.oldest_checkpoint_us(), world.pipeline.redis
     tail = _tail(server.folder)
     earlier = tail.stat().st_size
     pause(fault.seconds)
@@ -63,7 +63,7 @@ def cut(world: World, fault: Fault) -> None:
 def restore(world: World, fault: Fault) -> None:
     """Copy Redis' data while it runs, and put the copy in their place some time later."""
     world.wait_parts()
-    since_us, server = world.oldest_frontier_us(), world.pipeline.redis
+    since_us, server = world.oldest_checkpoint_us(), world.pipeline.redis
     data, copy = server.folder / "data", server.folder / "backup"
     before = world.cursor()
     shutil.copytree(data, copy)
@@ -89,7 +89,7 @@ def lose_volume(world: World, kind: Kind) -> None:
     if not world.cursor():
         raise NotFiredError("there was no cursor to lose")
     server.kill()
-    _allow(world, kind, world.oldest_frontier_us() - REWIND_US)
+    _allow(world, kind, world.oldest_checkpoint_us() - REWIND_US)
     server.lose_volume()
     server.start()
 
