@@ -16,12 +16,12 @@ Interval = tuple[int, int]
 def what_is_left(reason: str, hole: Interval, repairs: Iterable[Interval]) -> list[Interval]:
     """Return the parts of a hole that no repair went through, in order.
 
-    One of no length is left unless a repair went over it; what was before an archive's birth always is.
+    One of no length is left unless a repair went over it; what was before an archive's start always is.
     """
     if reason == GapReason.REPAIRED:
         return []
     left = [hole]
-    for begin, end in () if reason == GapReason.BIRTH else repairs:
+    for begin, end in () if reason == GapReason.ARCHIVE_START else repairs:
         left = [part for one in left for part in _without(one, begin, end)]
     return left
 

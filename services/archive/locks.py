@@ -55,7 +55,7 @@ def is_owned(root: Path, stream: Stream) -> bool:
 
 
 def archive_id(root: Path, known_to_redis: str | None) -> str:
-    """Return the archive's id, made at its birth.
+    """Return the archive's id, made when it starts.
 
     Raises BrokenInvariant when Redis belongs to another archive, or to one that is not here: an unmounted
     volume would otherwise be filled on the disk below it.

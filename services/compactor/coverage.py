@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 AFTER_US = 15 * 60_000_000
 _BEFORE_FIRST = 48
-"""Hours without a row that are shown before the first one that has: a birth may be set far back."""
+"""Hours without a row that are shown before the first one that has: the start may be set far back."""
 _NAME = "coverage.parquet"
 _INSTANT = pa.timestamp("ms", tz="UTC")
 SCHEMA = pa.schema(
@@ -197,12 +197,14 @@ def removed_hours(root: Path, stream: Stream) -> set[int]:
 
 
 def _quiet(hours: Iterable[int], holes: Iterable[Hole], passed_us: int) -> Iterable[int]:
-    """Return the hours from the archive's birth to the watermark: they have a row even if nothing came."""
-    birth = max((hole.to_us // HOUR_US for hole in holes if hole.reason == GapReason.BIRTH), default=None)
-    if birth is None:
+    """Return the hours from the archive's start to the watermark: they have a row even if nothing came."""
+    start = max(
+        (hole.to_us // HOUR_US for hole in holes if hole.reason == GapReason.ARCHIVE_START), default=None
+    )
+    if start is None:
         return range(0)
-    first = min((hour for hour in hours if hour >= birth), default=birth)
-    return range(max(birth, first - _BEFORE_FIRST), passed_us // HOUR_US + 1)
+    first = min((hour for hour in hours if hour >= start), default=start)
+    return range(max(start, first - _BEFORE_FIRST), passed_us // HOUR_US + 1)
 
 
 def _read(path: Path) -> list[Covered]:

@@ -50,7 +50,7 @@ class Found:
 
 
 def watermark_us(root: Path) -> int:
-    """Return up to where all streams are committed, in Unix microseconds; 0 before an archive's birth."""
+    """Return up to where all streams are committed, in Unix microseconds; 0 before an archive's start."""
     checkpoints = read_checkpoints(root)
     return (
         min((cursor.time_us for cursor in checkpoints.values()), default=0)

@@ -85,5 +85,5 @@ def _claimed(root: Path, streams: tuple[Stream, ...], address: str, stopping: St
 
 
 def _had_writer(root: Path) -> bool:
-    """Whether a writer was ever born here: a copy has the id of its archive, no checkpoints, and no Redis."""
+    """Whether a writer ever worked here: a copy has the id of its archive, no checkpoints, and no Redis."""
     return archive_id_path(root).exists() and bool(read_checkpoints(root))

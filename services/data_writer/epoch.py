@@ -16,7 +16,7 @@ from services.shared.event import Gap, GapReason, Stream
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BEFORE_BIRTH = 0
+BEFORE_START = 0
 """The epoch of checkpoints that no Redis has seen yet."""
 
 
@@ -31,14 +31,14 @@ class Beginning(NamedTuple):
     committed, but Redis reads it again, and push numbers of two histories cannot be compared."""
 
 
-def birth_cursor(birth_us: int) -> Cursor:
+def start_cursor(start_us: int) -> Cursor:
     """Return the checkpoint of a new archive: everything from here on is to be kept."""
-    return Cursor(time_us=birth_us, epoch=BEFORE_BIRTH, push=0)
+    return Cursor(time_us=start_us, epoch=BEFORE_START, push=0)
 
 
-def is_half_born(checkpoints: Mapping[Stream, Cursor]) -> bool:
-    """Whether a birth was broken off: a stream without a checkpoint would have no say in where to resume."""
-    return len(checkpoints) < len(Stream) and all(one.epoch == BEFORE_BIRTH for one in checkpoints.values())
+def is_partly_initialized(checkpoints: Mapping[Stream, Cursor]) -> bool:
+    """Whether an archive's start was interrupted: some stream has no checkpoint yet to resume from."""
+    return len(checkpoints) < len(Stream) and all(one.epoch == BEFORE_START for one in checkpoints.values())
 
 
 def beginning(
@@ -60,8 +60,8 @@ def beginning(
     if stored is not None:
         why = "Redis holds an older cursor than the archive: a backup was restored"
         return Beginning(cursor, (), why, _beyond(checkpoints, oldest))
-    if oldest.epoch == BEFORE_BIRTH:
-        gap = Gap(0, oldest.time_us, GapReason.BIRTH, "", now_us)
+    if oldest.epoch == BEFORE_START:
+        gap = Gap(0, oldest.time_us, GapReason.ARCHIVE_START, "", now_us)
         # Also where Redis was lost in its first round: some streams' checkpoints have moved already then.
         return Beginning(cursor, (gap,), "a new archive begins", _beyond(checkpoints, oldest))
     return Beginning(cursor, (), "Redis is empty: its volume was lost", _beyond(checkpoints, oldest))

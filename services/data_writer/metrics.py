@@ -141,7 +141,7 @@ class WriterMetrics:
             self.stored_bytes.labels(stream)
         for step in ("exchange", "finish", "discard"):
             self.swaps.labels("compaction", step)
-        for reason in (GapReason.BIRTH, GapReason.CHECKPOINTS_LOST):
+        for reason in (GapReason.ARCHIVE_START, GapReason.CHECKPOINTS_LOST):
             self.gaps.labels(reason)
 
     def limits(self, interval_seconds: float, root: Path, reserve_mb: int) -> None:

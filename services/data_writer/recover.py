@@ -19,7 +19,13 @@ from services.archive.checkpoints import (
 )
 from services.archive.locks import archive_id
 from services.archive.paths import parse_name, stream_root
-from services.data_writer.epoch import Beginning, beginning, birth_cursor, checkpoints_lost, is_half_born
+from services.data_writer.epoch import (
+    Beginning,
+    beginning,
+    checkpoints_lost,
+    is_partly_initialized,
+    start_cursor,
+)
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.cursor import Cursor
 from services.shared.event import Stream
@@ -77,10 +83,10 @@ def _beginning(settings: WriterSettings, here: Here) -> Beginning | None:
             floor_us = now_us - int(settings.archive_look_back_hours * 3600e6)
             cursor, gap = checkpoints_lost(committed_us, floor_us, now_us)
             return Beginning(cursor, (gap,), "the archive has parts but no checkpoints")
-        birth_us = settings.writer_birth or now_us - MINUTE_US
-        create_checkpoints(root, Stream, birth_cursor(birth_us).encode())
+        start_us = settings.archive_start or now_us - MINUTE_US
+        create_checkpoints(root, Stream, start_cursor(start_us).encode())
         checkpoints = read_checkpoints(root)
-    elif is_half_born(checkpoints):
+    elif is_partly_initialized(checkpoints):
         create_checkpoints(root, Stream, min(checkpoints.values(), key=Cursor.age).encode())
         checkpoints = read_checkpoints(root)
     return beginning(here.cursor, checkpoints, used_epoch(root), now_us)

@@ -42,11 +42,6 @@ class WriterSettings(Settings):
     writer_compression_level: int | None = Field(
         default=None, ge=1, le=22, description="Level of zstd (default 3) or gzip (default 6)."
     )
-    writer_birth: int | None = Field(
-        default=None,
-        ge=10**15,
-        description="Where a new archive begins, in Unix microseconds; default one minute before now.",
-    )
     writer_port: int = Field(default=9102, ge=0, le=65535, description="Port of /metrics and /healthz.")
 
     @field_validator("writer_streams")

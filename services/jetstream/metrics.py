@@ -108,7 +108,7 @@ class IngesterMetrics:
         )
         self.gap_seconds = Counter(
             "archive_receive_gap_seconds_total",
-            "Seconds of event time inside those holes (birth left out).",
+            "Seconds of event time inside those holes (the archive start left out).",
             registry=registry,
         )
         self.events = Counter(

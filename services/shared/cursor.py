@@ -31,7 +31,7 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     nonce: str = ""
     """New for each process and reset, so that nobody mistakes another's cursor for its own."""
     host: str = ""
-    """Empty at an archive's birth: no host has been read yet."""
+    """Empty at an archive's start: no host has been read yet."""
     kind: Literal["", "v1", "v2"] = ""
     seq: int | None = None
     identity: str = ""

@@ -54,7 +54,7 @@ class Reason(StrEnum):
 class GapReason(StrEnum):
     """Why a hole in the archive cannot be excluded: the whole list."""
 
-    BIRTH = "birth"
+    ARCHIVE_START = "archive_start"
     """Everything before the archive began."""
     CURSOR_TOO_OLD = "cursor_too_old"
     """The host no longer keeps the events at our cursor and began later."""

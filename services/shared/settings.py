@@ -57,6 +57,11 @@ class Settings(BaseSettings):
         pattern="^(debug|info|warning|error)$",
         description="debug (every chunk), info (every batch), warning (retries, parking) or error.",
     )
+    archive_start: int | None = Field(
+        default=None,
+        ge=10**15,
+        description="Where a new archive begins, in Unix microseconds; default one minute before now.",
+    )
     archive_retention_days: float | None = Field(
         default=None,
         ge=1,

@@ -24,9 +24,9 @@ class Hole(NamedTuple):
     received_at: int
 
     @property
-    def is_birth(self) -> bool:
+    def is_archive_start(self) -> bool:
         """Whether it says only that the archive began: no time that should be there."""
-        return self.reason == GapReason.BIRTH
+        return self.reason == GapReason.ARCHIVE_START
 
 
 def read_holes(root: Path, memory_mb: int) -> list[Hole]:
@@ -47,7 +47,7 @@ def read_holes(root: Path, memory_mb: int) -> list[Hole]:
 def seconds(holes: Iterable[Hole], from_us: int = 0, to_us: int = 1 << 62) -> float:
     """Return the seconds that the holes cover between two times; what two of them cover counts once."""
     spans = sorted(
-        (max(hole.from_us, from_us), min(hole.to_us, to_us)) for hole in holes if not hole.is_birth
+        (max(hole.from_us, from_us), min(hole.to_us, to_us)) for hole in holes if not hole.is_archive_start
     )
     covered, reached = 0, from_us
     for begin, end in spans:
@@ -65,5 +65,7 @@ def by_reason(holes: Iterable[Hole]) -> dict[str, tuple[int, float]]:
 
 
 def touching(holes: Iterable[Hole], from_us: int, to_us: int) -> list[Hole]:
-    """Return the holes that reach into an interval, births left out."""
-    return [hole for hole in holes if hole.from_us < to_us and hole.to_us >= from_us and not hole.is_birth]
+    """Return the holes that reach into an interval, the archive start left out."""
+    return [
+        hole for hole in holes if hole.from_us < to_us and hole.to_us >= from_us and not hole.is_archive_start
+    ]

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 PORT = 6008
 HOST = f"ws://jetstream.demo:{PORT}"
 MARK = ".demo"
-BORN = ".archive-id"
+START = ".archive-id"
 MARKED = """\
 # The events of this archive are made up. Its daemons read this file when they start, as a shell would.
 export INGEST_HOSTS={host}
-export WRITER_BIRTH={first_us}
+export ARCHIVE_START={first_us}
 export WRITER_INTERVAL="${{WRITER_INTERVAL:-5}}"
 # The host goes on from here after a restart: {words}
 """
@@ -41,13 +41,13 @@ class DemoSettings(Settings):
 
 
 def mark(root: Path, settings: DemoSettings, now: float) -> list[str]:
-    """Return the words that describe this archive's host, made at its birth and the same ever after.
+    """Return the words that describe this archive's host, made when it starts and the same ever after.
 
-    Raises SettingsError for an archive that was not born in the demo.
+    Raises SettingsError for an archive that was not started in the demo.
     """
     path = root / MARK
     if not path.exists():
-        if (root / BORN).exists():
+        if (root / START).exists():
             raise SettingsError(
                 "these volumes hold an archive of real events, and the demo would mix made-up ones in; "
                 "give the demo volumes of its own: docker compose -p demo --profile demo up"

@@ -32,7 +32,7 @@ def make_pipeline(source: Source, folder: Path, archive: Path | None, seconds: f
         folder,
         [Host(source.host_options())],
         write={"WRITER_INTERVAL": f"{interval:g}", "WRITER_MAX_AGE": f"{interval:g}"},
-        birth_us=source.birth_us(),
+        start_us=source.start_us(),
         archive=archive,
     )
 

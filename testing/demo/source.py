@@ -62,7 +62,7 @@ class Generated:
             "backlog": str(self.backlog),
         }
 
-    def birth_us(self) -> int | None:
+    def start_us(self) -> int | None:
         """Return where the archive begins; None: just before the host's first event."""
         return None
 
@@ -112,7 +112,7 @@ class Recorded:
         """Return the fake host's options."""
         return {"file": str(self.path.resolve()), "rate": str(self.rate), "look-back": FOR_EVER_SECONDS}
 
-    def birth_us(self) -> int | None:
+    def start_us(self) -> int | None:
         """Return where the archive begins: before the file's first event, however old it is."""
         return max(10**15, min(self._found[2], default=10**15) - 1_000_000)
 

@@ -23,7 +23,7 @@ def ends_whole(running: Pipeline, events: int, seconds: float) -> None:
     verdict = audit(running.root, truth_of(*running.hosts))
     assert verdict.passed, str(verdict)
     assert sum(one.truth for one in verdict.streams.values()) == events
-    assert verdict.uncompared["gaps"] == 1, "only the archive's birth"
+    assert verdict.uncompared["gaps"] == 1, "only the archive's start"
     assert staged(running.root) == []
 
 

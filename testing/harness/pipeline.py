@@ -41,7 +41,7 @@ class Pipeline:
     common: dict[str, str] = field(default_factory=dict)
     """Further settings of all."""
     tree: Path = REPOSITORY
-    birth_us: int | None = None
+    start_us: int | None = None
     """Where the archive begins; default: with the first host's first event."""
     archive: Path | None = None
     """Where the archive lies, if not in `folder`."""
@@ -80,14 +80,14 @@ class Pipeline:
     def configure(self) -> None:
         """Write the settings that the daemons will be started with."""
         both = {"ARCHIVE_ROOT": str(self.root), "ARCHIVE_DISK_FREE_MIN_MB": "10", **self.common}
-        birth_us = self.birth_us
-        if birth_us is None and self.hosts:
-            birth_us = self.hosts[0].first_us - 1_000_000
+        start_us = self.start_us
+        if start_us is None and self.hosts:
+            start_us = self.hosts[0].first_us - 1_000_000
         self.writer.settings = {
             **both,
             "REDIS_URL": self.redis.url("writer"),
             "WRITER_INTERVAL": "2",
-            **({} if birth_us is None else {"WRITER_BIRTH": str(birth_us)}),
+            **({} if start_us is None else {"ARCHIVE_START": str(start_us)}),
             **self.write,
         }
         self.ingester.settings = {

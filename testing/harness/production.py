@@ -70,7 +70,7 @@ class Production:
         self.vm.boot(render(wanted, VOLUME_ID, MEMORY_MB, programs()).text)
         own = {
             "INGEST_HOSTS": self.upstream.address,
-            "WRITER_BIRTH": str(self.upstream.first_us - 1_000_000),
+            "ARCHIVE_START": str(self.upstream.first_us - 1_000_000),
             "WRITER_INTERVAL": "5",
             "ARCHIVE_DISK_FREE_MIN_MB": "100",
             # No certificate for this name can be had, and nobody out there is asked for one.

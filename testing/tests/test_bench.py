@@ -78,7 +78,7 @@ def test_a_file_of_events_gives_each_of_them_once(tmp_path: Path) -> None:
     frames = make_frames(tmp_path, Recorded(path, 500.0))
     assert frames.path.read_bytes().splitlines() == events
     assert [event for _, event in frames] == events
-    assert frames.birth_us < FIRST_US
+    assert frames.start_us < FIRST_US
 
 
 def test_frames_are_split_by_stream(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_faults_of_containers(stack: MakeStack, seed: int) -> None:
     verdict = audit(archive, truth_of_demo(archive))
     assert verdict.passed, str(verdict)
     assert sum(found.truth for found in verdict.streams.values()) == EVENTS
-    assert verdict.uncompared["gaps"] == 1, "only the archive's birth"
+    assert verdict.uncompared["gaps"] == 1, "only the archive's start"
 
 
 def _committed(stack: Stack) -> bool:

@@ -7,11 +7,11 @@ import pytest
 from testing.proof.chaos.__main__ import TEN_MINUTES_OF_RUNS
 from testing.proof.chaos.faults import INJECT
 from testing.proof.chaos.kinds import (
-    BIRTH,
     CALM,
     DATA_LOSS,
     DISCONNECTS,
     MOVING,
+    START,
     STRANGE_TIME,
     UPSTREAM,
     WIRED,
@@ -59,7 +59,7 @@ def test_a_crash_point_strikes_at_a_time_that_comes_within_a_run() -> None:
         for fault in plan(seed).faults:
             if fault.point is not None:
                 assert 1 <= fault.nth <= OFTEN.get(fault.point, OFTEN_ELSE)
-                assert fault.at == 0.0 or fault.point not in BIRTH
+                assert fault.at == 0.0 or fault.point not in START
 
 
 def test_every_kind_is_carried_out_by_somebody_and_takes_hold_of_something() -> None:

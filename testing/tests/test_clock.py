@@ -68,7 +68,7 @@ def test_a_clock_that_jumps_in_another_zone(
         assert daemon.stop() == 0, f"see {daemon.log}"
     verdict = audit(running.root, truth_of(host))
     assert verdict.passed, str(verdict)
-    assert verdict.uncompared["gaps"] == 1, "only the archive's birth"
+    assert verdict.uncompared["gaps"] == 1, "only the archive's start"
     assert _hours(running.root) == {(2026, 12, 31, 23), (2027, 1, 1, 0)}
 
 

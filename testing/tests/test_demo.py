@@ -160,7 +160,7 @@ def test_a_file_is_known_by_its_identities_and_born_before_its_first_event(tmp_p
     file.write_bytes(event % (9, 1) + event % (3, 2) + event % (5, 1) + b"no event\n")
     source = Recorded(file, 100.0)
     assert (source.events, source.rejects) == (2, 1)
-    assert source.birth_us() == 1_700_000_000_000_003 - 1_000_000
+    assert source.start_us() == 1_700_000_000_000_003 - 1_000_000
     assert [stream for stream, _ in source.truth(0)] == ["likes", "likes", "likes", "rejects"]
 
 

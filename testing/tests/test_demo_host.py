@@ -1,4 +1,4 @@
-"""The demo's mark: made at an archive's birth, the same ever after, never on an archive of real events."""
+"""The demo's mark: made at an archive's start, the same ever after, never on an archive of real events."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_the_mark_is_made_once(tmp_path: Path) -> None:
     assert (host.source.seed, host.source.rate, host.source.total) == (3, 7, 9)
 
 
-def test_a_shell_reads_it_and_the_birth_is_before_the_first_event(tmp_path: Path) -> None:
+def test_a_shell_reads_it_and_the_start_is_before_the_first_event(tmp_path: Path) -> None:
     words = mark(tmp_path, DemoSettings(), NOW)
-    shell = f". {tmp_path / MARK}; echo $INGEST_HOSTS $WRITER_BIRTH $WRITER_INTERVAL"
+    shell = f". {tmp_path / MARK}; echo $INGEST_HOSTS $ARCHIVE_START $WRITER_INTERVAL"
     said = subprocess.run(["sh", "-c", shell], check=True, capture_output=True, text=True, env={}).stdout
-    hosts, birth, interval = said.split()
+    hosts, start, interval = said.split()
     assert hosts == "ws://jetstream.demo:6008"
-    assert int(birth) < options(arguments(words)).clock.first_us
+    assert int(start) < options(arguments(words)).clock.first_us
     assert interval == "5"
 
 

@@ -74,7 +74,7 @@ def test_claims_and_cursor_of_an_older_version_are_gone_on_from(
     assert running.writer.logged("claim.recovered")
     verdict = audit(running.root, sample.truth())
     assert verdict.passed, str(verdict)
-    assert verdict.uncompared["gaps"] == 1, "only the archive's birth"
+    assert verdict.uncompared["gaps"] == 1, "only the archive's start"
     _all_readers_agree(running.root, {name: one.archive for name, one in verdict.streams.items()})
 
 

@@ -7,7 +7,7 @@ import pytest
 from testing.proof.model.labels import Fault, Label, Move
 from testing.proof.model.trace import line, moments
 
-BIRTH = (Label(Move.BEAR, (0,)), Label(Move.PLAN, (1,)), Label(Move.NOTE, (1,)), Label(Move.BEGIN, (1,)))
+START = (Label(Move.START, (0,)), Label(Move.PLAN, (1,)), Label(Move.NOTE, (1,)), Label(Move.BEGIN, (1,)))
 PUSH = Label(Move.BUFFER, (0, 1))
 CLAIM = (Label(Move.ROUND, (0,)), Label(Move.CLAIM, (0,)))
 
@@ -28,5 +28,5 @@ def test_a_fault_is_placed_by_what_its_victim_did_last(trace: tuple[Label, ...],
     assert moments(trace) == (told,)
 
 
-def test_a_line_leaves_out_the_birth_and_names_events() -> None:
-    assert line((*BIRTH, Label(Move.RESUME), PUSH)) == "resume; buffer 0,1"
+def test_a_line_leaves_out_the_start_and_names_events() -> None:
+    assert line((*START, Label(Move.RESUME), PUSH)) == "resume; buffer 0,1"

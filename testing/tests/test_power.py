@@ -40,7 +40,7 @@ def test_a_power_cut_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> Non
     assert came.taken.bytes > 0, "the power went between a write and its sync"
     assert came.taken.entries > 0, "the power went between a rename or unlink and the directory's sync"
     assert came.staged == 0
-    assert came.gaps == 1, "only the archive's birth: nothing was missed"
+    assert came.gaps == 1, "only the archive's start: nothing was missed"
 
 
 def test_a_file_keeps_what_was_there_when_its_sync_began() -> None:

@@ -28,6 +28,6 @@ def test_what_repairs_leave(hole: Interval, repairs: list[Interval], left: list[
     assert what_is_left(OLD, hole, repairs) == left
 
 
-def test_a_repair_is_no_hole_and_birth_stays() -> None:
+def test_a_repair_is_no_hole_and_start_stays() -> None:
     assert what_is_left(GapReason.REPAIRED, (10, 20), []) == []
-    assert what_is_left(GapReason.BIRTH, (0, 20), [(5, 25)]) == [(0, 20)]
+    assert what_is_left(GapReason.ARCHIVE_START, (0, 20), [(5, 25)]) == [(0, 20)]

@@ -51,7 +51,7 @@ def element(stream: Stream, time_us: int, *, full: bool) -> bytes:
     if stream is Stream.REJECTS:
         return Reject(Reason.NOT_JSON, b"\xff", "host", time_us).element()
     if stream is Stream.GAPS:
-        return Gap(1, 2, GapReason.BIRTH, "host", time_us, "a.b.c" if full else None).element()
+        return Gap(1, 2, GapReason.ARCHIVE_START, "host", time_us, "a.b.c" if full else None).element()
     event: dict[str, Any] = {"did": "did:plc:a", "time_us": time_us}
     if full:
         event |= {"cursor": 5, "more": True}

@@ -12,7 +12,7 @@ from services.buffer.connection import Full
 from services.buffer.operator_push import SLICE, AsidePusher
 from services.buffer.push import Pusher
 from services.buffer.tests.test_connection import Proxy
-from services.buffer.tests.test_push import BIRTH, batch, make_sure
+from services.buffer.tests.test_push import START, batch, make_sure
 from services.shared.cursor import Epoch
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
@@ -30,7 +30,7 @@ COUNTS = {"posts:received": 2, "posts:pushed": 2}
 @pytest.fixture
 def tools(redis_server: RedisServer) -> Iterator[Redis]:
     client = Redis.from_url(redis_server.url("tools"))
-    client.set("archive:cursor", BIRTH.encode())
+    client.set("archive:cursor", START.encode())
     client.set("archive:id", ID)
     make_sure(client)
     yield client
@@ -59,7 +59,7 @@ def test_events_and_counts_come_together_and_the_cursor_stays(
     push(pusher, b"c", b"d")
     assert posts(tools) == [b"a", b"b", b"c", b"d"]
     assert tools.hgetall("archive:pushed") == {b"posts:received": b"4", b"posts:pushed": b"4"}
-    assert tools.get("archive:cursor") == BIRTH.encode()
+    assert tools.get("archive:cursor") == START.encode()
 
 
 def test_the_ingester_goes_on_beside_it(redis_server: RedisServer, tools: Redis) -> None:

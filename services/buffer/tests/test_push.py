@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from testing.harness.redis import RedisServer
 
-BIRTH = Cursor(time_us=10**15, epoch=1, push=0, nonce="born")
+START = Cursor(time_us=10**15, epoch=1, push=0, nonce="start")
 
 
 def identity(number: int) -> bytes:
@@ -30,7 +30,7 @@ def identity(number: int) -> bytes:
 
 def batch(number: int, events: int = 3, size: int = 10) -> Push:
     """Make the push that follows push number - 1."""
-    cursor = Cursor(BIRTH.time_us + number, 1, number, nonce="mine", host="h", kind="v1")
+    cursor = Cursor(START.time_us + number, 1, number, nonce="mine", host="h", kind="v1")
     posts = [f"{number}/{i}/".encode().ljust(size, b"x") for i in range(events)]
     likes = [f"like {number}".encode()]
     known = tuple(identity(number * 1_000_000 + i) for i in range(events + 1))
@@ -62,7 +62,7 @@ def make_sure(tools: Redis) -> None:
 def tools(redis_server: RedisServer) -> Iterator[Redis]:
     """Give an operator's client to a Redis in which the writer has set the first cursor."""
     with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as client:
-        client.set("archive:cursor", BIRTH.encode())
+        client.set("archive:cursor", START.encode())
         make_sure(client)
         yield client
 
@@ -71,7 +71,7 @@ def tools(redis_server: RedisServer) -> Iterator[Redis]:
 def pusher(redis_server: RedisServer, tools: Redis) -> Iterator[Pusher]:  # noqa: ARG001 - the cursor first
     """Give a pusher that has read where to go on."""
     with contextlib.closing(Pusher(redis_server.url("ingester"), Stopping())) as one:
-        assert one.reset() == (BIRTH, [])
+        assert one.reset() == (START, [])
         yield one
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def running(pipeline: Pipelines) -> Iterator[Pipeline]:
-    """Give an archive that was just born, its Redis, and a writer and a compactor that do not run yet."""
+    """Give an archive that has just started, its Redis, and a writer and a compactor that do not run yet."""
     made = pipeline(
-        birth_us=BORDER_US, write={"WRITER_INTERVAL": "1"}, compact={"COMPACT_AFTER_MINUTES": "0"}
+        start_us=BORDER_US, write={"WRITER_INTERVAL": "1"}, compact={"COMPACT_AFTER_MINUTES": "0"}
     )
     made.redis.start()
     made.configure()

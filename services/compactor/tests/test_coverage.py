@@ -28,7 +28,7 @@ def gap(from_us: int, to_us: int, reason: GapReason) -> tuple[str, bytes]:
 
 def test_the_table_says_of_each_hour_what_is_there(tmp_path: Path) -> None:
     events = [event for event in traffic(600, first_us=BORDER_US, rate=0.1) if event[0] == "likes"]
-    put(tmp_path, [gap(0, BORDER_US, GapReason.BIRTH)])
+    put(tmp_path, [gap(0, BORDER_US, GapReason.ARCHIVE_START)])
     put(tmp_path, events)
     put(tmp_path, events[:50], epoch=2, chunk=17)
     lost_us = BORDER_US + HOUR_US + HOUR_US // 2

@@ -18,7 +18,7 @@ from services.compactor.coverage import read, refresh
 from services.compactor.retention import expired, retire
 from services.data_writer.commit import Origin, commit
 from services.data_writer.encode import encode
-from services.data_writer.epoch import birth_cursor
+from services.data_writer.epoch import start_cursor
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic
 from testing.harness.truth import stream_of
@@ -52,7 +52,7 @@ def posts(root: Path, hour: int) -> int:
 def test_expired_hours_go_and_are_accounted_for_and_gaps_stay(tmp_path: Path) -> None:
     old = posts(tmp_path, FIRST_HOUR)
     posts(tmp_path, FIRST_HOUR + 30)
-    gap = Gap(1, 2, GapReason.BIRTH, "", FIRST_US).element()
+    gap = Gap(1, 2, GapReason.ARCHIVE_START, "", FIRST_US).element()
     commit(tmp_path, encode(Stream.GAPS, [gap], "h"), ORIGIN)
     now_us = (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US
     assert retire(tmp_path, Catalogue(tmp_path), 1, now_us) == 1
@@ -70,7 +70,7 @@ def test_expired_hours_go_and_are_accounted_for_and_gaps_stay(tmp_path: Path) ->
 @pytest.mark.parametrize("known", [True, False])
 def test_coverage_still_tells_what_an_hour_held(tmp_path: Path, known: bool) -> None:  # noqa: FBT001 - two cases
     old = posts(tmp_path, FIRST_HOUR)
-    create_checkpoints(tmp_path, Stream, birth_cursor((FIRST_HOUR + 2) * HOUR_US).encode())
+    create_checkpoints(tmp_path, Stream, start_cursor((FIRST_HOUR + 2) * HOUR_US).encode())
     if known:
         refresh(tmp_path, FIRST_US)
     retire(tmp_path, Catalogue(tmp_path), 1, (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US)

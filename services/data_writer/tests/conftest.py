@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def writer(pipeline: Pipelines) -> Iterator[Pipeline]:
     """Give a Redis and a writer's settings; no ingester, no host."""
-    running = pipeline(birth_us=FIRST_US, write={"WRITER_INTERVAL": "1"})
+    running = pipeline(start_us=FIRST_US, write={"WRITER_INTERVAL": "1"})
     running.redis.start()
     running.configure()
     yield running

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.data_writer.epoch import Beginning, beginning, birth_cursor, checkpoints_lost
+from services.data_writer.epoch import Beginning, beginning, checkpoints_lost, start_cursor
 from services.shared.cursor import Cursor
 from services.shared.event import GapReason, Stream
 
@@ -65,20 +65,20 @@ def test_no_epoch_is_used_twice() -> None:
 
 
 def test_a_volume_lost_in_the_first_round_sets_back_the_checkpoints_that_had_moved() -> None:
-    checkpoints = dict.fromkeys(Stream, birth_cursor(1000)) | {Stream.POSTS: cursor(70, 1, 40)}
+    checkpoints = dict.fromkeys(Stream, start_cursor(1000)) | {Stream.POSTS: cursor(70, 1, 40)}
     found = beginning(None, checkpoints, 1, NOW_US)
     assert found is not None
     assert (found.cursor.epoch, found.cursor.push, found.cursor.time_us) == (2, 40, 1000)
     assert found.lowered == (Stream.POSTS,)
 
 
-def test_the_birth_notes_what_came_before_it() -> None:
-    checkpoints = dict.fromkeys(Stream, birth_cursor(1000))
+def test_the_start_notes_what_came_before_it() -> None:
+    checkpoints = dict.fromkeys(Stream, start_cursor(1000))
     found = beginning(None, checkpoints, 0, NOW_US)
     assert found is not None
     assert (found.cursor.epoch, found.cursor.push, found.cursor.time_us) == (1, 0, 1000)
     (gap,) = found.gaps
-    assert (gap.reason, gap.from_us, gap.to_us) == (GapReason.BIRTH, 0, 1000)
+    assert (gap.reason, gap.from_us, gap.to_us) == (GapReason.ARCHIVE_START, 0, 1000)
 
 
 @pytest.mark.parametrize(("committed_us", "from_us"), [(400, 400), (900, 500)])

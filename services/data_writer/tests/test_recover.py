@@ -1,4 +1,4 @@
-"""Recovery against a real Redis: birth, lost volume, lost checkpoints, restored backup."""
+"""Recovery against a real Redis: archive start, lost volume, lost checkpoints, restored backup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from testing.harness.redis import RedisServer
 
-BIRTH_US = 1_790_000_000_000_000
+START_US = 1_790_000_000_000_000
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def claims(redis_server: RedisServer) -> Iterator[Claims]:
 
 def settings(root: Path) -> WriterSettings:
     root.mkdir(exist_ok=True)
-    return WriterSettings(archive_root=root, writer_birth=BIRTH_US)
+    return WriterSettings(archive_root=root, archive_start=START_US)
 
 
-def test_birth_sets_the_cursor_and_notes_the_gap(claims: Claims, tmp_path: Path) -> None:
+def test_start_sets_the_cursor_and_notes_the_gap(claims: Claims, tmp_path: Path) -> None:
     recover(settings(tmp_path / "a"), claims)
     here = claims.here()
     assert here.cursor is not None
-    assert (here.cursor.time_us, here.cursor.epoch, here.epoch) == (BIRTH_US, 1, 1)
+    assert (here.cursor.time_us, here.cursor.epoch, here.epoch) == (START_US, 1, 1)
     assert here.archive_id == (tmp_path / "a" / ".archive-id").read_text()
     assert claims.depths([Stream.GAPS]) == {Stream.GAPS: 1}
     recover(settings(tmp_path / "a"), claims)
@@ -58,7 +58,7 @@ def test_a_lost_volume_resumes_from_the_oldest_checkpoint(
     moved = claims.here().raw
     assert moved is not None
     later = moved.replace(b'"push":0', b'"push":7').replace(
-        str(BIRTH_US).encode(), str(BIRTH_US + 9).encode()
+        str(START_US).encode(), str(START_US + 9).encode()
     )
     for stream in Stream:
         checkpoint_path(tmp_path / "a", stream).write_bytes(later)
@@ -69,14 +69,14 @@ def test_a_lost_volume_resumes_from_the_oldest_checkpoint(
     recover(settings(tmp_path / "a"), claims)
     here = claims.here()
     assert here.cursor is not None
-    assert (here.cursor.time_us, here.cursor.epoch, here.cursor.push) == (BIRTH_US + 9, 2, 7)
+    assert (here.cursor.time_us, here.cursor.epoch, here.cursor.push) == (START_US + 9, 2, 7)
     assert claims.depths([Stream.GAPS]) == {Stream.GAPS: 0}
 
 
 def test_parts_without_checkpoints_resume_at_the_look_back_s_floor(claims: Claims, tmp_path: Path) -> None:
     folder = tmp_path / "a" / "posts" / "year=2026" / "month=09" / "day=21" / "hour=14"
     folder.mkdir(parents=True)
-    (folder / f"{BIRTH_US}-{BIRTH_US + 5}-1-0123456789abcdef01234567.parquet").touch()
+    (folder / f"{START_US}-{START_US + 5}-1-0123456789abcdef01234567.parquet").touch()
     recover(settings(tmp_path / "a"), claims)
     here = claims.here()
     assert here.cursor is not None
@@ -105,13 +105,13 @@ def test_a_restored_backup_begins_a_new_epoch_whose_counts_are_what_lies_there(
         assert isinstance(tools.get(CURSOR), bytes)
     here = claims.here()
     assert here.cursor is not None
-    assert (here.cursor.epoch, here.cursor.push, here.cursor.time_us) == (2, 50, BIRTH_US)
+    assert (here.cursor.epoch, here.cursor.push, here.cursor.time_us) == (2, 50, START_US)
     assert counts[b"posts:pushed"] == b"2"
     assert counts[b"gaps:pushed"] == b"1"
     shutil.rmtree(tmp_path / "a")
 
 
-def test_a_birth_that_died_half_way_is_finished_before_a_stream_may_be_forgotten(
+def test_a_start_that_died_half_way_is_finished_before_a_stream_may_be_forgotten(
     claims: Claims, tmp_path: Path
 ) -> None:
     begun = settings(tmp_path / "a")
@@ -125,8 +125,8 @@ def test_a_birth_that_died_half_way_is_finished_before_a_stream_may_be_forgotten
     made: list[CrashPoint] = []
     with armed(die), pytest.raises(RuntimeError):
         recover(begun, claims)
-    recover(settings(tmp_path / "a").model_copy(update={"writer_birth": BIRTH_US + 5}), claims)
+    recover(settings(tmp_path / "a").model_copy(update={"archive_start": START_US + 5}), claims)
 
     assert {
         stream: cursor.time_us for stream, cursor in read_checkpoints(tmp_path / "a").items()
-    } == dict.fromkeys(Stream, BIRTH_US), "every stream has one, and the birth is the first attempt's"
+    } == dict.fromkeys(Stream, START_US), "every stream has one, and the archive start is the first attempt's"

@@ -29,7 +29,7 @@ def test_streams_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
         ("WRITER_COMPRESSION", "brotli", "WRITER_COMPRESSION"),
         ("WRITER_COMPRESION", "zstd", "did you mean WRITER_COMPRESSION?"),
         ("ARCHIVE_ROOTS", "x", "did you mean ARCHIVE_ROOT?"),
-        ("WRITER_BIRTH", "1700000000", "WRITER_BIRTH"),
+        ("ARCHIVE_START", "1700000000", "ARCHIVE_START"),
     ],
 )
 def test_what_does_not_fit_is_named(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def test_a_second_writer_of_the_same_streams_is_refused(writer: Pipeline) -> None:
     writer.writer.start()
     writer.writer.wait_healthy()
-    second = Pipeline(writer.folder / "second", [], birth_us=FIRST_US)
+    second = Pipeline(writer.folder / "second", [], start_us=FIRST_US)
     second.writer.settings = dict(writer.writer.settings)
     second.writer.start()
     assert second.writer.wait(30) == 1

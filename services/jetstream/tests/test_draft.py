@@ -25,7 +25,7 @@ US = 1_000_000
 NOW_US = T + 3600 * US
 LARGEST = 10_000
 VALIDATE = validator(LARGEST)
-BORN = Cursor(T, 1, 4)
+START = Cursor(T, 1, 4)
 V1 = list(Traffic(1, T, 50, 300).truth(HostView()))
 V2 = list(Traffic(1, T, 50, 300).truth(HostView("v2", 0, 900)))
 
@@ -64,8 +64,8 @@ def add(one: Draft, of: Source, frames: list[bytes], every: float = 0.02) -> Non
 
 def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> None:
     one = draft()
-    add(one, source(BORN), V1)
-    push = one.push(BORN, "nonce", Counter(), NOW_US)
+    add(one, source(START), V1)
+    push = one.push(START, "nonce", Counter(), NOW_US)
     assert sum(map(len, push.elements.values())) == len(V1)
     for stream, elements in push.elements.items():
         assert elements == [frame for frame in V1 if validate(frame, LARGEST).stream is stream]
@@ -76,15 +76,15 @@ def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> Non
 
 def test_a_v2_hosts_sequence_number_stands_in_the_cursor() -> None:
     one = draft()
-    add(one, source(BORN), V2)
-    assert one.push(BORN, "n", Counter(), NOW_US).cursor == after(V2, "v2", nonce="n", seq=1199)
+    add(one, source(START), V2)
+    assert one.push(START, "n", Counter(), NOW_US).cursor == after(V2, "v2", nonce="n", seq=1199)
 
 
 def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
     memory = IdentityMemory(60, 10_000)
     first = draft(memory)
-    add(first, source(BORN), V1[:200])
-    push = first.push(BORN, "n", Counter(), NOW_US)
+    add(first, source(START), V1[:200])
+    push = first.push(START, "n", Counter(), NOW_US)
     memory.pushed(push.remembered, 0)
     second, again = draft(memory), source(push.cursor)
     add(second, again, V1[100:200])
@@ -103,9 +103,9 @@ def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
 
 
 def test_a_bad_frame_is_kept_once_and_moves_no_cursor() -> None:
-    one, of = draft(), source(BORN)
+    one, of = draft(), source(START)
     add(one, of, [b"{", b"\xff", b"{"])
-    push = one.push(BORN, "n", Counter(), NOW_US)
+    push = one.push(START, "n", Counter(), NOW_US)
     assert [json.loads(element)["reason"] for element in push.elements[Stream.REJECTS]] == [
         "not_json",
         "bad_unicode",
@@ -158,8 +158,8 @@ def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> N
     cursor = after(V1[:250], windows=(window,))
     memory = IdentityMemory(60, 10_000)
     seen = draft(memory)
-    add(seen, source(BORN), V1[:120] + V1[140:250])
-    memory.pushed(seen.push(BORN, "n", Counter(), NOW_US).remembered, 0)
+    add(seen, source(START), V1[:120] + V1[140:250])
+    memory.pushed(seen.push(START, "n", Counter(), NOW_US).remembered, 0)
     one, of = draft(memory), source(cursor, window=window)
     add(one, of, V1[100:250])
     push = one.push(cursor, "n", Counter(), NOW_US)
@@ -179,11 +179,11 @@ def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> N
 
 def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
     one = draft()
-    of = source(BORN)
+    of = source(START)
     add(one, of, V1[:150], every=0.002)
     for number, frame in enumerate(V1[150:]):
         one.add(of, [frame], [VALIDATE(frame)], 0.3 + number * 0.04, 7)
-    (window,) = one.push(BORN, "n", Counter(), NOW_US).cursor.windows
+    (window,) = one.push(START, "n", Counter(), NOW_US).cursor.windows
     assert window.host == "a"
     assert window.from_us < validate(V1[150], LARGEST).time_us < window.to_us
 
@@ -191,11 +191,11 @@ def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
 def test_a_replay_that_comes_all_at_once_is_covered_from_its_first_event() -> None:
     """A busy ingester finds the replay, its end and seconds of the live tail in one reading of the socket."""
     long = list(Traffic(1, T, 50, 900).truth(HostView()))
-    one, of = draft(), source(BORN)
+    one, of = draft(), source(START)
     one.add(of, long[:600], list(map(VALIDATE, long[:600])), 0.0, 7)
     for number, frame in enumerate(long[600:]):
         one.add(of, [frame], [VALIDATE(frame)], 2.1 + number * 0.02, 7)
-    (window,) = one.push(BORN, "n", Counter(), NOW_US).cursor.windows
+    (window,) = one.push(START, "n", Counter(), NOW_US).cursor.windows
     first, last = (validate(frame, LARGEST).time_us for frame in (long[0], long[599]))
     assert window.from_us < first < last < window.to_us
 
@@ -206,8 +206,8 @@ def test_a_gap_handed_in_is_pushed_even_alone_and_once() -> None:
     one = draft()
     one.note(gap)
     assert one.is_worth_a_push()
-    push = one.push(BORN, "n", Counter(), NOW_US)
-    assert (push.elements, push.cursor.push) == ({Stream.GAPS: [gap.element()]}, BORN.push + 1)
+    push = one.push(START, "n", Counter(), NOW_US)
+    assert (push.elements, push.cursor.push) == ({Stream.GAPS: [gap.element()]}, START.push + 1)
     memory = IdentityMemory(60, 10_000)
     memory.refill([push.remembered])
     again = draft(memory)
@@ -224,11 +224,11 @@ def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_
         re.sub(rb'"time_us":\d+', b'"time_us":%d' % time_us, frame, count=1)
         for frame, time_us in zip(V1[:6], times, strict=True)
     ]
-    forgotten, host = [], source(BORN)
+    forgotten, host = [], source(START)
     for second, frame in enumerate(told):
         one = draft(memory)
         add(one, host, [frame])
-        push = one.push(BORN, "n", Counter(), T + second * 30 * US)
+        push = one.push(START, "n", Counter(), T + second * 30 * US)
         memory.pushed(push.remembered, push.forgotten)
         forgotten.append(push.forgotten)
     assert forgotten[1] == 0, "the rewind's repeats are still known"
@@ -239,9 +239,9 @@ def test_repeats_do_not_show_that_a_host_has_a_collection_now() -> None:
     """Else two hosts without a rare collection are left for each other for ever."""
     memory = IdentityMemory(60, 10_000)
     first = draft(memory)
-    add(first, source(BORN), V1)
+    add(first, source(START), V1)
     assert first.collections.total() == len(V1)
-    push = first.push(BORN, "nonce", Counter(), NOW_US)
+    push = first.push(START, "nonce", Counter(), NOW_US)
     memory.pushed(push.remembered, push.forgotten)
     again = draft(memory)
     add(again, source(push.cursor), V1)

@@ -74,7 +74,7 @@ class World:
             await asyncio.wait([task])
         task.result()
 
-    def birth(self) -> None:
+    def start_archive(self) -> None:
         """Set the first cursor, as the writer does."""
         self.tools.set("archive:cursor", Cursor(T, 1, 0).encode())
         self.tools.set("archive:epoch", Epoch(1, self.tools.info("server")["run_id"]).encode())
@@ -111,7 +111,7 @@ class World:
 def test_everything_is_pushed_once_and_accounted_for(redis_server: RedisServer, tools: Redis) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools, ingest_push_events=97)
-        world.birth()
+        world.start_archive()
         async with world.running(fake):
             await until(lambda: world.events == TOTAL)
             assert world.health()[0]
@@ -128,7 +128,7 @@ def test_it_waits_for_the_writer_and_begins_at_its_cursor(redis_server: RedisSer
             await until(lambda: "writer" in str(world.health()[1]))
             assert not world.health()[0]
             assert fake.connections == [], "never live by itself"
-            world.birth()
+            world.start_archive()
             await until(lambda: world.events == TOTAL)
         world.proves_all()
 
@@ -160,7 +160,7 @@ def test_a_stop_is_heard_in_the_back_off_while_redis_is_away(redis_server: Redis
 def test_lost_connections_lose_and_double_nothing(redis_server: RedisServer, tools: Redis) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools, ingest_push_events=20)
-        world.birth()
+        world.start_archive()
         async with world.running(fake):
             for share in (0.2, 0.5):
                 await until(lambda share=share: world.events >= TOTAL * share)  # type: ignore[misc]
@@ -175,7 +175,7 @@ def test_lost_connections_lose_and_double_nothing(redis_server: RedisServer, too
 def test_a_full_redis_parks_it_and_room_brings_it_back(redis_server: RedisServer, tools: Redis) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools, ingest_push_events=100)
-        world.birth()
+        world.start_archive()
         fake.options.clock.advance(-20)
         async with world.running(fake):
             await until(lambda: world.events == 1000)
@@ -196,7 +196,7 @@ def test_who_is_parked_stays_parked_when_redis_connection_is_lost(
 ) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools)
-        world.birth()
+        world.start_archive()
         fake.options.clock.advance(-20)
         async with world.running(fake):
             await until(lambda: world.events == 1000)
@@ -221,7 +221,7 @@ def test_a_collection_silent_on_one_of_two_hosts_is_no_gap(redis_server: RedisSe
         from testing.fakes.jetstream.server import FakeJetstream as Fake  # noqa: PLC0415
 
         world = World(redis_server, tools, ingest_push_events=25)
-        world.birth()
+        world.start_archive()
         async with Fake(long()) as seeing:
             blind.options.clock.advance(-300)
             async with world.running(blind, seeing) as task:
@@ -240,7 +240,7 @@ def test_a_collection_silent_on_one_of_two_hosts_is_no_gap(redis_server: RedisSe
 def test_an_unsafe_redis_stops_it_with_the_mend(redis_server: RedisServer, tools: Redis) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools)
-        world.birth()
+        world.start_archive()
         tools.config_set("appendfsync", "everysec")
         with pytest.raises(BrokenInvariant, match="set appendfsync always"):
             async with world.running(fake) as task:

@@ -39,12 +39,12 @@ def test_jetstream_connection(pipeline: Pipelines, kind: str) -> None:
         assert metrics["archive_receive_connected"] == 1
         assert metrics[f'archive_receive_host{{host="{source.address}"}}'] == 1
         asked = source.status()["connections"][0]
-        assert asked["cursor"] is not None, "a new archive begins at its birth, not at the live tail"
+        assert asked["cursor"] is not None, "a new archive begins at its start, not at the live tail"
 
 
 @pytest.mark.skipif(os.environ.get("RUN_LIVE") != "1", reason="reads the public hosts; set RUN_LIVE=1")
 def test_jetstream_connection_live(pipeline: Pipelines) -> None:
-    running = pipeline(birth_us=int(time.time() * 1e6) - 5_000_000)
+    running = pipeline(start_us=int(time.time() * 1e6) - 5_000_000)
     running.hosts = []
     running.redis.start()
     running.configure()
@@ -132,7 +132,9 @@ def test_monitoring(pipeline: Pipelines) -> None:
         assert running.ingester.total("archive_validate_rejects_total") == 0
         pushed = running.ingester.metrics()
         assert sum(v for k, v in pushed.items() if k.startswith("archive_buffer_pushed_total")) == 5000
-        assert running.writer.total("archive_commit_rows_total") == 5001, "the events and the birth's gap row"
+        assert running.writer.total("archive_commit_rows_total") == 5001, (
+            "the events and the archive start's gap row"
+        )
         likes = sum(
             b'"app.bsky.feed.like"' in frame for stream, frame in truth_of(source) if stream == "likes"
         )

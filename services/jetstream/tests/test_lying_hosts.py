@@ -54,7 +54,7 @@ def archived(running: Pipeline) -> Counter[Identity]:
 
 
 def gaps(running: Pipeline) -> list[str]:
-    asked = "SELECT reason FROM read_parquet(?) WHERE reason <> 'birth' ORDER BY from_us"
+    asked = "SELECT reason FROM read_parquet(?) WHERE reason <> 'archive_start' ORDER BY from_us"
     return [reason for (reason,) in duckdb.execute(asked, [f"{running.root}/gaps/**/*.parquet"]).fetchall()]
 
 

@@ -24,13 +24,13 @@ US = 1_000_000
 REWIND = Rewind(5 * US, 30 * US)
 V1 = Cursor(T, 1, 9, "n", "a", "v1", None, bytes(16).hex())
 V2 = Cursor(T, 1, 9, "n", "a", "v2", 777, bytes(16).hex())
-BORN = Cursor(T, 1, 0)
+START = Cursor(T, 1, 0)
 
 
 @pytest.mark.parametrize(
     ("cursor", "host", "wish", "position", "exact"),
     [
-        (BORN, "a", Wish(), T, False),
+        (START, "a", Wish(), T, False),
         (V1, "a", Wish(), T - 5 * US, False),
         (V1, "b", Wish(), T - 30 * US, False),
         (V2, "a", Wish(), 777, True),
@@ -59,7 +59,7 @@ def test_the_position_follows_from_cursor_host_and_wish(
 
 
 @given(
-    st.sampled_from([BORN, V1, V2]),
+    st.sampled_from([START, V1, V2]),
     st.sampled_from(["a", "b"]),
     st.builds(
         Wish,
@@ -182,10 +182,10 @@ def test_a_silent_hole_is_impossible(steps: list[tuple[int, bool]], host: str) -
     ("late_us", "verdict"),
     [(0, Verdict.PROVEN), (OTHER_HOST_SLACK_US, Verdict.PROVEN), (OTHER_HOST_SLACK_US + 1, Verdict.GAP)],
 )
-def test_a_host_that_no_longer_has_what_came_after_the_birth_leaves_a_gap(
+def test_a_host_that_no_longer_has_what_came_after_the_start_leaves_a_gap(
     late_us: int, verdict: Verdict
 ) -> None:
-    overlap = Overlap(plan(BORN, "a", REWIND, Wish()))
+    overlap = Overlap(plan(START, "a", REWIND, Wish()))
     event = Event(Stream.POSTS, T + late_us, None, bytes(16), b"", "app.bsky.feed.post")
     assert overlap.see(event, known=False) is verdict
     assert overlap.gap(event, T).reason is GapReason.CURSOR_TOO_OLD

@@ -31,11 +31,11 @@ WHOLE = Row(
         Panel(
             "Gaps, 24 h",
             "Holes that could not be excluded in the last 24 hours; each is a row in `gaps` that says from "
-            "when to when and why. An archive's birth does not count.",
+            "when to when and why. An archive's start does not count.",
             "short",
             (
                 Query(
-                    'round(sum(increase(archive_receive_gaps_total{reason!="birth"}[24h])))',
+                    'round(sum(increase(archive_receive_gaps_total{reason!="archive_start"}[24h])))',
                     "gaps",
                     instant=True,
                 ),

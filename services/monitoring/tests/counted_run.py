@@ -78,7 +78,7 @@ def expected(host: Host, root: Path) -> tuple[dict[str, float], dict[str, float]
     rows = {**once, Stream.REJECTS: len(bad), Stream.GAPS: 1}
     writer: dict[str, float] = {
         "archive_encode_rejects_total": 0,
-        'archive_claim_gaps_total{reason="birth"}': 1,
+        'archive_claim_gaps_total{reason="archive_start"}': 1,
         'archive_claim_gaps_total{reason="checkpoints_lost"}': 0,
     }
     for stream in Stream:

@@ -61,4 +61,4 @@ def test_a_gap_tells_from_when_to_when_and_why() -> None:
         "received_at": 3,
         "collection": "app.bsky.feed.post",
     }
-    assert "collection" not in json.loads(Gap(1, 2, GapReason.BIRTH, "", 3).element())
+    assert "collection" not in json.loads(Gap(1, 2, GapReason.ARCHIVE_START, "", 3).element())

@@ -99,7 +99,7 @@ def _repair(given: Given, asked: Asked, stopping: Stopping, console: Console) ->
     settings = given.ingester
     if (settings.archive_root / DEMO).exists() and not asked.hosts:
         raise BrokenInvariant(
-            "this archive was born in the demo, and made-up events and real ones never mix: "
+            "this archive was started in the demo, and made-up events and real ones never mix: "
             "name the demo's host with --host"
         )
     archive = given.archive(stopping, lambda what: console.print(what, markup=False))

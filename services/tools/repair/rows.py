@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from services.buffer.operator_push import AsidePusher
 
-NO_HOLES = (GapReason.BIRTH, GapReason.REPAIRED)
+NO_HOLES = (GapReason.ARCHIVE_START, GapReason.REPAIRED)
 POINT_US = 1_000_000
 """How far around a doubt that has no length of its own is read."""
 _NAMES = ["from_us", "to_us", "reason", "host", "received_at", "collection"]

@@ -62,6 +62,6 @@ def test_a_running_pipelines_archive(pipeline: Callable[..., Pipeline]) -> None:
     counted = json.loads(archive("sql", "--json", "SELECT count(DISTINCT did) AS n FROM likes"))
     likes = {json.loads(frame)["did"] for stream, frame in truth if stream == "likes"}
     assert counted == [{"n": len(likes)}]
-    assert json.loads(archive("gaps", "--json"))["gaps"] == [], "the birth is no hole"
+    assert json.loads(archive("gaps", "--json"))["gaps"] == [], "the archive start is no hole"
     exported = sorted(canonical(parse(line)) for line in archive("export").splitlines())
     assert exported == sorted(canonical(parse(frame)) for _, frame in truth)

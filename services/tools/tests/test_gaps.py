@@ -18,7 +18,7 @@ def test_holes_are_listed_with_their_reasons(root: Path, ask: Ask) -> None:
     assert ask("gaps").exit_code == 0
     note_gaps(root, (0, 60), (30, 90))
     note_gaps(root, (200, 201), reason=GapReason.HOST_CHANGED)
-    note_gaps(root, (-10, 0), reason=GapReason.BIRTH)
+    note_gaps(root, (-10, 0), reason=GapReason.ARCHIVE_START)
     answer = ask("gaps", "--json")
     assert answer.exit_code == 1
     told = json.loads(answer.stdout)

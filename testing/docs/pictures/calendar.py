@@ -20,14 +20,14 @@ from testing.harness.truth import stream_of
 
 DAYS = 5
 FIRST_US = 1_790_006_400_000_000
-"""2026-09-21T16:00Z: the archive's birth in this picture."""
+"""2026-09-21T16:00Z: the archive's start in this picture."""
 EVENTS = 12_000
 HOLES = (
     (30.0, 30.4, GapReason.CUTOVER),
     (52.5, 55.7, GapReason.CURSOR_TOO_OLD),
     (77.0, 77.2, GapReason.HOST_CHANGED),
 )
-"""From so many hours after birth to so many."""
+"""From so many hours after the start to so many."""
 STYLE = "<style>text{font:11px system-ui,sans-serif;fill:#808a94}</style>"
 ROW, LEFT, STEP, COLUMNS = 18, 92, 190, 2
 

@@ -32,7 +32,7 @@ class Frames:
     events: int
     size: int
     """Bytes of JSON, line ends left out."""
-    birth_us: int
+    start_us: int
     """Where an archive of them begins."""
     told: str
     """What they are, in words."""
@@ -88,5 +88,5 @@ def make_frames(folder: Path, source: Source, first_us: int | None = None) -> Fr
             streams.append(order.index(name))
             size += len(frame)
     path.with_suffix(".streams").write_bytes(streams)
-    birth_us = begins_us if isinstance(source, Generated) else max(10**15 + 1_000_000, oldest_us)
-    return Frames(path, len(streams), size, birth_us - 1_000_000, str(source))
+    start_us = begins_us if isinstance(source, Generated) else max(10**15 + 1_000_000, oldest_us)
+    return Frames(path, len(streams), size, start_us - 1_000_000, str(source))

@@ -107,7 +107,7 @@ def by_the_ingester(folder: Path, frames: Frames) -> tuple[Figures, float]:
 
     Returns also how many CPU seconds the feed used.
     """
-    pipeline = Pipeline(folder, [], birth_us=frames.birth_us)
+    pipeline = Pipeline(folder, [], start_us=frames.start_us)
     pipeline.redis.maxmemory = room(frames.events)
     pipeline.redis.start()
     try:

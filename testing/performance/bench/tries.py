@@ -80,7 +80,7 @@ class OnFeed(Processes):
     def __init__(self, folder: Path, feed: Fed, events: int) -> None:
         interval = {name: str(INTERVAL_SECONDS) for name in ("WRITER_INTERVAL", "WRITER_MAX_AGE")}
         ingest = {"INGEST_HOSTS": feed.url}
-        super().__init__(folder, hosts=[], birth_us=FIRST_US - 1_000_000, write=interval, ingest=ingest)
+        super().__init__(folder, hosts=[], start_us=FIRST_US - 1_000_000, write=interval, ingest=ingest)
         self.pipeline.redis.maxmemory = room(events)
         self.pipeline.writer.starter = AS_SHIPPED
         self._feed = feed

@@ -101,7 +101,7 @@ def by_the_writer(folder: Path, frames: Frames) -> Figures:
     says itself, for it looks once a second only.
     """
     write = {"WRITER_INTERVAL": NEVER, "WRITER_MAX_AGE": NEVER, "WRITER_MAX_ROWS": "1"}
-    pipeline = Pipeline(folder, [], write=write, birth_us=frames.birth_us)
+    pipeline = Pipeline(folder, [], write=write, start_us=frames.start_us)
     pipeline.writer.starter = AS_SHIPPED
     pipeline.redis.maxmemory = room(frames.events)
     pipeline.redis.start()

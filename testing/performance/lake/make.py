@@ -50,8 +50,8 @@ class Lake:
 def make(lake: Lake, jobs: int) -> Iterator[int]:
     """Make it; yields the bytes of JSON of each round. The archive's directory must exist and be empty."""
     cursor = Cursor(time_us=FIRST_US, epoch=1, push=0, host=HOST)
-    born = Gap(0, FIRST_US, GapReason.BIRTH, HOST, FIRST_US)
-    commit(lake.root, encode(Stream.GAPS, [born.element()]), _origin(cursor))
+    started = Gap(0, FIRST_US, GapReason.ARCHIVE_START, HOST, FIRST_US)
+    commit(lake.root, encode(Stream.GAPS, [started.element()]), _origin(cursor))
     with ProcessPoolExecutor(jobs) as pool:
         yield from pool.map(_round, [lake] * lake.rounds, range(lake.rounds))
     # The day is over: every hour of it may close.

@@ -167,11 +167,11 @@ def _ours(soak: Soak, folder: Path, begins: float) -> tuple[Processes, Hosts]:
     }
     # With the first event, not before: at this speed a second before it is no silence but a hole.
     rhythm, rate, first_us = Rhythm.parse(SPIKE_RHYTHM), float(options["rate"]), int(options["first-us"])
-    birth_us = Traffic(soak.seed, first_us, rate, None, rhythm).time_us(0)
+    start_us = Traffic(soak.seed, first_us, rate, None, rhythm).time_us(0)
     hosts = [Host(options), Host({**options, "offset-us": SECOND_HOST_LATER_US})]
     common = {"ARCHIVE_LOOK_BACK_HOURS": LOOK_BACK_HOURS} if is_compressed else {}
     ingest = {"INGEST_MEMORY_SECONDS": MEMORY_SECONDS} if is_compressed else {}
-    return Processes(folder, hosts=hosts, common=common, ingest=ingest, birth_us=birth_us), Hosts(hosts)
+    return Processes(folder, hosts=hosts, common=common, ingest=ingest, start_us=start_us), Hosts(hosts)
 
 
 def _live(soak: Soak, folder: Path) -> tuple[Processes, Restarts]:

@@ -71,7 +71,7 @@ class Processes:
         seed: int = 1,
         *,
         hosts: list[Host] | None = None,
-        birth_us: int | None = None,
+        start_us: int | None = None,
         **settings: dict[str, str],
     ) -> None:
         """Describe the pipeline; `hosts` instead of one whose rate can be driven, [] for the public ones."""
@@ -80,7 +80,7 @@ class Processes:
             hosts = [Host({"rate": str(BASE_RATE), "seed": str(seed)})]
         interval = {"WRITER_INTERVAL": str(INTERVAL_SECONDS), "WRITER_MAX_AGE": str(INTERVAL_SECONDS)}
         write = {**interval, **settings.pop("write", {})}
-        self.pipeline = Pipeline(folder, hosts, write=write, birth_us=birth_us, **settings)  # type: ignore[arg-type]
+        self.pipeline = Pipeline(folder, hosts, write=write, start_us=start_us, **settings)  # type: ignore[arg-type]
         self.ingester, self.writer = self.pipeline.ingester, self.pipeline.writer
 
     def __enter__(self) -> Self:

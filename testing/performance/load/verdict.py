@@ -171,7 +171,9 @@ MEASURES: dict[str, Callable[[Result], float]] = {
     "restarts": lambda run: float(run.restarts),
     "empty_hours": lambda run: float(sum(not rows for rows in run.hours.values())) if run.hours else math.nan,
     "doubled_rows": lambda run: float(run.doubled_rows),
-    "holes": lambda run: float(sum(reason not in ("birth", "collection_silent") for reason, _ in run.gaps)),
+    "holes": lambda run: float(
+        sum(reason not in ("archive_start", "collection_silent") for reason, _ in run.gaps)
+    ),
     "failures": lambda run: float(sum(row.failures for row in run.rows)) if run.rows else math.nan,
     "exit_codes": lambda run: float(sum(map(abs, run.exit_codes.values()))) if run.exit_codes else math.nan,
     "cpu_ingester": _cpu("ingester"),

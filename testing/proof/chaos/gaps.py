@@ -29,13 +29,13 @@ def complaints(plan: Plan, rows: Sequence[Row], missing_us: Iterable[int]) -> li
     An event may be missing only where the look-back was exceeded; then a row covers it, and each such row
     covers a missing one. Another server behind a v2 host's name cannot be told from a hole: one row for it.
     """
-    births = [row for row in rows if row.reason == GapReason.BIRTH]
+    starts = [row for row in rows if row.reason == GapReason.ARCHIVE_START]
     holes = [row for row in rows if row.reason in HOLES]
-    others = [row for row in rows if row not in births and row not in holes]
+    others = [row for row in rows if row not in starts and row not in holes]
     wrong = [f"unexplained: {row}" for row in others]
-    # A birth that Redis forgot before every stream had a checkpoint is noted once more.
-    if not 1 <= len(births) <= 1 + plan.loses_data:
-        wrong.append(f"{len(births)} rows for the birth")
+    # A start that Redis forgot before every stream had a checkpoint is noted once more.
+    if not 1 <= len(starts) <= 1 + plan.loses_data:
+        wrong.append(f"{len(starts)} rows for the archive start")
     missing = list(missing_us)
     if Kind.LOOK_BACK in plan.kinds:
         wrong += [f"covers nothing: {row}" for row in holes if not any(_covers(row, at) for at in missing)]

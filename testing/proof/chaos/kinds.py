@@ -155,7 +155,7 @@ AFTER_COMMIT = frozenset(
 )
 """Moments of compaction, which comes after a run; services/compactor has tests that die at each."""
 
-BIRTH = frozenset(
+START = frozenset(
     {
         CrashPoint.RECOVER_ID_STAGED,
         CrashPoint.RECOVER_CHECKPOINT_CREATED,
@@ -163,7 +163,7 @@ BIRTH = frozenset(
         CrashPoint.RECOVER_EPOCH_BEGUN,
     }
 )
-"""Moments of an archive's birth: the first writer dies there."""
+"""Moments of an archive's start, when the first writer dies there."""
 
 
 def victim(point: CrashPoint) -> Part:

@@ -9,11 +9,11 @@ from typing import Literal
 from services.shared.crash_points import CrashPoint
 from testing.proof.chaos.kinds import (
     AFTER_COMMIT,
-    BIRTH,
     CALM,
     DATA_LOSS,
     DISCONNECTS,
     MOVING,
+    START,
     STRANGE_TIME,
     UPSTREAM,
     WIRED,
@@ -105,7 +105,7 @@ def plan(seed: int) -> Plan:
     faults = [
         Fault(
             Kind.CRASH_POINT,
-            0.0 if point in BIRTH else dice.uniform(0.1, SPREAD_SECONDS),
+            0.0 if point in START else dice.uniform(0.1, SPREAD_SECONDS),
             _pause(dice),
             dice.randint(1, OFTEN.get(point, OFTEN_ELSE)),
             dice.random(),

@@ -17,7 +17,7 @@ import redis
 from testing.harness.host import RefusedError
 from testing.harness.waiting import wait_for
 from testing.proof.chaos.faults import INJECT
-from testing.proof.chaos.kinds import BIRTH, Kind, Part, touches
+from testing.proof.chaos.kinds import START, Kind, Part, touches
 from testing.proof.chaos.leftovers import strange_files, strange_keys
 from testing.proof.chaos.plan import plan as plan_of
 from testing.proof.chaos.verdict import Verdict, judge
@@ -116,7 +116,7 @@ def run(plan: Plan, folder: Path, patience: float = RECOVERY_SECONDS) -> Outcome
 
 
 def _start(here: World) -> list[str]:
-    """Start everything, and wait for the first push. A fault at birth happens now."""
+    """Start everything, and wait for the first push. A fault at the start happens now."""
     trouble: list[str] = []
     pipeline = here.pipeline
     starting = [threading.Thread(target=host.start) for host in pipeline.hosts]
@@ -126,7 +126,7 @@ def _start(here: World) -> list[str]:
     pipeline.configure()
     pipeline.ingester.start()
     for fault in here.plan.faults:
-        if fault.point in BIRTH:
+        if fault.point in START:
             _inject(here, fault, trouble)
     if not pipeline.writer.is_alive:
         pipeline.writer.start()
@@ -142,7 +142,7 @@ def _befall(here: World) -> list[str]:
     began = time.monotonic()
     threads = []
     for fault in here.plan.faults:
-        if fault.point in BIRTH:
+        if fault.point in START:
             continue
         pause(began + fault.at - time.monotonic())
         threads.append(threading.Thread(target=_inject, args=(here, fault, trouble), daemon=True))

@@ -143,8 +143,8 @@ class World:
 
     def wait_parts(self) -> None:
         """Wait until the archive holds a part and a round is over, so that there is something to harm."""
-        birth_us = self.first_us - 1_000_000
-        wait_for(lambda: self.oldest_checkpoint_us() > birth_us, PROVE_SECONDS, "a checkpoint that has moved")
+        start_us = self.first_us - 1_000_000
+        wait_for(lambda: self.oldest_checkpoint_us() > start_us, PROVE_SECONDS, "a checkpoint that has moved")
 
     def follows(self) -> bool:
         """Whether the first host has a subscriber just now."""
@@ -165,7 +165,7 @@ def world(plan: Plan, folder: Path) -> Iterator[World]:
     now_us = time.time_ns() // 1000 - (FAST_US if Kind.BLIND in plan.kinds else 0)
     first_us = now_us - now_us % HOUR_US - BEFORE_BORDER_US if plan.is_at_border else now_us
     hosts, views = _hosts(plan, first_us)
-    pipeline = Pipeline(folder, hosts, birth_us=first_us - 1_000_000)
+    pipeline = Pipeline(folder, hosts, start_us=first_us - 1_000_000)
     server = pipeline.redis
     ports = {Part.INGESTER: server.port, Part.WRITER: server.port, Part.HOST: hosts[0].port}
     with contextlib.ExitStack() as stack:

@@ -42,7 +42,7 @@ def make(folder: Path) -> None:
         host.tell("plant", payload=base64.b64encode(NO_EVENT).decode(), before=5)
         pipeline.configure()
         pipeline.ingester.start()
-        # The birth: an ingester waits for it.
+        # The archive start: an ingester waits for it.
         _write_once(pipeline)
         pipeline.wait_pushed(EVENTS // 5, SECONDS)
         _write_once(pipeline)

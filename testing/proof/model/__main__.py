@@ -99,7 +99,9 @@ def _held(found: Found, told: str, began: float, console: Console) -> bool:
 
 def _rules(rows: list[Row], console: Console) -> bool:
     began = time.monotonic()
-    table = Table("rule left out", "result", "states", "shortest trace, after the birth", title="Rules")
+    table = Table(
+        "rule left out", "result", "states", "shortest trace, after the archive start", title="Rules"
+    )
     right = True
     for row in rows:
         found = row.found

@@ -42,7 +42,7 @@ def _resume(state: State, model: Model) -> Steps:
     rules, redis = model.rules, state.redis
     cursor = redis.cursor
     if cursor is None:
-        if rules.birth_by_writer:
+        if rules.start_by_writer:
             return
         # It starts live: where the host is now, whatever was before.
         cursor = Cursor(redis.epoch + 1, 0, 0, state.tip)
@@ -75,7 +75,7 @@ def _push(state: State, model: Model) -> Steps:
         memory = ingester.memory | push.recent
         after = _past_known(Ingester(ON, mine, memory, ingester.host, at + size, None), model)
         seen = state
-        if not rules.birth_by_writer:
+        if not rules.start_by_writer:
             seen = state._replace(tip=max(state.tip, at + size))
         if ingester.mode == TOUCHED and rules.push_watch:
             # Whoever does not wait for the reply goes on with what comes next.

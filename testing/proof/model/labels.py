@@ -16,7 +16,7 @@ class Move(StrEnum):
     REFUSED = "push refused"
     LATE_LANDS = "late command lands"
     REDIS_SYNCS = "Redis syncs"
-    BEAR = "checkpoint of birth"
+    START = "checkpoint of the start"
     MAKE_SURE = "make sure"
     PLAN = "plan an epoch"
     LOWER = "lower checkpoint"

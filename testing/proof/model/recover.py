@@ -1,4 +1,4 @@
-"""What the writer does where Redis stands otherwise than it should: births, epochs, checkpoints set back.
+"""What the writer does where Redis stands otherwise than it should: starts, epochs, checkpoints set back.
 
 The same decisions as `services.data_writer.epoch` and `services.data_writer.recover`.
 """
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from testing.proof.model.labels import Fault, Label, Move
 from testing.proof.model.server import cursor_touched
-from testing.proof.model.state import BIRTH, OFF, PLAN, ROUND, Checkpoint, Cursor, Disk, Plan, State, Writer
+from testing.proof.model.state import OFF, PLAN, ROUND, START, Checkpoint, Cursor, Disk, Plan, State, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,12 +38,12 @@ def decide(state: State, model: Model) -> Steps:
     if redis.cursor is not None and all(one is None for one in seen):
         yield Label(Move.MAKE_SURE), state._replace(redis=redis._replace(sure=True))
         return
-    if None in seen and all(one is None or one.epoch == BIRTH.epoch for one in seen):
+    if None in seen and all(one is None or one.epoch == START.epoch for one in seen):
         stream = seen.index(None)
-        born = checkpoint_written(disk, stream, BIRTH)
+        started = checkpoint_written(disk, stream, START)
         if not model.rules.sync_before_use and seen.count(None) == 1:
-            born = checkpoints_synced(born)
-        yield Label(Move.BEAR, (stream,)), state._replace(disk=born)
+            started = checkpoints_synced(started)
+        yield Label(Move.START, (stream,)), state._replace(disk=started)
         return
     if model.rules.sync_before_use:
         disk = checkpoints_synced(disk)

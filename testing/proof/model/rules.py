@@ -27,7 +27,7 @@ class Rules:
     """Repeats are known by identity, not by a time that is not after the cursor's."""
     rewind: bool = True
     """On another host the ingester goes back by more than the two hosts differ."""
-    birth_by_writer: bool = True
+    start_by_writer: bool = True
     """An ingester never starts live by itself."""
     made_sure: bool = True
     """After a restart of Redis a writer compares cursor and checkpoints before the ingester goes on."""

@@ -28,7 +28,7 @@ class Cursor(NamedTuple):
         return self.epoch, self.push
 
 
-BIRTH = Cursor(0, 0, 0, 0)
+START = Cursor(0, 0, 0, 0)
 
 
 class Redis(NamedTuple):

@@ -70,7 +70,7 @@ ROWS = (
     Row(("one_push",), "one push in flight", Harm.LOST, Bounds(TWO, 1)),
     Row(("identity",), "identity instead of <=", Harm.LOST, Bounds(TWO, 1)),
     Row(("rewind",), "rewind on another host", Harm.LOST, Bounds(TWO, 1)),
-    Row(("birth_by_writer",), "birth by the writer", Harm.LOST, Bounds(TWO, 1)),
+    Row(("start_by_writer",), "start by the writer", Harm.LOST, Bounds(TWO, 1)),
     Row(("always",), "always (everysec)", Harm.DOUBLED, Bounds(TWO, 1)),
     Row(("ack_once",), "conditional ack (sent again after a lost reply)", Harm.LOST, Bounds(THREE, 1)),
     Row(

@@ -41,7 +41,7 @@ AT_COMMANDS = {
 OF_ONE_DAEMON = {Fault.INGESTER_KILLED, Fault.WRITER_KILLED, Fault.CHUNK_CHANGED}
 DURING = {"claim": "in a round", "commit": "in a round", "ack": "in a round"}
 """What befalls Redis or the machine does not ask how far a round has come."""
-BEGINNING = frozenset({Move.BEAR, Move.PLAN, Move.NOTE, Move.BEGIN})
+BEGINNING = frozenset({Move.START, Move.PLAN, Move.NOTE, Move.BEGIN})
 
 
 def moments(trace: Sequence[Label]) -> tuple[str, ...]:
@@ -66,6 +66,6 @@ def moments(trace: Sequence[Label]) -> tuple[str, ...]:
 
 
 def line(trace: Sequence[Label]) -> str:
-    """Put a trace on one line, without the birth that all of them begin with."""
+    """Put a trace on one line, without the archive start that all of them begin with."""
     start = next((at for at, label in enumerate(trace) if label.what not in BEGINNING), 0)
     return "; ".join(map(str, trace[start:]))

@@ -1,4 +1,4 @@
-"""The rules of resuming: births, checkpoints, epochs."""
+"""The rules of resuming: starts, checkpoints, epochs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ MUTANTS = (
     ),
     Mutant(
         "born_by_ingester",
-        "birth by the writer",
+        "start by the writer",
         (
             Edit(
                 PUSH,

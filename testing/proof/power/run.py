@@ -40,7 +40,7 @@ class Outcome:
     staged: int = 0
     """Files left in staging at the end."""
     gaps: int = 0
-    """Rows of `gaps`: one is the archive's birth."""
+    """Rows of `gaps`: one is the archive's start."""
 
 
 def run(seed: int, folder: Path) -> Outcome:

@@ -12,9 +12,9 @@ def row(from_us: int, to_us: int, reason: GapReason = GapReason.CURSOR_TOO_OLD, 
     return Gap(from_us, to_us, reason, host, 0)
 
 
-def test_birth_and_what_was_repaired_are_no_holes() -> None:
+def test_start_and_what_was_repaired_are_no_holes() -> None:
     rows = [
-        row(0, 100, GapReason.BIRTH),
+        row(0, 100, GapReason.ARCHIVE_START),
         row(200, 400),
         row(300, 500, GapReason.HOST_CHANGED),
         row(250, 350, GapReason.REPAIRED),
@@ -31,4 +31,4 @@ def test_a_doubt_without_a_length_is_read_around() -> None:
 
 
 def test_hosts_that_no_hole_is_told_of_come_first() -> None:
-    assert in_turn(["a", "b", "c"], [row(1, 2), row(0, 9, GapReason.BIRTH, "c")]) == ["b", "c", "a"]
+    assert in_turn(["a", "b", "c"], [row(1, 2), row(0, 9, GapReason.ARCHIVE_START, "c")]) == ["b", "c", "a"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from services.shared.crash_points import CrashPoint
 from testing.harness.waiting import wait_for
 from testing.proof.chaos.faults.redis_data import lose_volume
-from testing.proof.chaos.kinds import BIRTH, Kind, victim
+from testing.proof.chaos.kinds import START, Kind, victim
 from testing.proof.chaos.world import PROVE_SECONDS, NotFiredError, World
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def crash(world: World, fault: Fault) -> None:
     """Prepare, let the daemon die at the point, heal, and start it again."""
     assert fault.point is not None
     part = victim(fault.point)
-    if fault.point not in BIRTH:
+    if fault.point not in START:
         if fault.point is CrashPoint.RECOVER_MADE_SURE:
             wait_for(world.is_sure, PROVE_SECONDS, "a writer to make sure of the cursor")
         world.daemon(part).kill()
