@@ -21,7 +21,7 @@ class Sample(NamedTuple):
     """Rows of Jetstream's streams committed since the writer's start."""
     lag: float
     """Seconds behind."""
-    parked: bool
+    paused: bool
     interval: float
     """Seconds between the writer's rounds."""
 
@@ -33,7 +33,7 @@ def sample(jetstream: str, data_writer: str) -> Sample:
         ingester["archive_validate_events_total"],
         writer["archive_commit_rows_total"],
         ingester["archive_receive_lag_seconds"],
-        ingester["archive_receive_parked"] > 0,
+        ingester["archive_receive_paused"] > 0,
         writer["archive_claim_interval_seconds"],
     )
 
@@ -46,8 +46,8 @@ def stopped_at(before: Sample | None, since: list[Sample]) -> str:
     if not since:
         return "the daemons do not answer"
     first, last = since[0], since[-1]
-    if last.parked:
-        return "the ingester is parked: a disk or Redis is nearly full"
+    if last.paused:
+        return "the ingester is paused: a disk or Redis is nearly full"
     if not any(later.events > earlier.events for earlier, later in pairwise(since)):
         return "no events arrive"
     if not _grown(before.rows if before else 0.0, last.rows):

@@ -1,4 +1,4 @@
-"""Why the next hour has to wait: the ingester is parked, somebody wants the turn, or there is no room."""
+"""Why the next hour has to wait: the ingester is paused, somebody wants the turn, or there is no room."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Pauses:
         self._url = settings.compact_jetstream_url
         self._reserve_bytes = settings.archive_disk_free_min_mb * 1_000_000
         self._asked_at = float("-inf")
-        self._parked = ""
+        self._paused = ""
 
     def __call__(self, job: Job) -> Pause | None:
         """Return the reason to wait with this hour, or None."""
@@ -53,20 +53,20 @@ class Pauses:
         """Return the reason to wait with whatever it is, or None."""
         if is_asked_for(self._root):
             return Pause("a person's command wants its turn", is_trouble=False)
-        parked = self._why_parked()
-        return Pause(parked, is_trouble=False) if parked else None
+        paused = self._why_paused()
+        return Pause(paused, is_trouble=False) if paused else None
 
-    def _why_parked(self) -> str:
+    def _why_paused(self) -> str:
         now = time.monotonic()
         if now - self._asked_at >= ASK_SECONDS:
-            self._parked = why_parked(_ask(self._url))
+            self._paused = why_paused(_ask(self._url))
             self._asked_at = time.monotonic()
-        return self._parked
+        return self._paused
 
 
-def why_parked(said: Mapping[str, object]) -> str:
-    """Return why the ingester is parked, by what it says of itself; empty when it is not, or says nothing."""
-    return f"the ingester is parked: {said.get('why', '')}" if said.get("state") == "parked" else ""
+def why_paused(said: Mapping[str, object]) -> str:
+    """Return why the ingester is paused, by what it says of itself; empty when it is not, or says nothing."""
+    return f"the ingester is paused: {said.get('why', '')}" if said.get("state") == "paused" else ""
 
 
 def short_of_room(job: Job, free: int, reserve: int) -> str:
@@ -83,6 +83,6 @@ def _ask(url: str) -> Mapping[str, object]:
         with _direct.open(url, timeout=_TIMEOUT_SECONDS) as answer:
             said = json.loads(answer.read())
     except (OSError, ValueError):
-        # One that is failing says so with another status, which ends here too: it is not parked.
+        # One that is failing says so with another status, which ends here too: it is not paused.
         return {}
     return said if isinstance(said, dict) else {}

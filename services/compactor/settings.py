@@ -73,7 +73,7 @@ class CompactorSettings(Settings):
     compact_jetstream_url: str = Field(
         default="http://127.0.0.1:9101/healthz",
         pattern="^https?://",
-        description="What the ingester says of itself: while it is parked nothing is merged.",
+        description="What the ingester says of itself: while it is paused nothing is merged.",
     )
     compact_port: int = Field(default=9104, ge=0, le=65535, description="Port of /metrics and /healthz.")
 

@@ -121,7 +121,7 @@ class WriterMetrics:
         )
         self.disk_free = Gauge(
             "archive_commit_disk_free_bytes",
-            "Room left on the archive's disk; a fall to the reserve means that we park.",
+            "Room left on the archive's disk; a fall to the reserve means that the ingester pauses.",
             registry=registry,
         )
         self.disk_size = Gauge(
@@ -129,7 +129,7 @@ class WriterMetrics:
         )
         self.disk_reserve = Gauge(
             "archive_commit_disk_reserve_bytes",
-            "The ingester parks when a disk has less room than this.",
+            "The ingester pauses when a disk has less room than this.",
             registry=registry,
         )
         for stream in streams:

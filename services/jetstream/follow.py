@@ -81,13 +81,13 @@ class Follower:
             )
             await asyncio.sleep(seconds)
 
-    def park(self) -> None:
+    def pause(self) -> None:
         """Close the connection on purpose and open no other."""
         self._may_connect.clear()
         if self.current is not None:
-            self.current.end(Reconnect.PARKED)
+            self.current.end(Reconnect.PAUSED)
 
-    def unpark(self) -> None:
+    def unpause(self) -> None:
         """Connect again."""
         self._may_connect.set()
 

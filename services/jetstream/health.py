@@ -1,4 +1,4 @@
-"""Whether the ingester truly works: events arrive and are pushed, or it is parked on purpose."""
+"""Whether the ingester truly works: events arrive and are pushed, or it is paused on purpose."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class IngesterHealth:
 
     idle_seconds: float
     state: str = "starting"
-    parked: str | None = None
+    paused: str | None = None
     pushed_at: float = field(default_factory=time.monotonic)
     """Monotonic second of the last push."""
 
     def __call__(self) -> tuple[bool, dict[str, object]]:
         """Return the verdict and what to show."""
-        if self.parked is not None and self.state == "running":
-            return True, {"state": "parked", "why": self.parked}
+        if self.paused is not None and self.state == "running":
+            return True, {"state": "paused", "why": self.paused}
         quiet = time.monotonic() - self.pushed_at
         said: dict[str, object] = {"state": self.state, "seconds_since_push": round(quiet, 1)}
         if self.state != "running":

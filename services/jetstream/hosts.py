@@ -21,7 +21,7 @@ AT_ONCE = frozenset(
         Reconnect.STEPPED_OVER,
         Reconnect.COLLECTION_SILENT,
         Reconnect.SILENT,
-        Reconnect.PARKED,
+        Reconnect.PAUSED,
         Reconnect.RESET,
     }
 )

@@ -1,7 +1,7 @@
-"""The loop: receive, validate, push; begin again from the stored cursor after any doubt; park when full.
+"""The loop: receive, validate, push; begin again from the stored cursor after any doubt; pause when full.
 
 One task keeps a connection open and fills the inbox, this one pushes the inbox's drafts, one at a time. What
-is decided stands elsewhere (`hosts`, `resume`, `draft`, `watch`, `park`), without a wait.
+is decided stands elsewhere (`hosts`, `resume`, `draft`, `watch`, `backpressure`), without a wait.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import structlog
 
 from services.buffer.connection import Full
 from services.buffer.push import Push, Pusher
+from services.jetstream.backpressure import Backpressure
 from services.jetstream.follow import Follower
 from services.jetstream.hosts import Next
 from services.jetstream.inbox import Bounds, Inbox
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import Reconnect
-from services.jetstream.parking import Parking
 from services.jetstream.validate import validator
 from services.jetstream.watch import CollectionWatch
 from services.shared.crash_points import CrashPoint, reach
@@ -67,7 +67,7 @@ class Ingest:
         self._memory = IdentityMemory(settings.ingest_memory_seconds, settings.ingest_memory_events)
         self._watch = CollectionWatch()
         self._next = Next(settings.ingest_hosts)
-        self._parking = Parking(settings, metrics)
+        self._backpressure = Backpressure(settings, metrics)
         self._cursor: Cursor
         self._nonce = ""
         self._owed: Counter[str] = Counter()
@@ -97,8 +97,8 @@ class Ingest:
         bounds = Bounds(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
         inbox = Inbox(bounds, self._memory, self._validate)
         follower = Follower(self._settings, inbox, self._metrics, self._next, lambda: self._cursor)
-        if self._parking.parked:
-            follower.park()
+        if self._backpressure.paused:
+            follower.pause()
         tasks = [asyncio.create_task(work) for work in (follower.follow(), follower.read_again())]
         waking = asyncio.create_task(self._wake(inbox))
         try:
@@ -110,7 +110,7 @@ class Ingest:
                 await self._keep_room(follower)
                 await self._push_next(inbox, follower)
             await _end(tasks)
-            while inbox and not self._parking.parked:
+            while inbox and not self._backpressure.paused:
                 await self._push_next(inbox, follower)
         finally:
             await _end([*tasks, waking])
@@ -141,17 +141,17 @@ class Ingest:
         inbox.wake()
 
     async def _keep_room(self, follower: Follower) -> None:
-        """Park or come back, at most once a second."""
-        if not self._parking.is_due(time.monotonic()):
+        """Pause or resume, at most once a second."""
+        if not self._backpressure.is_due(time.monotonic()):
             return
-        changed = self._parking.decide(await self._in_thread(self._pusher.memory))
-        self._health.parked = self._parking.why
+        changed = self._backpressure.decide(await self._in_thread(self._pusher.memory))
+        self._health.paused = self._backpressure.why
         self._metrics.cursor_age.set(self._cursor.time_us / 1e6)
-        if changed and self._parking.parked:
-            follower.park()
-            reach(CrashPoint.RECEIVE_PARKED)
+        if changed and self._backpressure.paused:
+            follower.pause()
+            reach(CrashPoint.RECEIVE_PAUSED)
         elif changed:
-            follower.unpark()
+            follower.unpause()
             self._health.pushed_at = time.monotonic()
 
     async def _push_next(self, inbox: Inbox, follower: Follower) -> None:
@@ -175,16 +175,16 @@ class Ingest:
             source.end(reason, dead=source.dead, since_us=since_us)
 
     async def _pushed(self, draft: Draft, follower: Follower) -> bool:
-        """Push, waiting in the car park while Redis is full; False when stopped there."""
+        """Push, waiting while Redis is full; False when stopped there."""
         push = draft.push(self._cursor, self._nonce, self._owed, time.time_ns() // 1000)
         while True:
             try:
                 await self._in_thread(self._pusher.push, push)
                 break
             except Full as error:
-                self._parking.refused(str(error))
-                follower.park()
-            while self._parking.parked:
+                self._backpressure.refused(str(error))
+                follower.pause()
+            while self._backpressure.paused:
                 if self._stopping:
                     return False
                 await asyncio.sleep(TICK_SECONDS)

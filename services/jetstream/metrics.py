@@ -25,7 +25,7 @@ class Reconnect(StrEnum):
     ANOTHER_SERVER = "another_server"
     STEPPED_BACK = "stepped_back"
     STEPPED_OVER = "stepped_over"
-    PARKED = "parked"
+    PAUSED = "paused"
     RESET = "reset"
 
 
@@ -76,8 +76,8 @@ class IngesterMetrics:
             ),
             time.time(),
         )
-        self.parked = Gauge(
-            "archive_receive_parked",
+        self.paused = Gauge(
+            "archive_receive_paused",
             "1 while we do not receive on purpose: the buffer or a disk is nearly full.",
             registry=registry,
         )
@@ -91,13 +91,13 @@ class IngesterMetrics:
         )
         self.disk_free = Gauge(
             "archive_receive_disk_free_bytes",
-            "Room left on a watched disk; below the reserve we park.",
+            "Room left on a watched disk; below the reserve the ingester pauses.",
             ["disk"],
             registry=registry,
         )
         self.disk_reserve = Gauge(
             "archive_receive_disk_reserve_bytes",
-            "Park when a watched disk has less room than this.",
+            "Pause when a watched disk has less room than this.",
             registry=registry,
         )
         self.gaps = Counter(
@@ -155,7 +155,7 @@ class IngesterMetrics:
         )
         self.memory_share = Gauge(
             "archive_buffer_memory_share",
-            "Part of Redis' maxmemory in use; parks above the limit.",
+            "Part of Redis' maxmemory in use; pauses above the limit.",
             registry=registry,
         )
         for reason in Reconnect:

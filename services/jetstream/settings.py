@@ -78,10 +78,10 @@ class IngesterSettings(Settings):
     ingest_memory_events: int = Field(
         default=1_000_000, ge=10_000, description="Most identities remembered (about 100 MB a million)."
     )
-    ingest_park_percent: float = Field(
-        default=75.0, gt=0, lt=80, description="Park when Redis holds more than this share of maxmemory."
+    ingest_pause_percent: float = Field(
+        default=75.0, gt=0, lt=80, description="Pause when Redis holds more than this share of maxmemory."
     )
-    ingest_return_percent: float = Field(default=55.0, gt=0, description="Come back below this share.")
+    ingest_resume_percent: float = Field(default=55.0, gt=0, description="Come back below this share.")
     ingest_watch_disks: Names = Field(
         default=(), description="Folders whose disks must not run low: Redis' AOF and the archive."
     )
@@ -112,8 +112,8 @@ class IngesterSettings(Settings):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
-        if self.ingest_return_percent >= self.ingest_park_percent:
-            raise ValueError("INGEST_RETURN_PERCENT must be below INGEST_PARK_PERCENT")
+        if self.ingest_resume_percent >= self.ingest_pause_percent:
+            raise ValueError("INGEST_RESUME_PERCENT must be below INGEST_PAUSE_PERCENT")
         if self.ingest_compress and not self.ingest_dictionary:
             raise ValueError(
                 "INGEST_COMPRESS needs INGEST_DICTIONARY: a path or https URL of the v1 zstd dictionary"

@@ -1,4 +1,4 @@
-"""What a daemon says of itself; parked on purpose is healthy, and said."""
+"""What a daemon says of itself; paused on purpose is healthy, and said."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class CrashPoint(StrEnum):
     RECOVER_EPOCH_BEGUN = "recover.epoch_begun"
     RECOVER_MADE_SURE = "recover.made_sure"
     RECEIVE_RESUMED = "receive.resumed"
-    RECEIVE_PARKED = "receive.parked"
+    RECEIVE_PAUSED = "receive.paused"
     BUFFER_BEFORE_EXEC = "buffer.before_exec"
     BUFFER_AFTER_EXEC = "buffer.after_exec"
     CLAIM_BEFORE_RENAME = "claim.before_rename"
@@ -69,7 +69,7 @@ OWED = {
     CrashPoint.RECOVER_EPOCH_BEGUN: "Nothing: cursor, epoch, id and counts came in one transaction.",
     CrashPoint.RECOVER_MADE_SURE: "Nothing: the ingester may go on while the writer is away.",
     CrashPoint.RECEIVE_RESUMED: "The next ingester reads the same cursor and identities and subscribes anew.",
-    CrashPoint.RECEIVE_PARKED: "The cursor stays; the next ingester sees by itself that there is no room.",
+    CrashPoint.RECEIVE_PAUSED: "The cursor stays; the next ingester sees by itself that there is no room.",
     CrashPoint.BUFFER_BEFORE_EXEC: "The stored cursor is before these events: they are received again.",
     CrashPoint.BUFFER_AFTER_EXEC: "Events are buffered, the cursor stands behind them; none is pushed again.",
     CrashPoint.CLAIM_BEFORE_RENAME: "The buffer is whole; it is claimed again.",

@@ -1,6 +1,6 @@
 """structlog, once: readable lines on a terminal, JSON otherwise, always on stderr.
 
-Levels: debug once a chunk, info once a batch, warning for a retry or parking, error for what a person
+Levels: debug once a chunk, info once a batch, warning for a retry or backpressure, error for what a person
 must mend; never a line per event.
 """
 

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     archive_log_level: str = Field(
         default="info",
         pattern="^(debug|info|warning|error)$",
-        description="debug (every chunk), info (every batch), warning (retries, parking) or error.",
+        description="debug (every chunk), info (every batch), warning (retries, backpressure) or error.",
     )
     archive_start: int | None = Field(
         default=None,
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         default=None, description="File with two lines: the bucket's access key and its secret."
     )
     archive_disk_free_min_mb: int = Field(
-        default=1024, ge=0, description="Park when a watched disk has fewer free MB than this."
+        default=1024, ge=0, description="Pause when a watched disk has fewer free MB than this."
     )
 
     @model_validator(mode="after")

@@ -119,7 +119,7 @@ def _missing(buffers: Buffers, hour: int, events: Iterable[Event]) -> list[Event
 
 def _push(buffers: Buffers, settings: IngesterSettings, hour: int, events: Iterable[Event]) -> int:
     """Push what is missing of these events, in one transaction with its counts; returns how many."""
-    if buffers.pusher.memory().share() > settings.ingest_park_percent / 100:
+    if buffers.pusher.memory().share() > settings.ingest_pause_percent / 100:
         raise Transient("Redis is filling; the ingester's events go first")
     missing = _missing(buffers, hour, events)
     elements: dict[Stream, list[bytes]] = defaultdict(list)

@@ -52,7 +52,7 @@ class Status:
     disk_free: int
     disk_size: int
     reserve: int
-    """Bytes below which the ingester parks."""
+    """Bytes below which the ingester pauses."""
 
     @property
     def bytes_a_day(self) -> float | None:
@@ -65,7 +65,7 @@ class Status:
 
     @property
     def days_left(self) -> float | None:
-        """Days until the ingester parks for want of room; None where nothing is added."""
+        """Days until the ingester pauses for want of room; None where nothing is added."""
         rate = self.bytes_a_day
         return max(0, self.disk_free - self.reserve) / rate if rate else None
 

@@ -6,12 +6,12 @@ import pytest
 
 from deployment.gate.flow import Sample, sample, stopped_at
 
-BEFORE = Sample(events=9000, rows=8000, lag=2.0, parked=False, interval=300)
+BEFORE = Sample(events=9000, rows=8000, lag=2.0, paused=False, interval=300)
 
 
 def _samples(*pairs: tuple[float, float], lags: tuple[float, ...] = ()) -> list[Sample]:
     lags = lags or (1.0,) * len(pairs)
-    return [Sample(*pair, lag, parked=False, interval=300) for pair, lag in zip(pairs, lags, strict=True)]
+    return [Sample(*pair, lag, paused=False, interval=300) for pair, lag in zip(pairs, lags, strict=True)]
 
 
 def test_two_daemons_begun_anew_and_at_work() -> None:
@@ -47,9 +47,9 @@ def test_a_lag_that_falls_is_one_that_will_be_gone() -> None:
     assert stopped_at(BEFORE, _samples((50, 1), (9000, 2), lags=(900, 850))) == ""
 
 
-def test_parked_is_told_as_what_it_is() -> None:
-    parked = [Sample(50, 100, 1.0, parked=True, interval=300)]
-    assert "parked" in stopped_at(BEFORE, parked)
+def test_paused_is_told_as_what_it_is() -> None:
+    paused = [Sample(50, 100, 1.0, paused=True, interval=300)]
+    assert "paused" in stopped_at(BEFORE, paused)
 
 
 JETSTREAM = """\
@@ -58,7 +58,7 @@ JETSTREAM = """\
 archive_validate_events_total{stream="posts"} 10.0
 archive_validate_events_total{stream="likes"} 2.5e+01
 archive_receive_lag_seconds 1.5
-archive_receive_parked 0.0
+archive_receive_paused 0.0
 """
 WRITER = """\
 archive_commit_rows_total{stream="posts"} 7.0
@@ -69,7 +69,7 @@ archive_claim_interval_seconds 300.0
 
 
 def test_pages_are_summed_and_our_own_streams_are_no_data() -> None:
-    assert sample(JETSTREAM, WRITER) == Sample(35.0, 7.0, 1.5, parked=False, interval=300.0)
+    assert sample(JETSTREAM, WRITER) == Sample(35.0, 7.0, 1.5, paused=False, interval=300.0)
 
 
 def test_a_page_without_a_figure_is_no_sample() -> None:

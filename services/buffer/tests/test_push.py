@@ -184,7 +184,7 @@ def test_a_full_redis_whose_cursor_was_changed_is_no_longer_ours(pusher: Pusher,
     tools.config_set("maxmemory", "1mb")
     with pytest.raises(Transient) as stopped:
         pusher.push(batch(1))
-    assert not isinstance(stopped.value, Full), "parking would keep a batch that can never be pushed"
+    assert not isinstance(stopped.value, Full), "pausing would keep a batch that can never be pushed"
 
 
 @pytest.mark.parametrize("answered", [True, False])

@@ -172,7 +172,7 @@ def test_what_was_gathered_may_be_swept_meanwhile(tmp_path: Path) -> None:
     ), "no list of deleted records is left"
 
 
-def test_nothing_is_searched_while_the_ingester_is_parked(
+def test_nothing_is_searched_while_the_ingester_is_paused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pause, "ASK_SECONDS", 0.0)
@@ -180,7 +180,7 @@ def test_nothing_is_searched_while_the_ingester_is_parked(
     put(tmp_path, EVENTS)
     compact(tmp_path, archive.look)
     archive.now_us += 24 * HOUR_US
-    health = IngesterHealth(15.0, state="running", parked="Redis is 80 % full")
+    health = IngesterHealth(15.0, state="running", paused="Redis is 80 % full")
     with serving(0, CollectorRegistry(), health) as port:
         archive.look = looking(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
         archive.restart()
@@ -188,7 +188,7 @@ def test_nothing_is_searched_while_the_ingester_is_parked(
         assert (came.hours, came.trouble) == (0, "")
         assert "80 %" in came.postponed
         assert not (tmp_path / ".staging" / "compactor" / "deleted").exists()
-        health.parked = None
+        health.paused = None
         assert +archive.turn().rows == {"records": 2}
 
 

@@ -1,4 +1,4 @@
-"""Nothing is merged while the ingester is parked or the disk is low; nobody to ask is no reason to wait."""
+"""Nothing is merged while the ingester is paused or the disk is low; nobody to ask is no reason to wait."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from services.archive.paths import HOUR_US
 from services.compactor import pause
-from services.compactor.pause import short_of_room, why_parked
+from services.compactor.pause import short_of_room, why_paused
 from services.compactor.tests.archives import BORDER_US, looking, put
 from services.compactor.tests.test_merge import job
 from services.data_writer.tests.feeding import traffic
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"state": "parked", "why": "Redis is 80 % full"}, "the ingester is parked: Redis is 80 % full"),
+        ({"state": "paused", "why": "Redis is 80 % full"}, "the ingester is paused: Redis is 80 % full"),
         ({"state": "running"}, ""),
         ({"state": "waiting for a cursor"}, ""),
         ({}, ""),
     ],
 )
-def test_only_one_that_says_so_is_parked(said: dict[str, object], why: str) -> None:
-    assert why_parked(said) == why
+def test_only_one_that_says_so_is_paused(said: dict[str, object], why: str) -> None:
+    assert why_paused(said) == why
 
 
-def test_nothing_is_merged_while_the_ingester_is_parked(
+def test_nothing_is_merged_while_the_ingester_is_paused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pause, "ASK_SECONDS", 0.0)
     put(tmp_path, traffic(100, first_us=BORDER_US))
-    health = IngesterHealth(15.0, state="running", parked="the archive's disk is low")
+    health = IngesterHealth(15.0, state="running", paused="the archive's disk is low")
     with serving(0, CollectorRegistry(), health) as port:
         look = looking(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
         found = look(close_all=True)
         assert (found.prepared, found.trouble) == (0, "")
         assert "the archive's disk is low" in found.postponed
-        health.parked = None
+        health.paused = None
         assert look(close_all=True).prepared > 0
 
 

@@ -1,4 +1,4 @@
-"""One connection after another: along the hosts, never while parked, and windows are read once more."""
+"""One connection after another: along the hosts, never while paused, and windows are read once more."""
 
 from __future__ import annotations
 
@@ -105,37 +105,37 @@ def test_a_host_that_is_down_is_left_for_the_next_and_each_event_comes_once() ->
     play(scenario, OPTIONS)
 
 
-def test_who_is_parked_hangs_up_and_comes_back_to_where_it_was() -> None:
+def test_who_is_paused_hangs_up_and_comes_back_to_where_it_was() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port)
         async with world.running():
             await until(lambda: len(world.pushed) == TOTAL)
-            world.follower.park()
+            world.follower.pause()
             await until(lambda: not fake.lies.subscribers)
             tried = len(fake.connections)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(until(lambda: len(fake.connections) > tried), 0.3)
-            assert len(fake.connections) == tried, "parked: nobody calls"
-            world.follower.unpark()
+            assert len(fake.connections) == tried, "paused: nobody calls"
+            world.follower.unpause()
             await until(lambda: len(fake.connections) > tried)
         assert sorted(world.pushed) == sorted(TRUTH)
 
     play(scenario, OPTIONS)
 
 
-def test_who_is_parked_while_it_connects_hangs_up_at_once() -> None:
+def test_who_is_paused_while_it_connects_hangs_up_at_once() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port)
         async with world.running():
             while world.follower.current is None:  # noqa: ASYNC110 - at its very first moment
                 await asyncio.sleep(0)
-            world.follower.park()
+            world.follower.pause()
             await until(lambda: world.follower.current is None and not fake.lies.subscribers)
             tried = len(fake.connections)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(until(lambda: len(fake.connections) > tried), 0.3)
             assert len(fake.connections) == tried <= 1
-            assert world.pushed == [], "what comes after the parking is not taken"
+            assert world.pushed == [], "what comes after the pause is not taken"
 
     play(scenario, OPTIONS)
 
@@ -168,8 +168,8 @@ def windowed(world: World, host: str, first: int, last: int) -> None:
     """Let the cursor stand at the end with one window to be read once more."""
     window = Window(T + first * US // 100, T + last * US // 100, host)
     world.cursor = Cursor(T + 50 * US, 1, 9, host=host, kind="v1", windows=(window,))
-    world.follower.park()
-    world.follower.unpark()
+    world.follower.pause()
+    world.follower.unpause()
 
 
 def test_a_window_is_read_once_more_and_struck_off() -> None:
@@ -214,9 +214,9 @@ def test_a_window_that_cannot_be_read_any_more_is_a_gap() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port, archive_look_back_hours=0.001)
         windowed(world, address(fake.port), 100, 200)
-        world.follower.park()
+        world.follower.pause()
         async with world.running():
-            world.follower.unpark()
+            world.follower.unpause()
             await until(lambda: world.cursor.windows == ())
         assert len([row for row in world.pushed if GapReason.CUTOVER.encode() in row]) == 1
 

@@ -1,4 +1,4 @@
-"""Healthy is who works or is parked on purpose; and every metric stands from the start."""
+"""Healthy is who works or is paused on purpose; and every metric stands from the start."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("state", "parked", "quiet", "works"),
+    ("state", "paused", "quiet", "works"),
     [
         ("running", None, 0, True),
         ("running", None, 30 + GRACE_SECONDS - 1, True),
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
         ("beginning again", "Redis is full", 9999, False),
     ],
 )
-def test_only_who_works_is_healthy(state: str, parked: str | None, quiet: float, works: bool) -> None:  # noqa: FBT001
-    health = IngesterHealth(30, state, parked, time.monotonic() - quiet)
+def test_only_who_works_is_healthy(state: str, paused: str | None, quiet: float, works: bool) -> None:  # noqa: FBT001
+    health = IngesterHealth(30, state, paused, time.monotonic() - quiet)
     verdict, said = health()
     assert verdict is works
     assert works or said["reasons"]
 
 
-def test_who_is_parked_says_why() -> None:
+def test_who_is_paused_says_why() -> None:
     assert IngesterHealth(30, "running", "a disk is low")() == (
         True,
-        {"state": "parked", "why": "a disk is low"},
+        {"state": "paused", "why": "a disk is low"},
     )
 
 

@@ -43,7 +43,7 @@ def test_a_host_that_cannot_serve_us_is_left_at_once(reason: Reconnect, progress
 
 
 @pytest.mark.parametrize(
-    "reason", [Reconnect.CLOSED, Reconnect.PARKED, Reconnect.STEPPED_BACK, Reconnect.OVERSIZE_FRAME]
+    "reason", [Reconnect.CLOSED, Reconnect.PAUSED, Reconnect.STEPPED_BACK, Reconnect.OVERSIZE_FRAME]
 )
 def test_a_host_that_works_is_kept(reason: Reconnect) -> None:
     assert after(*[reason] * 9, progress=True).host == "a"
@@ -57,7 +57,7 @@ def test_a_host_that_works_is_kept(reason: Reconnect) -> None:
         ([Reconnect.SILENT], 0),
         ([Reconnect.SILENT] * 3, 0),
         ([Reconnect.SILENT] * 4, 4),
-        ([Reconnect.PARKED], 0),
+        ([Reconnect.PAUSED], 0),
         ([Reconnect.STEPPED_OVER] * 4, 4),
     ],
 )

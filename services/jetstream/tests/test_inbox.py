@@ -164,7 +164,7 @@ def test_a_connection_that_is_to_end_waits_for_no_room() -> None:
         one.close = inbox.wake
         waiting = asyncio.create_task(inbox.room(one))
         await asyncio.sleep(0)
-        one.end(Reconnect.PARKED)
+        one.end(Reconnect.PAUSED)
         await waiting
 
     play(scenario())

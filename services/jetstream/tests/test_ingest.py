@@ -172,7 +172,7 @@ def test_lost_connections_lose_and_double_nothing(redis_server: RedisServer, too
     play(scenario, options())
 
 
-def test_a_full_redis_parks_it_and_room_brings_it_back(redis_server: RedisServer, tools: Redis) -> None:
+def test_a_full_redis_pause_it_and_room_brings_it_back(redis_server: RedisServer, tools: Redis) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools, ingest_push_events=100)
         world.start_archive()
@@ -181,7 +181,7 @@ def test_a_full_redis_parks_it_and_room_brings_it_back(redis_server: RedisServer
             await until(lambda: world.events == 1000)
             tools.config_set("maxmemory", tools.info("memory")["used_memory"] // 2)
             fake.options.clock.advance(20)
-            await until(lambda: world.health()[1]["state"] == "parked" and not fake.lies.subscribers)
+            await until(lambda: world.health()[1]["state"] == "paused" and not fake.lies.subscribers)
             assert world.health()[0], "on purpose"
             assert world.events < TOTAL
             tools.config_set("maxmemory", "512mb")
@@ -191,7 +191,7 @@ def test_a_full_redis_parks_it_and_room_brings_it_back(redis_server: RedisServer
     play(scenario, options())
 
 
-def test_who_is_parked_stays_parked_when_redis_connection_is_lost(
+def test_who_is_paused_stays_paused_when_redis_connection_is_lost(
     redis_server: RedisServer, tools: Redis
 ) -> None:
     async def scenario(fake: FakeJetstream) -> None:
@@ -201,7 +201,7 @@ def test_who_is_parked_stays_parked_when_redis_connection_is_lost(
         async with world.running(fake):
             await until(lambda: world.events == 1000)
             tools.config_set("maxmemory", int(tools.info("memory")["used_memory"] / 0.85))
-            await until(lambda: world.health()[1]["state"] == "parked" and not fake.lies.subscribers)
+            await until(lambda: world.health()[1]["state"] == "paused" and not fake.lies.subscribers)
             fake.options.clock.advance(20)
             tools.client_kill_filter(user="ingester")
             resets = "archive_buffer_resets_total"

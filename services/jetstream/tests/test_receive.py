@@ -67,8 +67,8 @@ class Reader:
     async def read(self, frames: int) -> list[bytes]:
         """Wait for so many frames, and end the connection."""
         await until(lambda: len(self.inbox) >= frames or self.task.done())
-        self.source.end(Reconnect.PARKED)
-        assert await self.task is Reconnect.PARKED
+        self.source.end(Reconnect.PAUSED)
+        assert await self.task is Reconnect.PAUSED
         return self.frames
 
 
@@ -218,9 +218,9 @@ def test_a_connection_ended_while_the_inbox_is_full_stays_within_bounds() -> Non
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port, push=3)
         await until(lambda: reader.inbox.is_full)
-        reader.source.end(Reconnect.PARKED)
-        assert await reader.task is Reconnect.PARKED
-        assert len(reader.inbox) <= 3 * DRAFTS + 1, "parked for want of room: no time to fill memory up"
+        reader.source.end(Reconnect.PAUSED)
+        assert await reader.task is Reconnect.PAUSED
+        assert len(reader.inbox) <= 3 * DRAFTS + 1, "paused for want of room: no time to fill memory up"
 
     play(scenario, options())
 
@@ -228,8 +228,8 @@ def test_a_connection_ended_while_the_inbox_is_full_stays_within_bounds() -> Non
 def test_a_connection_ended_before_it_is_open_brings_nothing() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port)
-        reader.source.end(Reconnect.PARKED)
-        assert await reader.task is Reconnect.PARKED
+        reader.source.end(Reconnect.PAUSED)
+        assert await reader.task is Reconnect.PAUSED
         assert reader.frames == []
 
     play(scenario, options())

@@ -80,7 +80,7 @@ def received(
                 await inbox.filled(0.1)
                 empty(inbox)
                 if len(noting.frames) >= enough:
-                    source.end(Reconnect.PARKED)
+                    source.end(Reconnect.PAUSED)
             return await receiving, noting.frames
 
     return asyncio.run(asyncio.wait_for(scenario(), 60))
@@ -108,7 +108,7 @@ def test_tls_hosts_are_read_and_their_certificates_checked(
     if is_trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(chain))
     reason, found = received(tell_all_and_stay, tls, push=25, enough=len(FRAMES))
-    assert (reason, found) == ((Reconnect.PARKED, FRAMES) if is_trusted else (Reconnect.UNREACHABLE, []))
+    assert (reason, found) == ((Reconnect.PAUSED, FRAMES) if is_trusted else (Reconnect.UNREACHABLE, []))
 
 
 def test_more_than_the_inbox_holds_waits_in_the_socket() -> None:

@@ -139,9 +139,9 @@ def test_what_is_named_twice_is_kept_once_and_in_order(monkeypatch: pytest.Monke
     ("environment", "mend"),
     [
         ({"INGEST_COMPRESS": "true"}, "INGEST_DICTIONARY"),
-        ({"INGEST_RETURN_PERCENT": "75"}, "INGEST_RETURN_PERCENT must be below INGEST_PARK_PERCENT"),
-        ({"INGEST_PARK_PERCENT": "50"}, "INGEST_RETURN_PERCENT must be below INGEST_PARK_PERCENT"),
-        ({"INGEST_PARK_PERCENT": "80"}, "INGEST_PARK_PERCENT"),
+        ({"INGEST_RESUME_PERCENT": "75"}, "INGEST_RESUME_PERCENT must be below INGEST_PAUSE_PERCENT"),
+        ({"INGEST_PAUSE_PERCENT": "50"}, "INGEST_RESUME_PERCENT must be below INGEST_PAUSE_PERCENT"),
+        ({"INGEST_PAUSE_PERCENT": "80"}, "INGEST_PAUSE_PERCENT"),
         ({"INGEST_WATCH_DISKS": "/nowhere/at/all"}, "INGEST_WATCH_DISKS: no such folder: /nowhere/at/all"),
         ({"INGEST_MAX_FRAME_BYTES": "1000"}, "INGEST_MAX_FRAME_BYTES"),
         ({"INGEST_MEMORY_SECONDS": "59"}, "INGEST_MEMORY_SECONDS"),

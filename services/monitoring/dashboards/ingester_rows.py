@@ -153,7 +153,7 @@ BUFFER = Row(
         ),
         Panel(
             "Redis' memory",
-            "Share of maxmemory in use. The ingester parks at 75 %, and comes back below 55 %.",
+            "Share of maxmemory in use. The ingester pauses at 75 %, and comes back below 55 %.",
             "percentunit",
             (
                 Query("max(archive_buffer_memory_share)", "seen by the ingester"),
@@ -164,7 +164,7 @@ BUFFER = Row(
         ),
         Panel(
             "Hours of Redis left",
-            "Until the ingester parks, if nothing were committed from now on and as much came as in the "
+            "Until the ingester pauses, if nothing were committed from now on and as much came as in the "
             "last ten minutes.",
             "h",
             (Query("min(archive:redis_hours_left)", "left"),),
@@ -173,7 +173,7 @@ BUFFER = Row(
         ),
         Panel(
             "Room where the ingester looks",
-            "Bytes free on the disks under Redis and the archive, and the reserve below which it parks.",
+            "Bytes free on the disks under Redis and the archive, and the reserve below which it pauses.",
             "bytes",
             (
                 Query("min by (disk) (archive_receive_disk_free_bytes)", "{{disk}}"),

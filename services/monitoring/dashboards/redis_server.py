@@ -60,7 +60,7 @@ STATE = Row(
         ),
         Panel(
             "Memory full",
-            "Share of maxmemory in use. The ingester parks at 75 %; 80 % is an alert.",
+            "Share of maxmemory in use. The ingester pauses at 75 %; 80 % is an alert.",
             "percentunit",
             (Query(f"max({MEMORY})", "full"),),
             kind="stat",
@@ -152,7 +152,7 @@ WORK = Row(
         ),
         Panel(
             "Calls refused or failed",
-            "A second. OOM refusals are the ingester parking; anything else needs a look at the log.",
+            "A second. OOM refusals are the ingester pausing; anything else needs a look at the log.",
             "ops",
             (
                 Query(per_second("redis_commands_rejected_calls_total"), "refused"),

@@ -70,15 +70,15 @@ WHOLE = Row(
             alert="CursorTooOld",
         ),
         Panel(
-            "Parked",
+            "Paused",
             "Whether we do not receive on purpose, because Redis or a disk is nearly full. Nothing is lost "
             "while the look-back lasts.",
             "short",
-            (Query("max(archive_receive_parked)", "parked"),),
+            (Query("max(archive_receive_paused)", "paused"),),
             kind="stat",
             width=3,
             steps=NONE_IS_GREEN,
-            words=((0.0, "no", GREEN), (1.0, "PARKED", RED)),
+            words=((0.0, "no", GREEN), (1.0, "PAUSED", RED)),
             alert="BufferFull",
         ),
         Panel(

@@ -127,7 +127,7 @@ COMMIT = Row(
         ),
         Panel(
             "Room on the archive's disk",
-            "Bytes free where the archive lies, of how many, and the reserve below which the ingester parks.",
+            "Free bytes on the archive's disk, of how many, and the reserve below which the ingester pauses.",
             "bytes",
             (
                 Query("min(archive_commit_disk_free_bytes)", "free"),

@@ -60,7 +60,7 @@ def expected(host: Host, root: Path) -> tuple[dict[str, float], dict[str, float]
     sent = [frame for _, frame in events + again] + bad
     ingester: dict[str, float] = {
         "archive_receive_connected": 1,
-        "archive_receive_parked": 0,
+        "archive_receive_paused": 0,
         "archive_receive_frames_total": len(sent),
         "archive_receive_bytes_total": sum(map(len, sent)),
         "archive_receive_gap_seconds_total": 0,

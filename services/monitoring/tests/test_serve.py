@@ -21,7 +21,7 @@ from services.shared import probes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FINE = Verdict(works=True, said={"state": "parked", "why": "Redis holds 76% of maxmemory"})
+FINE = Verdict(works=True, said={"state": "paused", "why": "Redis holds 76% of maxmemory"})
 ILL = Verdict(works=False, said={"reasons": ["it hurts"]})
 
 
@@ -59,7 +59,7 @@ def test_all_and_one() -> None:
         assert (status, said["paths"]) == (404, ["/healthz", "/healthz/redis", "/healthz/jetstream"])
 
 
-def test_parked_is_healthy_and_said() -> None:
+def test_paused_is_healthy_and_said() -> None:
     status, said = look("/healthz", _questions(jetstream=lambda: FINE))
     assert status == HTTPStatus.OK
     assert said["services"] == {"jetstream": {"status": "ok", **FINE.said}}

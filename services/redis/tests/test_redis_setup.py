@@ -88,7 +88,7 @@ def test_redis_memory_while_the_writer_is_stopped(stack: MakeStack) -> None:
     with client(one) as server:
         # The first half is not worth waiting for.
         fill(server, 0.5)
-        while not (why := _why_parked(one)):
+        while not (why := _why_paused(one)):
             _assert_room(one, server)
         _assert_room(one, server)
         held = pushed(server)
@@ -202,10 +202,10 @@ def _assert_room(stack: Stack, server: redis.Redis) -> None:
     assert stack.memory_share("redis") < LIMIT
 
 
-def _why_parked(stack: Stack) -> str:
-    """Return why the ingester has parked; empty while it has not, or has no time to answer."""
+def _why_paused(stack: Stack) -> str:
+    """Return why the ingester has paused; empty while it has not, or has no time to answer."""
     _, said = stack.ask("HEALTH_PORT", "/healthz/jetstream")
-    return str(said["why"]) if said.get("state") == "parked" else ""
+    return str(said["why"]) if said.get("state") == "paused" else ""
 
 
 def _up(stack: Stack, port: str = "HEALTH_PORT", path: str = "/alive") -> bool:

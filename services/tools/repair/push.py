@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from services.buffer.connection import Full
 from services.buffer.push import Remembered
+from services.jetstream.backpressure import Backpressure
 from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import IngesterMetrics
-from services.jetstream.parking import Parking
 
 if TYPE_CHECKING:
     from services.buffer.operator_push import AsidePusher
@@ -34,7 +34,7 @@ class Pushing:
         self._stopping = stopping
         self.metrics = IngesterMetrics(CollectorRegistry())
         """Of this process alone; nobody asks for them."""
-        self._parking = Parking(settings, self.metrics)
+        self._backpressure = Backpressure(settings, self.metrics)
         self.counts: Counter[str] = Counter()
         """Of all pushes, as they are added to `archive:pushed`."""
 
@@ -48,7 +48,7 @@ class Pushing:
             try:
                 self._pusher.push(push.elements, push.counts)
             except Full as error:
-                self._parking.refused(str(error))
+                self._backpressure.refused(str(error))
             else:
                 memory.pushed(push.remembered, 0)
                 self.counts.update(push.counts)
@@ -56,10 +56,10 @@ class Pushing:
         return False
 
     def _room(self) -> None:
-        """Wait while the ingester would be parked."""
-        self._parking.decide(self._pusher.memory())
-        while self._parking.parked and not self._stopping.pause(TICK_SECONDS):
-            self._parking.decide(self._pusher.memory())
+        """Wait while the ingester would be paused."""
+        self._backpressure.decide(self._pusher.memory())
+        while self._backpressure.paused and not self._stopping.pause(TICK_SECONDS):
+            self._backpressure.decide(self._pusher.memory())
 
 
 def remembering(known: set[bytes]) -> IdentityMemory:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from services.shared.event import Stream
     from testing.performance.bench.course import Course
 
-HEAD = ("element", "bytes an event", "hours in 2 GB at 500/s", "hours until the ingester parks (75 %)")
+HEAD = ("element", "bytes an event", "hours in 2 GB at 500/s", "hours until the ingester pauses (75 %)")
 PLAIN = "plain: one event's JSON"
 EVENTS_IN_FRAME = (8, 32, 128)
 LEVEL = 3
 MEMORY = 2e9
-PARKED = 0.75
+PAUSED = 0.75
 HOURS_PLAIN, HOURS_FRAMED = 3.5, 6.0
 NOTE = (
     "Growth of used_memory by one list a stream, filled in the order of arrival, with production's "
@@ -51,9 +51,9 @@ def run(course: Course) -> Outcome:
     outcome = Outcome(5, "Waiting in Redis", HEAD, notes=[NOTE])
     for name, found in runs.items():
         hours = [hours_in(size) for size in found]
-        parked = spread(hour * PARKED for hour in hours)
+        paused = spread(hour * PAUSED for hour in hours)
         outcome.rows.append(
-            (name, spread(found).told("{:.0f}"), spread(hours).told("{:.2f}"), parked.told("{:.2f}"))
+            (name, spread(found).told("{:.0f}"), spread(hours).told("{:.2f}"), paused.told("{:.2f}"))
         )
         wanted = HOURS_PLAIN if name == PLAIN else HOURS_FRAMED
         outcome.goals.append(Goal(f"hours in 2 GB, {name}", spread(hours), wanted))

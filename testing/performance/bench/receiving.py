@@ -37,7 +37,7 @@ SLOW_SHARE = 10
 """Contestants that cannot come near get one event in so many of the others', so that a run ends."""
 BATCH = 500
 BYTES_PER_EVENT = 2000
-"""Room in Redis for each: the ingester is not to park."""
+"""Room in Redis for each: the ingester is not to pause."""
 SYNC_NOTE = (
     "Ours and (b) speak to a Redis that syncs its log at every write, (c) and (d) to one that syncs once a "
     "second, as its log does by default, where the row does not say otherwise."

@@ -35,7 +35,7 @@ and every sample of the daemons' own metrics whose name is in `KEPT`, as they ca
 
 KEPT = (
     "archive_receive_lag_seconds",
-    "archive_receive_parked",
+    "archive_receive_paused",
     "archive_receive_reconnects_total",
     "archive_receive_gaps_total",
     "archive_receive_gap_seconds_total",

@@ -145,7 +145,7 @@ WIRED = {
 _OF_INGESTER = frozenset(
     {
         CrashPoint.RECEIVE_RESUMED,
-        CrashPoint.RECEIVE_PARKED,
+        CrashPoint.RECEIVE_PAUSED,
         CrashPoint.BUFFER_BEFORE_EXEC,
         CrashPoint.BUFFER_AFTER_EXEC,
     }
@@ -177,7 +177,7 @@ def touches(kind: Kind, point: CrashPoint | None = None) -> frozenset[Part]:
         with_redis = point in (
             CrashPoint.RECOVER_MADE_SURE,
             CrashPoint.RECOVER_CHECKPOINT_LOWERED,
-            CrashPoint.RECEIVE_PARKED,
+            CrashPoint.RECEIVE_PAUSED,
         )
         return frozenset({victim(point), *({Part.REDIS} if with_redis else ())})
     part = TRAPPED.get(kind) or WIRED.get(kind)

@@ -39,7 +39,7 @@ OFTEN = {
     CrashPoint.RECOVER_EPOCH_BEGUN: 1,
     CrashPoint.RECOVER_MADE_SURE: 1,
     CrashPoint.RECEIVE_RESUMED: 1,
-    CrashPoint.RECEIVE_PARKED: 1,
+    CrashPoint.RECEIVE_PAUSED: 1,
     CrashPoint.CLAIM_FOUND: 1,
     CrashPoint.COMMIT_STRANGER_REMOVED: 1,
 }
@@ -149,7 +149,7 @@ def fits(faults: list[Fault], kind: Kind) -> bool:
 
 
 def _is_calm(fault: Fault) -> bool:
-    return fault.kind in CALM or (fault.point is not None and fault.point is not CrashPoint.RECEIVE_PARKED)
+    return fault.kind in CALM or (fault.point is not None and fault.point is not CrashPoint.RECEIVE_PAUSED)
 
 
 def _pause(dice: random.Random) -> float:

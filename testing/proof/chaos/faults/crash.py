@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HOUR_DIRECTORY = "hour="
 FULLNESS = 0.9
-"""Share of maxmemory in use at which an ingester parks before it pushes anything."""
+"""Share of maxmemory in use at which an ingester pauses before it pushes anything."""
 MOST_UNLIKE = 8
 """One less than there are streams: their checkpoints differ if a round dies after so many."""
 
@@ -38,7 +38,7 @@ def crash(world: World, fault: Fault) -> None:
     try:
         die(world, fault.point, fault.nth, _keep_up(world, fault.point))
     finally:
-        if fault.point is CrashPoint.RECEIVE_PARKED:
+        if fault.point is CrashPoint.RECEIVE_PAUSED:
             with world.tools() as tools:
                 tools.config_set("maxmemory", world.pipeline.redis.maxmemory)
     world.restart(part, fault.seconds)
@@ -94,7 +94,7 @@ def _keep_up(world: World, point: CrashPoint) -> Callable[[], None]:
             used = int(tools.info("memory")["used_memory"])
             tools.config_set("maxmemory", int(used / FULLNESS))
 
-    return keep_full if point is CrashPoint.RECEIVE_PARKED else lambda: None
+    return keep_full if point is CrashPoint.RECEIVE_PAUSED else lambda: None
 
 
 def _misplace(world: World) -> None:
