@@ -41,7 +41,7 @@ class File(NamedTuple):
     counts: footers.Counts
     removed: footers.Counts
     duplicates: int
-    sources: tuple[footers.Source, ...]
+    sources: tuple[footers.SourceChunk, ...]
     compared: frozenset[str]
 
 
@@ -52,7 +52,7 @@ class Note(msgspec.Struct, frozen=True):
     against: tuple[str, ...]
 
 
-class Catalogue:
+class Catalog:
     """The archive's hours as of the last look."""
 
     def __init__(self, root: Path) -> None:

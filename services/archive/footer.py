@@ -26,7 +26,7 @@ DUPLICATES = "archive.duplicates"
 SOURCES = "archive.sources"
 
 
-class Source(msgspec.Struct, frozen=True, array_like=True):
+class SourceChunk(msgspec.Struct, frozen=True, array_like=True):
     """A chunk of which rows are in a file, and what was known when it was committed."""
 
     chunk: str
@@ -63,17 +63,17 @@ def accounted(footer: Mapping[str, str]) -> Counts:
     return total(rows_by_epoch(footer), removed_by_epoch(footer))
 
 
-def sources(footer: Mapping[str, str], name: str) -> tuple[Source, ...]:
+def sources(footer: Mapping[str, str], name: str) -> tuple[SourceChunk, ...]:
     """Return the chunks that the file of this name has rows of. Raises BrokenInvariant for a stray file."""
     try:
         if COMPACTED in footer:
-            return msgspec.json.decode(footer[SOURCES], type=tuple[Source, ...])
+            return msgspec.json.decode(footer[SOURCES], type=tuple[SourceChunk, ...])
         part = parse_name(name)
         if part is not None:
             cursor = msgspec.json.decode(footer["archive.last_cursor"] or "{}", type=_Cursor)
             stream, epoch = footer["archive.source_stream"], int(footer["archive.epoch"] or 0)
             host = footer.get("archive.host", "")
-            return (Source(part.id, stream, epoch, cursor.push, host, part.first_us, part.last_us),)
+            return (SourceChunk(part.id, stream, epoch, cursor.push, host, part.first_us, part.last_us),)
     except (KeyError, ValueError) as error:
         raise BrokenInvariant(
             f"{name} has no footer of ours ({error!r}); take it out of the archive"

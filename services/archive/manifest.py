@@ -63,7 +63,7 @@ class Output(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class SwapManifest(msgspec.Struct, frozen=True, kw_only=True):
     """What takes the place of what in one hour of a stream; with no outputs, the hour's directory goes."""
 
     id: str
@@ -122,29 +122,29 @@ def inputs_of(root: Path, stream: Stream, hour: int, names: Iterable[str]) -> tu
     )
 
 
-def removal_of(root: Path, stream: Stream, hour: int, names: Iterable[str], cause: Cause) -> Manifest:
+def removal_of(root: Path, stream: Stream, hour: int, names: Iterable[str], cause: Cause) -> SwapManifest:
     """Return the manifest by which an hour goes as a whole: for retention, offload and forget."""
     inputs = inputs_of(root, stream, hour, names)
     identity = inputs_id(stream, str(hour), cause, *(one.name for one in inputs))
     removed = total(*(one.accounted for one in inputs))
-    return Manifest(
+    return SwapManifest(
         id=identity, stream=stream, hour=hour, cause=cause, inputs=inputs, outputs=(), removed=removed
     )
 
 
-def write_manifest(root: Path, manifest: Manifest) -> Path:
+def write_manifest(root: Path, manifest: SwapManifest) -> Path:
     """Hand a change over, durably; its outputs must be durable already. Raises OSError."""
     path = manifest_path(root, manifest.stream, manifest.hour)
     write_durably(root, path, msgspec.json.format(msgspec.json.encode(manifest)))
     return path
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> SwapManifest:
     """Read a manifest. Raises OSError, or BrokenInvariant when it is none of this version."""
-    return _read(path, Manifest)
+    return _read(path, SwapManifest)
 
 
-def note_removal(root: Path, manifest: Manifest) -> Path:
+def note_removal(root: Path, manifest: SwapManifest) -> Path:
     """Note, durably and once, what an hour that is about to go leaves to account for. Raises OSError."""
     path = removed_path(root, manifest.stream, manifest.hour)
     noted = read_removals(path)
@@ -162,7 +162,7 @@ def read_removals(path: Path) -> tuple[Removal, ...]:
         return ()
 
 
-def note_rewrite(root: Path, manifest: Manifest, now_us: int) -> Path:
+def note_rewrite(root: Path, manifest: SwapManifest, now_us: int) -> Path:
     """Note, durably and once, that an hour lost rows. Raises OSError."""
     path = rewritten_path(root, manifest.stream, manifest.hour)
     noted = read_rewrites(path)

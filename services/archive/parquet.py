@@ -44,7 +44,7 @@ class Compression(NamedTuple):
 DEFAULT_COMPRESSION = Compression()
 
 
-class Finding(NamedTuple):
+class ReadHints(NamedTuple):
     """What helps a reader to leave out what it does not look for."""
 
     sorted_by: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Finding(NamedTuple):
     """Columns that get a Bloom filter, each with about how many values a row group has of it."""
 
 
-NOTHING_SPECIAL = Finding()
+NO_HINTS = ReadHints()
 
 _FALSE_FINDS = 0.01
 _BLOCK_BYTES = 1024 * 1024
@@ -92,7 +92,7 @@ class PartWriter:
     """
 
     def __init__(
-        self, sink: BinaryIO, stream: Stream, compression: Compression, finding: Finding = NOTHING_SPECIAL
+        self, sink: BinaryIO, stream: Stream, compression: Compression, finding: ReadHints = NO_HINTS
     ) -> None:
         encodings = column_encodings(stream)
         schema = SCHEMAS[stream]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from services.archive.manifest import Manifest
+    from services.archive.manifest import SwapManifest
     from services.shared.event import Stream
 
 log = structlog.get_logger()
@@ -57,11 +57,11 @@ class Step(Enum):
 class Swapped(NamedTuple):
     """What came of a manifest."""
 
-    manifest: Manifest
+    manifest: SwapManifest
     step: Step
-    gone: tuple[Path, ...]
+    files_deleted: tuple[Path, ...]
     """Where files were."""
-    come: tuple[Path, ...]
+    files_added: tuple[Path, ...]
     """Where files are now."""
 
 
@@ -80,14 +80,14 @@ def swap_prepared(root: Path, stream: Stream) -> Iterator[Swapped]:
             stream=stream,
             hour=hour_text(manifest.hour),
             cause=manifest.cause,
-            files=len(swapped.gone),
-            into=len(swapped.come),
+            files=len(swapped.files_deleted),
+            into=len(swapped.files_added),
         )
         yield swapped
 
 
 def step(
-    manifest: Manifest, here: AbstractSet[str], there: AbstractSet[str], trashed: AbstractSet[str]
+    manifest: SwapManifest, here: AbstractSet[str], there: AbstractSet[str], trashed: AbstractSet[str]
 ) -> Step:
     """Return what is to be done, by the names in the hour, in the prepared directory and in the trash.
 
@@ -113,7 +113,7 @@ class _Places(NamedTuple):
     trash: Path
 
 
-def _swap(root: Path, manifest: Manifest) -> Swapped:
+def _swap(root: Path, manifest: SwapManifest) -> Swapped:
     stream, hour = manifest.stream, manifest.hour
     at = _Places(
         hour_directory(root, stream, hour),
@@ -148,7 +148,7 @@ def _swap(root: Path, manifest: Manifest) -> Swapped:
     return Swapped(manifest, todo, gone, tuple(at.hour / name for name in sorted(manifest.output_names)))
 
 
-def _exchange(root: Path, manifest: Manifest, at: _Places) -> None:
+def _exchange(root: Path, manifest: SwapManifest, at: _Places) -> None:
     reach(CrashPoint.SWAP_BEFORE_EXCHANGE)
     if exchange(at.hour, at.fresh):
         # Both must be durable before anything is moved on: else a power cut could leave the hour to neither.
@@ -163,7 +163,7 @@ def _exchange(root: Path, manifest: Manifest, at: _Places) -> None:
     _go_on(root, manifest, at)
 
 
-def _go_on(root: Path, manifest: Manifest, at: _Places) -> None:
+def _go_on(root: Path, manifest: SwapManifest, at: _Places) -> None:
     make_directories(root, at.hour)
     for name in sorted(manifest.output_names & _names(at.fresh)):
         (at.fresh / name).rename(at.hour / name)
@@ -182,7 +182,7 @@ def _move(root: Path, directory: Path, trash: Path) -> None:
     directory.rename(trash)
 
 
-def _discard(root: Path, manifest: Manifest, at: _Places) -> None:
+def _discard(root: Path, manifest: SwapManifest, at: _Places) -> None:
     """Take the manifest away first: without one, what is prepared is nobody's."""
     _forget(root, manifest)
     reach(CrashPoint.SWAP_DISCARDED)
@@ -192,7 +192,7 @@ def _discard(root: Path, manifest: Manifest, at: _Places) -> None:
         sync_directory(at.fresh.parent)
 
 
-def _forget(root: Path, manifest: Manifest) -> None:
+def _forget(root: Path, manifest: SwapManifest) -> None:
     path = manifest_path(root, manifest.stream, manifest.hour)
     path.unlink(missing_ok=True)
     sync_directory(path.parent)

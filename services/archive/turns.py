@@ -62,7 +62,7 @@ def instead(root: Path, stopping: Stopping, patience: float = PATIENCE_SECONDS) 
                         f"something else has been changing {root} for {patience:g} s: run this again later, "
                         "or stop the compactor first"
                     )
-                if stopping.pause(_LOOK_SECONDS):
+                if stopping.sleep(_LOOK_SECONDS):
                     yield False
                     return
         yield True

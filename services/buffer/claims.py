@@ -47,15 +47,15 @@ class Claim(NamedTuple):
         return claim_key(self.stream, self.chunk)
 
 
-class Here(NamedTuple):
+class StoredPosition(NamedTuple):
     """The cursor as stored and its bytes, the epoch, the archive's id; None and 0 in an empty Redis."""
 
     cursor: Cursor | None
     raw: bytes | None
     epoch: int
     archive_id: str | None
-    is_sure: bool
-    """A writer made sure of the cursor in this life of the server."""
+    is_confirmed: bool
+    """A writer has confirmed the cursor in this life of the server."""
 
 
 class Tally(NamedTuple):
@@ -81,12 +81,12 @@ class Claims:
         """Close the connection; claims stay where they are."""
         self._connection.close()
 
-    def here(self) -> Here:
+    def position(self) -> StoredPosition:
         """Read where the ingester stands."""
         raw = self._connection.one("GET", CURSOR)
         epoch = decode_epoch(self._connection.one("GET", EPOCH))
         archive_id = self._connection.one("GET", ARCHIVE_ID)
-        return Here(
+        return StoredPosition(
             None if raw is None else decode_cursor(raw, CURSOR),
             raw,
             epoch.number,
@@ -150,7 +150,7 @@ class Claims:
         """Tell a Redis that knows no archive which one it belongs to."""
         self._connection.one("SET", ARCHIVE_ID, archive_id, "NX")
 
-    def make_sure(self, epoch: int) -> None:
+    def confirm(self, epoch: int) -> None:
         """Say that the cursor is the right one, so that an ingester may go on from it."""
         self._connection.one("SET", EPOCH, Epoch(epoch, self._connection.run_id).encode())
 

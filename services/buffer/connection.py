@@ -177,7 +177,7 @@ class Connection:
                 "buffer.contended", user=self.user, mend="another process uses my user; stop one of the two"
             )
             self._losses.clear()
-            self._stopping.pause(CONTENDED_PAUSE_SECONDS)
+            self._stopping.sleep(CONTENDED_PAUSE_SECONDS)
 
 
 def errors_among(replies: Iterable[Any]) -> list[exceptions.ResponseError]:

@@ -13,13 +13,13 @@ RECENT = "archive:recent"
 """List, one element a push: 8 bytes of the push's cursor time, then 16 bytes for each identity pushed."""
 EPOCH = "archive:epoch"
 """`<number> <run_id>`: one more whenever Redis' volume was lost or a backup restored, and the life of the
-server in which the writer last made sure of that. An ingester pushes only while it is the server's own."""
+server in which the writer last confirmed that. An ingester pushes only while it is the server's own."""
 ARCHIVE_ID = "archive:id"
 """The id of the archive on disk that this Redis belongs to."""
 PUSHED = "archive:pushed"
 """Hash of `<stream>:<count>` in this epoch; counts are received, pushed, duplicate and rejected."""
 
-REPAIR = "archive:repair"
+OPERATOR_PUSH = "archive:operator_push"
 """Nonce and number of a tool's last push; written by each of them and watched by the next."""
 
 CLAIM_PATTERN = "archive:claim:{stream}:*"

@@ -18,8 +18,8 @@ from services.buffer.keys import (
     CLAIM_PATTERN,
     CURSOR,
     EPOCH,
+    OPERATOR_PUSH,
     PUSHED,
-    REPAIR,
     buffer_key,
 )
 from services.shared.crash_points import CrashPoint, reach
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SLICE = 1000
 
 
-class AsidePusher:
+class OperatorPusher:
     """Speaks for one tool; every method blocks and raises Transient when the connection fails."""
 
     def __init__(self, url: str, stopping: Stopping) -> None:
@@ -52,16 +52,16 @@ class AsidePusher:
     def open(self, archive_id: str) -> None:
         """Open and watch; what is buffered may be looked at only after this.
 
-        Raises Transient while no writer has made sure of the cursor, and BrokenInvariant when this Redis
+        Raises Transient while no writer has confirmed the cursor, and BrokenInvariant when this Redis
         belongs to another archive than `archive_id`.
         """
         self._connection.open(fence=False)
         server.refuse_unsafe(self._connection)
         _, epoch, stored, known = self._connection.every(
-            ("WATCH", EPOCH, REPAIR), ("GET", EPOCH), ("GET", REPAIR), ("GET", ARCHIVE_ID)
+            ("WATCH", EPOCH, OPERATOR_PUSH), ("GET", EPOCH), ("GET", OPERATOR_PUSH), ("GET", ARCHIVE_ID)
         )
         if epoch is None or decode_epoch(epoch).run_id != self._connection.run_id:
-            raise Transient("no writer has made sure of the cursor since Redis started; is one running?")
+            raise Transient("no writer has confirmed the cursor since Redis started; is one running?")
         if known is None or known.decode() != archive_id:
             raise BrokenInvariant(
                 f"Redis holds events of archive {known.decode() if known else 'none'}, and ARCHIVE_ROOT is "
@@ -104,9 +104,11 @@ class AsidePusher:
         commands: list[Command] = [("MULTI",)]
         commands += [("RPUSH", buffer_key(stream), *some) for stream, some in elements.items() if some]
         commands += [("HINCRBY", PUSHED, field, count) for field, count in counts.items() if count]
-        commands += [("SET", REPAIR, mine), ("EXEC",)]
+        commands += [("SET", OPERATOR_PUSH, mine), ("EXEC",)]
         reach(CrashPoint.BUFFER_BEFORE_EXEC)
-        replies = self._connection.ask(*commands, ("WATCH", EPOCH, REPAIR), ("GET", EPOCH), ("GET", REPAIR))
+        replies = self._connection.ask(
+            *commands, ("WATCH", EPOCH, OPERATOR_PUSH), ("GET", EPOCH), ("GET", OPERATOR_PUSH)
+        )
         reach(CrashPoint.BUFFER_AFTER_EXEC)
         queued, (done, watched, epoch, stored) = replies[:-4], replies[-4:]
         errors = errors_among((*queued, done, watched, epoch, stored))

@@ -26,7 +26,7 @@ IDENTITY_BYTES = 16
 SLICE = 500
 
 
-class Remembered(NamedTuple):
+class RecentPush(NamedTuple):
     """One element of `archive:recent`: the identities of one push and its cursor's time."""
 
     time_us: int
@@ -37,11 +37,11 @@ class Remembered(NamedTuple):
         return struct.pack(">q", self.time_us) + b"".join(self.identities)
 
 
-class Start(NamedTuple):
+class ResumePoint(NamedTuple):
     """What a reset found: the cursor to go on from, and the identities pushed last."""
 
     cursor: Cursor
-    remembered: list[Remembered]
+    recent: list[RecentPush]
 
 
 class Push(NamedTuple):
@@ -49,10 +49,10 @@ class Push(NamedTuple):
 
     elements: Mapping[Stream, Sequence[bytes]]
     cursor: Cursor
-    remembered: Remembered
+    recent: RecentPush
     forgotten: int
     """Elements to drop from the old end of `archive:recent`."""
-    capped: int
+    evicted_by_size: int
     """How many of those only for want of room."""
     counts: Mapping[str, int]
     """Additions to `archive:pushed`, by `<stream>:<count>`."""
@@ -69,8 +69,8 @@ class Pusher:
         """Close the connection."""
         self._connection.close()
 
-    def reset(self) -> Start | None:
-        """Open, fence and read where to go on; None while no writer has made sure of the cursor.
+    def reset(self) -> ResumePoint | None:
+        """Open, fence and read where to go on; None while no writer has confirmed the cursor.
 
         After every restart of Redis a writer first compares the cursor with its checkpoints: a backup may
         have been restored, and going on from it unseen would mix two histories.
@@ -81,7 +81,7 @@ class Pusher:
         if stored is None or decode_epoch(epoch).run_id != self._connection.run_id:
             return None
         self._stored = stored
-        return Start(decode_cursor(stored, CURSOR), self._recent())
+        return ResumePoint(decode_cursor(stored, CURSOR), self._recent())
 
     def push(self, batch: Push) -> None:
         """Push a batch, all or nothing.
@@ -106,8 +106,8 @@ class Pusher:
         """Ask how full Redis is."""
         return server.memory(self._connection)
 
-    def _recent(self) -> list[Remembered]:
-        found: list[Remembered] = []
+    def _recent(self) -> list[RecentPush]:
+        found: list[RecentPush] = []
         while True:
             (elements,) = self._connection.every(("LRANGE", RECENT, len(found), len(found) + SLICE - 1))
             found.extend(_remembered(element) for element in elements)
@@ -121,8 +121,8 @@ def _transaction(batch: Push, cursor: bytes) -> list[Command]:
         ("RPUSH", buffer_key(stream), *elements) for stream, elements in batch.elements.items() if elements
     ]
     commands.append(("SET", CURSOR, cursor))
-    if batch.remembered.identities:
-        commands.append(("RPUSH", RECENT, batch.remembered.element()))
+    if batch.recent.identities:
+        commands.append(("RPUSH", RECENT, batch.recent.element()))
     if batch.forgotten:
         commands.append(("LTRIM", RECENT, batch.forgotten, -1))
     commands += [("HINCRBY", PUSHED, field, count) for field, count in batch.counts.items() if count]
@@ -130,7 +130,7 @@ def _transaction(batch: Push, cursor: bytes) -> list[Command]:
     return commands
 
 
-def _remembered(element: bytes) -> Remembered:
+def _remembered(element: bytes) -> RecentPush:
     (time_us,) = struct.unpack_from(">q", element)
     starts = range(8, len(element), IDENTITY_BYTES)
-    return Remembered(time_us, tuple(element[at : at + IDENTITY_BYTES] for at in starts))
+    return RecentPush(time_us, tuple(element[at : at + IDENTITY_BYTES] for at in starts))

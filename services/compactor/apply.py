@@ -22,7 +22,7 @@ from services.archive.paths import hour_directory, hour_text
 from services.compactor import deletions
 from services.compactor.deletions import OF_ACCOUNTS
 from services.compactor.gather import Extent, gather
-from services.compactor.job import Job, bounds_of
+from services.compactor.job import Job, merge_limits
 from services.compactor.merge import would_drop
 from services.compactor.plan import planned
 from services.compactor.prepare import is_prepared, prepare, workshop
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 TURN_SECONDS = 300.0
 """Then the looks for closed hours have their turn again."""
 log = structlog.get_logger()
-Place = tuple["Stream", int]
+StreamHour = tuple["Stream", int]
 
 
 @dataclass
@@ -70,8 +70,8 @@ class _Pass:
     hours: Hours
     """Those that it is of."""
     drop: Drop
-    todo: deque[Place]
-    awaited: dict[Place, frozenset[str]] = field(default_factory=dict)
+    todo: deque[StreamHour]
+    awaited: dict[StreamHour, frozenset[str]] = field(default_factory=dict)
     """Files that handed-over hours will hold once they are swapped."""
 
     @property
@@ -88,16 +88,16 @@ class Deletions:
         settings: CompactorSettings,
         look: Look,
         stopping: Stopping,
-        headway: Callable[[], None],
+        progress: Callable[[], None],
     ) -> None:
         self._root = settings.archive_root
         self._policy = settings.compact_apply_deletions
         self._every_hours = settings.compact_deletions_every_hours
-        self._bounds = bounds_of(settings)
-        self._catalogue = look.catalogue
-        self._pauses = look.pauses
+        self._bounds = merge_limits(settings)
+        self._catalogue = look.catalog
+        self._postpone_check = look.postpone_check
         self._stopping = stopping
-        self._headway = headway
+        self._progress = progress
         self._pass: _Pass | None = None
         self._told: set[str] = set()
 
@@ -109,9 +109,9 @@ class Deletions:
         came = Applied()
         if self._policy is Policy.OFF:
             return came
-        pause = self._pauses.now()
-        if pause:
-            came.postponed = pause.why
+        postponed = self._postpone_check.now()
+        if postponed:
+            came.postponed = postponed.why
             return came
         try:
             # Without what it gathered, which a sweep takes away, a pass cannot go on.
@@ -164,17 +164,17 @@ class Deletions:
 
     def _go_on(self, under_way: _Pass, came: Applied) -> None:
         ends = time.monotonic() + TURN_SECONDS
-        waiting: list[Place] = []
+        waiting: list[StreamHour] = []
         while under_way.todo and not self._stopping and not came.postponed and time.monotonic() < ends:
             place = under_way.todo.popleft()
             if not self._is_done(under_way, place, came):
                 waiting.append(place)
-            self._headway()
+            self._progress()
         under_way.todo.extend(waiting)
         if not under_way.todo:
             self._end(under_way)
 
-    def _is_done(self, under_way: _Pass, place: Place, came: Applied) -> bool:
+    def _is_done(self, under_way: _Pass, place: StreamHour, came: Applied) -> bool:
         """Whether an hour is without the rows now, or of the next pass; if not, it is handed over."""
         if is_prepared(self._root, *place):
             return False
@@ -198,7 +198,7 @@ class Deletions:
         under_way.hours[stream].pop(hour, None)
         return True
 
-    def _job(self, under_way: _Pass, place: Place, names: list[str]) -> Job | None:
+    def _job(self, under_way: _Pass, place: StreamHour, names: list[str]) -> Job | None:
         """Return what is to be done about an hour; None where it is no merged one any more."""
         stream, hour = place
         files = self._catalogue.files(stream, hour, names)
@@ -216,11 +216,11 @@ class Deletions:
         )
 
     def _is_without(self, under_way: _Pass, job: Job, came: Applied) -> bool:
-        pause = self._pauses(job)
-        if pause:
-            log.warning("compact.postponed", why=pause.why)
-            came.postponed = pause.why
-            came.trouble = pause.why if pause.is_trouble else ""
+        postponed = self._postpone_check(job)
+        if postponed:
+            log.warning("compact.postponed", why=postponed.why)
+            came.postponed = postponed.why
+            came.trouble = postponed.why if postponed.is_trouble else ""
             return False
         if not would_drop(job, workshop(self._root) / "sorting", self._bounds):
             return True

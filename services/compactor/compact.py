@@ -49,15 +49,15 @@ class Compactor:
         self._root = settings.archive_root
         self._is_swept = False
         self._after_us = int(settings.compact_after_minutes * 60e6)
-        self._look = Look(settings, stopping, health.headway)
-        self._deletions = Deletions(settings, self._look, stopping, health.headway)
-        self._coverage = Coverage(self._root, self._look.catalogue, self._after_us)
+        self._look = Look(settings, stopping, health.progress)
+        self._deletions = Deletions(settings, self._look, stopping, health.progress)
+        self._coverage = Coverage(self._root, self._look.catalog, self._after_us)
 
     def run(self) -> None:
         """Work until stopped."""
         while not self._stopping:
             until_done(self._turn, self._stopping, self._failed)
-            self._stopping.pause(self._settings.compact_every)
+            self._stopping.sleep(self._settings.compact_every)
 
     def once(self, *, close_all: bool) -> bool:
         """Merge and swap until nothing is due, or somebody else has to act; whether nothing was refused.
@@ -97,7 +97,7 @@ class Compactor:
                 self._work()
             else:
                 log.info("compact.waits", why="another command is changing the archive")
-                self._health.headway()
+                self._health.progress()
 
     def _work(self) -> None:
         if not self._is_swept:
@@ -111,7 +111,7 @@ class Compactor:
             trouble = self._apply(watermark_us(self._root)).trouble
         self._coverage.refresh(time.time_ns() // 1000)
         purge(self._root, time.time() - self._settings.compact_trash_hours * 3600)
-        self._health.headway(trouble)
+        self._health.progress(trouble)
 
     def _apply(self, passed_us: int, *, at_once: bool = False) -> Applied:
         still_open = closed_before(passed_us, self._after_us)
@@ -122,7 +122,7 @@ class Compactor:
     def _retire(self) -> None:
         if self._settings.archive_retention_days is not None:
             now_us = time.time_ns() // 1000
-            retire(self._root, self._look.catalogue, self._settings.archive_retention_days, now_us)
+            retire(self._root, self._look.catalog, self._settings.archive_retention_days, now_us)
 
     def _failed(self, error: Transient) -> None:
         self._health.trouble = str(error)

@@ -30,7 +30,7 @@ class State(StrEnum):
     """All events that were told are here."""
 
 
-class Place(NamedTuple):
+class StreamHour(NamedTuple):
     """One hour of one stream."""
 
     stream: Stream
@@ -38,7 +38,7 @@ class Place(NamedTuple):
     """Counted from 1970."""
 
 
-class Hole(NamedTuple):
+class OpenGap(NamedTuple):
     """A row of `gaps`, as far as it matters here; Unix microseconds of event time."""
 
     from_us: int
@@ -47,7 +47,7 @@ class Hole(NamedTuple):
     collection: str | None
 
 
-class Covered(NamedTuple):
+class CoverageRow(NamedTuple):
     """A row of the table: one hour of one stream."""
 
     hour: int
@@ -66,8 +66,8 @@ class Covered(NamedTuple):
 
 
 def cover(
-    place: Place, files: Sequence[File], holes: Iterable[Hole], *, is_open: bool, rejects: int
-) -> Covered:
+    place: StreamHour, files: Sequence[File], holes: Iterable[OpenGap], *, is_open: bool, rejects: int
+) -> CoverageRow:
     """Return the row of an hour."""
     stream, hour = place
     overlapping = [] if stream in OWN else _overlapping(stream, hour, holes)
@@ -80,7 +80,7 @@ def cover(
         # Of an hour that lost all its rows on purpose a file still tells: more went than was there twice.
         held = rows or any(rows_in(file.removed) > file.duplicates for file in files)
         state = State.CLOSED if held else State.EMPTY
-    return Covered(
+    return CoverageRow(
         hour=hour,
         stream=stream,
         state=state,
@@ -103,7 +103,7 @@ def rejects_of(stream: Stream, rejects: Iterable[File]) -> int:
     return sum(of_epoch.get(stream, 0) for file in files for of_epoch in file.counts.values())
 
 
-def _overlapping(stream: Stream, hour: int, holes: Iterable[Hole]) -> list[tuple[int, int]]:
+def _overlapping(stream: Stream, hour: int, holes: Iterable[OpenGap]) -> list[tuple[int, int]]:
     """Return the holes' shares of the hour. One of no length counts too: something was stepped over there."""
     start, end = hour * HOUR_US, (hour + 1) * HOUR_US
     return sorted(
@@ -113,7 +113,7 @@ def _overlapping(stream: Stream, hour: int, holes: Iterable[Hole]) -> list[tuple
     )
 
 
-def _concerns(hole: Hole, stream: Stream) -> bool:
+def _concerns(hole: OpenGap, stream: Stream) -> bool:
     if hole.collection is None:
         return True
     return STREAM_OF_COLLECTION.get(hole.collection, Stream.RECORDS) is stream

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.archive.catalog import Catalogue
+from services.archive.catalog import Catalog
 from services.archive.durable import make_directories, sync_directory, up_to
 from services.archive.footer import rows_in, total
 from services.archive.gaps import what_is_left
@@ -25,7 +25,7 @@ from services.archive.paths import (
     hour_start,
     removed_path,
 )
-from services.compactor.cover import Covered, Hole, Place, State, cover, rejects_of
+from services.compactor.cover import CoverageRow, OpenGap, State, StreamHour, cover, rejects_of
 from services.compactor.look import watermark_us
 from services.compactor.plan import closed_before
 from services.compactor.prepare import workshop
@@ -62,9 +62,9 @@ SCHEMA = pa.schema(
 )
 
 
-def read(root: Path) -> list[Covered]:
+def read(root: Path) -> list[CoverageRow]:
     """Return the table's rows, the oldest hour first. Raises OSError."""
-    rows: list[Covered] = []
+    rows: list[CoverageRow] = []
     for path in sorted((root / "coverage").glob(f"year=*/month=*/day=*/{_NAME}")):
         rows += _read(path)
     return sorted(rows, key=lambda row: (row.hour, list(Stream).index(row.stream)))
@@ -72,23 +72,23 @@ def read(root: Path) -> list[Covered]:
 
 def refresh(root: Path, now_us: int) -> None:
     """Bring the whole table up to date; for a command, while no compactor runs. Raises Transient."""
-    Coverage(root, Catalogue(root), AFTER_US).refresh(now_us)
+    Coverage(root, Catalog(root), AFTER_US).refresh(now_us)
 
 
 class Coverage:
     """Keeps the table right from look to look."""
 
-    def __init__(self, root: Path, catalogue: Catalogue, after_us: int) -> None:
+    def __init__(self, root: Path, catalog: Catalog, after_us: int) -> None:
         self._root = root
-        self._catalogue = catalogue
+        self._catalogue = catalog
         self._after_us = after_us
-        self._written: dict[int, list[Covered]] = {}
-        self._holes: dict[Path, list[Hole]] = {}
+        self._written: dict[int, list[CoverageRow]] = {}
+        self._holes: dict[Path, list[OpenGap]] = {}
 
     def refresh(self, now_us: int) -> None:
         """Replace the files of the days that are no longer right. Raises Transient."""
         try:
-            days: dict[int, list[Covered]] = {}
+            days: dict[int, list[CoverageRow]] = {}
             for row in self._rows():
                 days.setdefault(row.hour // 24, []).append(row)
             for day, rows in days.items():
@@ -98,7 +98,7 @@ class Coverage:
         except OSError as error:
             raise Transient(f"cannot renew the coverage of {self._root}: {error}") from error
 
-    def _rows(self) -> Iterable[Covered]:
+    def _rows(self) -> Iterable[CoverageRow]:
         files = {stream: self._files(stream) for stream in Stream}
         holes = self._all_holes(files[Stream.GAPS])
         passed_us = watermark_us(self._root)
@@ -109,7 +109,7 @@ class Coverage:
             rejects = files[Stream.REJECTS].get(hour, ())
             for stream in Stream:
                 row = cover(
-                    Place(stream, hour),
+                    StreamHour(stream, hour),
                     files[stream].get(hour, ()),
                     holes,
                     is_open=hour >= still_open,
@@ -117,7 +117,7 @@ class Coverage:
                 )
                 yield self._as_it_was(row) if hour in gone[stream] and not row.parts else row
 
-    def _as_it_was(self, row: Covered) -> Covered:
+    def _as_it_was(self, row: CoverageRow) -> CoverageRow:
         """Return the row of an hour that was removed on purpose: what it held, in no files any more."""
         for known in self._known(row.hour // 24) or ():
             if (known.stream, known.hour) == (row.stream, row.hour) and known.rows:
@@ -139,7 +139,7 @@ class Coverage:
             found[hour] = tuple(known)
         return found
 
-    def _all_holes(self, files: dict[int, tuple[File, ...]]) -> list[Hole]:
+    def _all_holes(self, files: dict[int, tuple[File, ...]]) -> list[OpenGap]:
         paths = [
             hour_directory(self._root, Stream.GAPS, hour) / file.name
             for hour, of_hour in files.items()
@@ -150,7 +150,7 @@ class Coverage:
                 table = pq.read_table(
                     path, columns=["from_us", "to_us", "reason", "collection"], partitioning=None
                 )
-                self._holes[path] = [Hole(**row) for row in table.to_pylist()]
+                self._holes[path] = [OpenGap(**row) for row in table.to_pylist()]
         noted = [hole for path in paths for hole in self._holes[path]]
         repairs = [(hole.from_us, hole.to_us) for hole in noted if hole.reason == GapReason.REPAIRED]
         return [
@@ -159,7 +159,7 @@ class Coverage:
             for from_us, to_us in what_is_left(hole.reason, (hole.from_us, hole.to_us), repairs)
         ]
 
-    def _known(self, day: int) -> list[Covered] | None:
+    def _known(self, day: int) -> list[CoverageRow] | None:
         if day in self._written:
             return self._written[day]
         try:
@@ -167,7 +167,7 @@ class Coverage:
         except (FileNotFoundError, pa.ArrowInvalid):
             return None
 
-    def _write(self, day: int, rows: list[Covered], now_us: int) -> None:
+    def _write(self, day: int, rows: list[CoverageRow], now_us: int) -> None:
         path, staged = self._path(day), workshop(self._root) / f"coverage-{day}.tmp"
         make_directories(self._root, staged.parent)
         make_directories(self._root, path.parent)
@@ -196,7 +196,7 @@ def removed_hours(root: Path, stream: Stream) -> set[int]:
     return {hour_of_text(path.stem) for path in (root / REMOVED / stream.value).glob("*.json")}
 
 
-def _quiet(hours: Iterable[int], holes: Iterable[Hole], passed_us: int) -> Iterable[int]:
+def _quiet(hours: Iterable[int], holes: Iterable[OpenGap], passed_us: int) -> Iterable[int]:
     """Return the hours from the archive's start to the watermark: they have a row even if nothing came."""
     start = max(
         (hole.to_us // HOUR_US for hole in holes if hole.reason == GapReason.ARCHIVE_START), default=None
@@ -207,11 +207,11 @@ def _quiet(hours: Iterable[int], holes: Iterable[Hole], passed_us: int) -> Itera
     return range(max(start, first - _BEFORE_FIRST), passed_us // HOUR_US + 1)
 
 
-def _read(path: Path) -> list[Covered]:
+def _read(path: Path) -> list[CoverageRow]:
     rows = []
     for row in pq.read_table(path, partitioning=None).to_pylist():
         del row["updated_at"]
         hour = int(row.pop("hour").timestamp()) // 3600
         row["stream"], row["state"] = Stream(row["stream"]), State(row["state"])
-        rows.append(Covered(hour=hour, **row))
+        rows.append(CoverageRow(hour=hour, **row))
     return rows

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from services.compactor.job import Bounds
+    from services.compactor.job import MergeLimits
     from services.compactor.settings import Policy
 
 Hours = dict[Stream, dict[int, str]]
@@ -34,7 +34,7 @@ class Extent(NamedTuple):
     """As the last pass left them."""
 
 
-def gather(root: Path, bench: Path, extent: Extent, policy: Policy, bounds: Bounds) -> Drop:
+def gather(root: Path, bench: Path, extent: Extent, policy: Policy, bounds: MergeLimits) -> Drop:
     """Gather in `bench` what may not be applied everywhere; returns what is to be dropped of which streams.
 
     Raises OSError, and as `engine` does.
@@ -62,7 +62,7 @@ def _files(root: Path, stream: Stream, hours: Iterable[int]) -> list[str]:
     return [str(path) for directory in directories for path in sorted(directory.iterdir())]
 
 
-def _write(files: list[str], query: str, into: Path, bounds: Bounds) -> int:
+def _write(files: list[str], query: str, into: Path, bounds: MergeLimits) -> int:
     """Write what a query, with a place for the files, finds; returns the rows."""
     if not files:
         return 0

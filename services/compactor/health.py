@@ -1,4 +1,4 @@
-"""Whether the compactor truly works: its looks succeed, and a long one makes headway."""
+"""Whether the compactor truly works: its looks succeed, and a long one makes progress."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class CompactorHealth:
 
     trouble: str = ""
     """What the last look failed for; empty once one succeeded."""
-    headway_at: float = field(default_factory=time.monotonic)
+    progress_at: float = field(default_factory=time.monotonic)
 
-    def headway(self, trouble: str = "") -> None:
+    def progress(self, trouble: str = "") -> None:
         """Note that a look has ended, and what was wrong with it."""
-        self.trouble, self.headway_at = trouble, time.monotonic()
+        self.trouble, self.progress_at = trouble, time.monotonic()
 
     def __call__(self) -> tuple[bool, dict[str, object]]:
         """Return the verdict and what to show."""
-        quiet = time.monotonic() - self.headway_at
+        quiet = time.monotonic() - self.progress_at
         reasons = [self.trouble] if self.trouble else []
         if quiet > STALLED_SECONDS:
-            reasons.append(f"no headway for {quiet:.0f} s")
-        said: dict[str, object] = {"seconds_since_headway": round(quiet, 1)}
+            reasons.append(f"no progress for {quiet:.0f} s")
+        said: dict[str, object] = {"seconds_since_progress": round(quiet, 1)}
         return not reasons, {**said, **({"reasons": reasons} if reasons else {})}

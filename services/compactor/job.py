@@ -19,7 +19,7 @@ READ = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
 """DuckDB's words for the files that are the query's parameter."""
 
 
-class Bounds(NamedTuple):
+class MergeLimits(NamedTuple):
     """What a merge may take, and how its files are made."""
 
     memory_mb: int = 384
@@ -27,9 +27,9 @@ class Bounds(NamedTuple):
     level: int = 3
 
 
-def bounds_of(settings: CompactorSettings) -> Bounds:
+def merge_limits(settings: CompactorSettings) -> MergeLimits:
     """Return them as they are set."""
-    return Bounds(
+    return MergeLimits(
         settings.compact_memory_mb,
         settings.compact_file_mb * 1_000_000,
         settings.compact_compression_level,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.archive.catalog import Catalogue, File, read_note
+from services.archive.catalog import Catalog, File, read_note
 from services.archive.checkpoints import read_checkpoints
 from services.archive.paths import hour_directory, hour_text
-from services.compactor.job import Job, bounds_of
+from services.compactor.job import Job, merge_limits
 from services.compactor.overlaps import overlaps
-from services.compactor.pause import Pauses
 from services.compactor.plan import Due, Hour, Rhythm, due, planned
+from services.compactor.postponed import PostponeCheck
 from services.compactor.prepare import compare, is_prepared, prepare
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
@@ -62,15 +62,15 @@ def watermark_us(root: Path) -> int:
 class Look:
     """Prepares what is due; the streams' owners swap."""
 
-    def __init__(self, settings: CompactorSettings, stopping: Stopping, headway: Callable[[], None]) -> None:
+    def __init__(self, settings: CompactorSettings, stopping: Stopping, progress: Callable[[], None]) -> None:
         self._root = settings.archive_root
-        self.pauses = Pauses(settings)
+        self.postpone_check = PostponeCheck(settings)
         self._stopping = stopping
-        self._headway = headway
+        self._progress = progress
         self._rhythm = Rhythm(int(settings.compact_after_minutes * 60e6), settings.compact_neighbours)
-        self._bounds = bounds_of(settings)
+        self._bounds = merge_limits(settings)
         self._look_back_us = int(settings.archive_look_back_hours * 3600e6)
-        self.catalogue = Catalogue(self._root)
+        self.catalog = Catalog(self._root)
         self._told: set[str] = set()
 
     def __call__(self, *, close_all: bool = False) -> Found:
@@ -86,25 +86,25 @@ class Look:
             for job, is_merged in self._jobs(stream, passed_us, came):
                 if self._stopping:
                     return came
-                pause = self.pauses(job)
-                if pause:
-                    log.warning("compact.postponed", why=pause.why)
-                    came.postponed = pause.why
-                    came.trouble = pause.why if pause.is_trouble else ""
+                postponed = self.postpone_check(job)
+                if postponed:
+                    log.warning("compact.postponed", why=postponed.why)
+                    came.postponed = postponed.why
+                    came.trouble = postponed.why if postponed.is_trouble else ""
                     return came
                 came.postponed = came.trouble = ""
                 self._do(job, came, is_merged=is_merged)
-                self._headway()
+                self._progress()
         return came
 
     def _jobs(self, stream: Stream, passed_us: int, came: Found) -> Iterator[tuple[Job, bool]]:
-        names = self.catalogue.names(stream)
-        self.catalogue.prune(stream, names)
+        names = self.catalog.names(stream)
+        self.catalog.prune(stream, names)
         files: dict[int, tuple[File, ...]] = {}
         hours: dict[int, Hour] = {}
         for hour, listed in names.items():
             try:
-                files[hour] = self.catalogue.files(stream, hour, listed)
+                files[hour] = self.catalog.files(stream, hour, listed)
                 hours[hour] = planned(hour, files[hour], read_note(self._root, stream, hour))
             except FileNotFoundError:
                 continue  # it was just replaced: next time

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from services.archive.manifest import Output
-    from services.compactor.job import Bounds, Job
+    from services.compactor.job import Job, MergeLimits
 
 _ROWS_AT_ONCE = 16 * 1024
 
@@ -44,7 +44,7 @@ class Merged:
     """All of these, by epoch and source stream."""
 
 
-def merge(job: Job, folder: Path, scratch: Path, bounds: Bounds) -> Merged:
+def merge(job: Job, folder: Path, scratch: Path, bounds: MergeLimits) -> Merged:
     """Write the hour's rows, each event once and sorted, to files in `folder`; `scratch` is for sorting.
 
     Transient: a file was replaced meanwhile, or there is no room; to be done again from the start.
@@ -56,19 +56,19 @@ def merge(job: Job, folder: Path, scratch: Path, bounds: Bounds) -> Merged:
         return _merge(database, job, folder, bounds)
 
 
-def has_duplicates(job: Job, scratch: Path, bounds: Bounds) -> bool:
+def has_duplicates(job: Job, scratch: Path, bounds: MergeLimits) -> bool:
     """Whether `merge` would leave a row out that is there already. Raises as it does."""
     with engine(scratch, bounds.memory_mb, f"compare {job.directory}") as database:
         return bool(sum(find_lost(database, job).values()))
 
 
-def would_drop(job: Job, scratch: Path, bounds: Bounds) -> bool:
+def would_drop(job: Job, scratch: Path, bounds: MergeLimits) -> bool:
     """Whether `merge` would leave a row out that `drop` speaks of. Raises as it does."""
     with engine(scratch, bounds.memory_mb, f"search {job.directory}") as database:
         return has_dropped(database, job)
 
 
-def _merge(database: duckdb.DuckDBPyConnection, job: Job, folder: Path, bounds: Bounds) -> Merged:
+def _merge(database: duckdb.DuckDBPyConnection, job: Job, folder: Path, bounds: MergeLimits) -> Merged:
     lost = find_lost(database, job)
     duplicates = sum(lost.values())
     dropped = find_dropped(database, job)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from services.archive import footer as footers
 from services.archive.catalog import COMPARED, time_column
 from services.archive.manifest import Output
-from services.archive.parquet import Codec, Compression, Finding, PartWriter, check_file
+from services.archive.parquet import Codec, Compression, PartWriter, ReadHints, check_file
 from services.archive.paths import HOUR_US, compacted_name, inputs_id
 from services.archive.schema import SCHEMA_VERSION, SCHEMAS
 from services.compactor.order import SORTED_BY
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from services.archive.catalog import File
     from services.archive.footer import Counts
-    from services.compactor.job import Bounds, Job
+    from services.compactor.job import Job, MergeLimits
     from services.shared.event import Stream
 
 
@@ -36,7 +36,7 @@ class Outgoing:
 
     job: Job
     folder: Path
-    bounds: Bounds
+    bounds: MergeLimits
     left: Counts
     """Rows to come, by epoch and source stream."""
     removed: Counts
@@ -98,10 +98,10 @@ class Outgoing:
 class _Open:
     """The file that is being written."""
 
-    def __init__(self, path: Path, stream: Stream, bounds: Bounds, distinct: dict[str, int]) -> None:
+    def __init__(self, path: Path, stream: Stream, bounds: MergeLimits, distinct: dict[str, int]) -> None:
         self._file = path.open("wb")
         self._stream = stream
-        finding = Finding(SORTED_BY[stream], distinct)
+        finding = ReadHints(SORTED_BY[stream], distinct)
         self.writer = PartWriter(self._file, stream, Compression(Codec.ZSTD, bounds.level), finding)
         self.rows = 0
         self.first_us: int | None = None
@@ -121,7 +121,7 @@ class _Open:
             os.fsync(self._file.fileno())
 
 
-def _sources(files: Sequence[File]) -> tuple[footers.Source, ...]:
+def _sources(files: Sequence[File]) -> tuple[footers.SourceChunk, ...]:
     return tuple(sorted({source for file in files for source in file.sources}, key=lambda one: one.chunk))
 
 

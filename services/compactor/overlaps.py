@@ -14,18 +14,18 @@ from services.archive.paths import HOUR_US
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from services.archive.footer import Source
+    from services.archive.footer import SourceChunk
 
 Span = tuple[int, int]
 """First and last hour, counted from 1970, of which each may have events that another has."""
 
 
-def overlaps(sources: Iterable[Source], look_back_us: int) -> tuple[Span, ...]:
+def overlaps(sources: Iterable[SourceChunk], look_back_us: int) -> tuple[Span, ...]:
     """Return the spans of a stream's chunks; none is longer than what a host can tell again."""
     in_order = sorted(set(sources), key=lambda one: (one.epoch, one.push, one.first_us, one.chunk))
     spans: list[Span] = []
     newest: int | None = None
-    before: Source | None = None
+    before: SourceChunk | None = None
     for _, run in groupby(in_order, key=lambda one: (one.epoch, one.host)):
         chunks = list(run)
         if newest is not None and before is not None:

@@ -18,7 +18,7 @@ import structlog
 from services.archive.catalog import Note, write_note
 from services.archive.durable import make_directories, sync_directory, up_to
 from services.archive.footer import total
-from services.archive.manifest import Cause, Input, Manifest, write_manifest
+from services.archive.manifest import Cause, Input, SwapManifest, write_manifest
 from services.archive.paths import PREPARED, STAGING, TRASH, hour_text, manifest_path, prepared_path
 from services.compactor.merge import has_duplicates, merge
 from services.shared.crash_points import CrashPoint, reach
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from services.compactor.job import Bounds, Job
+    from services.compactor.job import Job, MergeLimits
     from services.shared.event import Stream
 
 log = structlog.get_logger()
@@ -62,10 +62,10 @@ def is_prepared(root: Path, stream: Stream, hour: int) -> bool:
 def prepare(
     root: Path,
     job: Job,
-    bounds: Bounds,
+    bounds: MergeLimits,
     cause: Cause = Cause.COMPACTION,
     told: Mapping[str, str] = MappingProxyType({}),
-) -> Manifest:
+) -> SwapManifest:
     """Merge an hour and hand it over to the stream's owner; `told` is added to its report.
 
     The hour must have no manifest yet. Raises as `merge` does.
@@ -85,7 +85,7 @@ def prepare(
         for directory in up_to(root, [place / "any"]):
             sync_directory(directory)
         reach(CrashPoint.COMPACT_PREPARED)
-        manifest = Manifest(
+        manifest = SwapManifest(
             id=job.id,
             stream=job.stream,
             hour=job.hour,
@@ -116,7 +116,7 @@ def prepare(
     return manifest
 
 
-def compare(root: Path, job: Job, bounds: Bounds) -> bool:
+def compare(root: Path, job: Job, bounds: MergeLimits) -> bool:
     """Compare a merged hour with earlier ones; where nothing has to go that is noted, and False returned."""
     if has_duplicates(job, workshop(root) / "sorting", bounds):
         return True

@@ -67,7 +67,7 @@ def _claimed(root: Path, streams: tuple[Stream, ...], address: str, stopping: St
     claims = Claims(address, stopping)
     try:
         claims.open(fence=False)
-        known = claims.here().archive_id
+        known = claims.position().archive_id
         if known is None:
             raise BrokenInvariant(
                 "Redis knows no archive, so it cannot tell what is claimed; "

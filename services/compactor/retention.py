@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from services.archive.catalog import Catalogue
+    from services.archive.catalog import Catalog
 
 DAY_US = 24 * HOUR_US
 KEPT = (Stream.GAPS,)
@@ -30,13 +30,13 @@ def expired(hours: Iterable[int], days: float, now_us: int) -> list[int]:
     return sorted(hour for hour in hours if (hour + 1) * HOUR_US <= floor_us)
 
 
-def retire(root: Path, catalogue: Catalogue, days: float, now_us: int) -> int:
+def retire(root: Path, catalog: Catalog, days: float, now_us: int) -> int:
     """Hand over the removal of every expired hour that holds files; returns how many. Raises Transient."""
     retired = 0
     for stream in Stream:
         if stream in KEPT:
             continue
-        names = catalogue.names(stream)
+        names = catalog.names(stream)
         for hour in expired(names, days, now_us):
             if is_prepared(root, stream, hour):
                 continue

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from services.shared.event import Stream
 
 
-class Limits(NamedTuple):
+class ClaimLimits(NamedTuple):
     """When to claim: every `interval` seconds, or earlier past `rows` waiting or `age` seconds of waiting."""
 
     interval: float
@@ -27,7 +27,7 @@ class Schedule:
     of hours is caught up every event is old, and parts would be tiny.
     """
 
-    limits: Limits
+    limits: ClaimLimits
     round_at: float
     _waiting: dict[Stream, float] = field(default_factory=dict)
 

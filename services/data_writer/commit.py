@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class ChunkOrigin:
     """Where a chunk came from, for its parts' footers. Texts are passed through; empty means unknown."""
 
     writer_version: str = ""
@@ -61,7 +61,7 @@ class Committed:
 
 
 def commit(
-    root: Path, encoded: Encoded, origin: Origin, compression: Compression = DEFAULT_COMPRESSION
+    root: Path, encoded: Encoded, origin: ChunkOrigin, compression: Compression = DEFAULT_COMPRESSION
 ) -> Committed:
     """Make every part of the chunk durable, or raise with no staging left.
 
@@ -111,7 +111,7 @@ def remove_strangers(
 
 
 def _make_durable(
-    root: Path, encoded: Encoded, origin: Origin, compression: Compression
+    root: Path, encoded: Encoded, origin: ChunkOrigin, compression: Compression
 ) -> tuple[tuple[Path, ...], int]:
     chunk = encoded.chunk
     staged = [staging_path(root, part.stream, part.hour, chunk) for part in encoded.parts]
@@ -137,7 +137,7 @@ def _make_durable(
     return tuple(paths), size
 
 
-def _footer(part: Part, chunk: Chunk, origin: Origin, number: str) -> dict[str, str]:
+def _footer(part: Part, chunk: Chunk, origin: ChunkOrigin, number: str) -> dict[str, str]:
     return {
         "archive.schema_version": str(SCHEMA_VERSION),
         "archive.writer_version": origin.writer_version,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.archive.parquet import Codec, Compression
-from services.data_writer.commit import Origin, commit, remove_strangers
+from services.data_writer.commit import ChunkOrigin, commit, remove_strangers
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.event import Stream
 
@@ -29,7 +29,7 @@ class Committer:
         self._ledger = ledger
         self._metrics = metrics
 
-    def commit(self, stream: Stream, encoded: Encoded, origin: Origin, *, attempted: bool) -> int:
+    def commit(self, stream: Stream, encoded: Encoded, origin: ChunkOrigin, *, attempted: bool) -> int:
         """Make one chunk durable; returns the bytes of its parts. `attempted`: it may lie in the archive.
 
         Raises Transient and BrokenInvariant, as `commit` does.
@@ -51,7 +51,7 @@ class Committer:
         metrics.parts.labels(stream).inc(len(committed.paths))
         metrics.stored_bytes.labels(stream).inc(committed.bytes)
         metrics.rejects.inc(len(encoded.rejected))
-        metrics.misfits.inc(encoded.misfits)
+        metrics.type_mismatches.inc(encoded.type_mismatches)
         metrics.newest.labels(stream).set(encoded.chunk.last_us / 1e6)
         if encoded.rejected:
             log.error(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.buffer.claims import Claims
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def dry_run(settings: WriterSettings, stopping: Stopping) -> str:
             sample = claims.sample(stream, settings.writer_chunk)
             claimed = sum(claims.length(claim) for claim in claims.found(stream))
             encoded = encode(stream, sample)
-            stored = commit(Path(scratch), encoded, Origin()).bytes if sample else 0
+            stored = commit(Path(scratch), encoded, ChunkOrigin()).bytes if sample else 0
             lines.append(
                 f"{stream:<12}{depths[stream]:>10}{claimed:>10}{len(encoded.rejected):>9}{encoded.raw_bytes:>12}{stored:>12}"
             )

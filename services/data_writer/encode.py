@@ -62,7 +62,7 @@ def _no_collections() -> Iterator[None]:
 def _encode(stream: Stream, elements: Iterable[bytes], host: str) -> Encoded:
     tables = [SCHEMAS[stream].empty_table()]
     refused: list[bytes] = []
-    misfits = 0
+    type_mismatches = 0
     all_elements: list[bytes] = []
     coming = iter(elements)
     while block := list(islice(coming, _BLOCK)):
@@ -71,7 +71,7 @@ def _encode(stream: Stream, elements: Iterable[bytes], host: str) -> Encoded:
         table, unholdable = _tabulate(stream, events, leftovers)
         tables.append(table)
         refused += [sources[index] for index in unholdable]
-        misfits += sum(left.misfits for left in leftovers.values())
+        type_mismatches += sum(left.type_mismatches for left in leftovers.values())
         reach(CrashPoint.ENCODE_BLOCK)
     table = pa.concat_tables(tables)
 
@@ -90,7 +90,7 @@ def _encode(stream: Stream, elements: Iterable[bytes], host: str) -> Encoded:
     elif rejected:
         parts += _by_hour(Stream.REJECTS, rejects, "received_at")
     raw_bytes = sum(map(len, all_elements))
-    return Encoded(chunk, tuple(parts), table.num_rows, rejected, misfits, raw_bytes)
+    return Encoded(chunk, tuple(parts), table.num_rows, rejected, type_mismatches, raw_bytes)
 
 
 def _decode(

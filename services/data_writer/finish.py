@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.data_writer.commit import Origin
+from services.data_writer.commit import ChunkOrigin
 from services.data_writer.encode import encode
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.version import VERSION
@@ -22,7 +22,7 @@ from services.shared.version import VERSION
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from services.buffer.claims import Claim, Claims, Here
+    from services.buffer.claims import Claim, Claims, StoredPosition
     from services.data_writer.committer import Committer
     from services.data_writer.health import WriterHealth
     from services.data_writer.metrics import WriterMetrics
@@ -53,14 +53,14 @@ class Finisher:
         self._stopping = stopping
         self._writing = ThreadPoolExecutor(1, "commit")
 
-    def finish(self, claim: Claim, before: Here, first_cursor: str, *, attempted: bool) -> bool:
+    def finish(self, claim: Claim, before: StoredPosition, first_cursor: str, *, attempted: bool) -> bool:
         """Commit and ack all of a claim; False when stopped meanwhile.
 
         `before` is where the ingester stood before the claim was taken, `first_cursor` where at the round
         before. `attempted`: its first chunks may lie in the archive. Raises Transient, and BrokenInvariant
         for a person to mend.
         """
-        origin = Origin(
+        origin = ChunkOrigin(
             writer_version=VERSION,
             epoch=str(before.epoch),
             host=before.cursor.host if before.cursor else "",
@@ -84,7 +84,7 @@ class Finisher:
             attempted = False
         return False
 
-    def _commit_next(self, claim: Claim, origin: Origin, *, attempted: bool) -> tuple[int, int]:
+    def _commit_next(self, claim: Claim, origin: ChunkOrigin, *, attempted: bool) -> tuple[int, int]:
         """Make the next chunks durable; returns how many elements may be acked, and their parts' bytes."""
         count, raw, commit = 0, 0, self._committer.commit
         commits: list[Future[int]] = []
@@ -104,7 +104,7 @@ class Finisher:
                     raw += encoded.raw_bytes
                     if commits:
                         commits[-1].result()
-                        self._health.headway("running")
+                        self._health.progress("running")
                     commits.append(
                         self._writing.submit(commit, claim.stream, encoded, origin, attempted=attempted)
                     )
@@ -112,5 +112,5 @@ class Finisher:
             wait(commits)
         written = sum(done.result() for done in commits)
         self._metrics.raw_bytes.labels(claim.stream).inc(raw)
-        self._health.headway("running")
+        self._health.progress("running")
         return count, written

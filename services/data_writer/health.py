@@ -1,4 +1,4 @@
-"""Whether the writer truly works: its rounds succeed, and a long one makes headway."""
+"""Whether the writer truly works: its rounds succeed, and a long one makes progress."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ class WriterHealth:
     state: str = "starting"
     trouble: str | None = None
     """What the last try failed for; None once one succeeded."""
-    headway_at: float = field(default_factory=time.monotonic)
+    progress_at: float = field(default_factory=time.monotonic)
     """Monotonic second of the last look or chunk that succeeded."""
 
-    def headway(self, state: str) -> None:
+    def progress(self, state: str) -> None:
         """Note that something succeeded."""
-        self.state, self.trouble, self.headway_at = state, None, time.monotonic()
+        self.state, self.trouble, self.progress_at = state, None, time.monotonic()
 
     def __call__(self) -> tuple[bool, dict[str, object]]:
         """Return the verdict and what to show."""
-        quiet = time.monotonic() - self.headway_at
-        said: dict[str, object] = {"state": self.state, "seconds_since_headway": round(quiet, 1)}
+        quiet = time.monotonic() - self.progress_at
+        said: dict[str, object] = {"state": self.state, "seconds_since_progress": round(quiet, 1)}
         reasons = [self.trouble] if self.trouble else []
         if quiet > STALLED_SECONDS:
-            reasons.append(f"no headway for {quiet:.0f} s")
+            reasons.append(f"no progress for {quiet:.0f} s")
         if self.state == "starting":
             reasons.append("starting")
         return not reasons, {**said, **({"reasons": reasons} if reasons else {})}

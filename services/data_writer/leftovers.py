@@ -30,7 +30,7 @@ class Leftovers:
     """Gathers what is left of one event while its columns are filled."""
 
     def __init__(self) -> None:
-        self.misfits = 0
+        self.type_mismatches = 0
         """Values whose type was not their column's."""
         self._levels: dict[str, dict[str, Raw | str]] = {}
         self._absent: list[str] = []
@@ -97,5 +97,5 @@ class Leftovers:
         try:
             return decoder.decode(raw)
         except UNREADABLE:
-            self.misfits += 1
+            self.type_mismatches += 1
             return None

@@ -64,8 +64,8 @@ class WriterMetrics:
             "Events set aside because they could not be encoded; any rise is a defect of ours.",
             registry=registry,
         )
-        self.misfits = Counter(
-            "archive_encode_misfits_total",
+        self.type_mismatches = Counter(
+            "archive_encode_type_mismatches_total",
             "Values of a wrong type, kept in `extra`; a rise means that a lexicon changed.",
             registry=registry,
         )

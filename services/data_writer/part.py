@@ -40,7 +40,7 @@ class Encoded:
     """Elements that became rows of the chunk's own stream."""
     rejected: tuple[Rejected, ...]
     """Elements that became rows of `rejects`, with reason `encode_failed`."""
-    misfits: int
+    type_mismatches: int
     """Values whose type was not their column's: the column is null there, and `extra` holds the value."""
     raw_bytes: int
     """Of all elements."""

@@ -33,7 +33,7 @@ from services.shared.event import Stream
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.buffer.claims import Claims, Here
+    from services.buffer.claims import Claims, StoredPosition
     from services.data_writer.settings import WriterSettings
     from services.shared.event import Gap
 
@@ -46,16 +46,16 @@ def recover(settings: WriterSettings, claims: Claims) -> tuple[Gap, ...]:
 
     Raises BrokenInvariant when they do not belong together, Transient when either cannot be asked now.
     """
-    here = claims.here()
+    here = claims.position()
     mine = archive_id(settings.archive_root, here.archive_id)
     if here.archive_id is None:
         claims.register(mine)
-    if here.is_sure:
+    if here.is_confirmed:
         return ()
     begun = _beginning(settings, here)
     if begun is None:
-        claims.make_sure(here.epoch)
-        reach(CrashPoint.RECOVER_MADE_SURE)
+        claims.confirm(here.epoch)
+        reach(CrashPoint.RECOVER_CONFIRMED)
         return ()
     for stream in begun.lowered:
         write_checkpoint(settings.archive_root, stream, begun.cursor.encode())
@@ -72,7 +72,7 @@ def recover(settings: WriterSettings, claims: Claims) -> tuple[Gap, ...]:
     return begun.gaps
 
 
-def _beginning(settings: WriterSettings, here: Here) -> Beginning | None:
+def _beginning(settings: WriterSettings, here: StoredPosition) -> Beginning | None:
     root, now_us = settings.archive_root, time.time_ns() // 1000
     checkpoints = read_checkpoints(root)
     if not checkpoints:

@@ -16,7 +16,7 @@ from services.archive.paths import PREPARED, removed_path
 from services.archive.swap import Step, owed, swap_prepared
 from services.buffer.claims import Claims
 from services.buffer.connection import Full
-from services.data_writer.claim import Limits, Schedule
+from services.data_writer.claim import ClaimLimits, Schedule
 from services.data_writer.commit import sweep
 from services.data_writer.committer import Committer
 from services.data_writer.finish import Finisher
@@ -28,7 +28,7 @@ from services.shared.event import Stream
 from services.shared.retry import until_done
 
 if TYPE_CHECKING:
-    from services.buffer.claims import Here
+    from services.buffer.claims import StoredPosition
     from services.data_writer.health import WriterHealth
     from services.data_writer.metrics import WriterMetrics
     from services.data_writer.settings import WriterSettings
@@ -50,7 +50,7 @@ class Writer:
         self._stopping = stopping
         self._claims = Claims(settings.redis_address(), stopping)
         self._is_open = False
-        limits = Limits(settings.writer_interval, settings.writer_max_rows, settings.writer_max_age)
+        limits = ClaimLimits(settings.writer_interval, settings.writer_max_rows, settings.writer_max_age)
         self._schedule = Schedule(limits, time.monotonic())
         self._ledger = Ledger(settings.archive_root, settings.streams, stopping)
         committer = Committer(settings, self._ledger, metrics)
@@ -68,7 +68,7 @@ class Writer:
         log.info("recover.swept", staged=swept)
         while not self._stopping:
             until_done(lambda: self._turn(once=once), self._stopping, self._failed)
-            if once or self._stopping.pause(LOOK_SECONDS):
+            if once or self._stopping.sleep(LOOK_SECONDS):
                 break
         self._claims.close()
 
@@ -93,27 +93,27 @@ class Writer:
             self._metrics.depth.labels(stream).set(depth)
             waited = self._schedule.oldest_wait(stream, now)
             self._metrics.waits[stream].set(time.time() - waited if waited else None)
-        self._health.headway("running")
+        self._health.progress("running")
         if due:
             self._round(due)
             self._schedule.claimed(due, now, whole=len(due) == len(streams))
 
     def _round(self, streams: list[Stream]) -> None:
         """Commit all that is waiting in these streams, then move their checkpoints."""
-        before = self._claims.here()
+        before = self._claims.position()
         if before.raw is None:
             raise Transient("the cursor was lost during a round")
         self._metrics.epochs.set(before.epoch)
         self._ledger.open(before.epoch)
         committed = [stream for stream in streams if self._write(stream, before)]
-        after = self._claims.here()
+        after = self._claims.position()
         if after.raw is None or after.epoch != before.epoch:
             raise Transient("Redis lost its data during a round; its checkpoints do not count")
         for stream in committed:
             write_checkpoint(self._settings.archive_root, stream, before.raw)
             self._last_cursor[stream] = before.raw.decode()
 
-    def _write(self, stream: Stream, before: Here) -> bool:
+    def _write(self, stream: Stream, before: StoredPosition) -> bool:
         """Finish the claims of a stream, take and finish its buffer; False when stopped meanwhile."""
         since = self._last_cursor.get(stream, "")
         for claim in self._claims.found(stream):
@@ -145,9 +145,9 @@ class Writer:
         try:
             for swapped in swap_prepared(root, stream):
                 note = removed_path(root, stream, swapped.manifest.hour)
-                come = swapped.come or (note,)
+                come = swapped.files_added or (note,)
                 if swapped.step is not Step.DISCARD:
-                    self._ledger.swapped(swapped.gone, come)
+                    self._ledger.swapped(swapped.files_deleted, come)
                 self._metrics.swaps.labels(swapped.manifest.cause, swapped.step.name.lower()).inc()
         except (OSError, BrokenInvariant) as error:
             # The hours are whole either way, and what is owed is done next time; commits do not wait for it.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from services.buffer.push import Push, Remembered
+from services.buffer.push import Push, RecentPush
 from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Verdict
 from services.jetstream.validate import reject_identity
@@ -20,7 +20,7 @@ from services.shared.event import Event, Gap, Reason, Reject, Stream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from services.jetstream.memory import IdentityMemory
+    from services.jetstream.dedup import DedupWindow
     from services.jetstream.source import Source
     from services.shared.cursor import Cursor, Window
 
@@ -36,7 +36,7 @@ class Ending(NamedTuple):
 class Draft:
     """Grows by arrivals, in order, until it is pushed."""
 
-    def __init__(self, memory: IdentityMemory) -> None:
+    def __init__(self, memory: DedupWindow) -> None:
         self._memory = memory
         self._fresh: list[bytes] = []
         self._last: tuple[Source, Event] | None = None
@@ -142,9 +142,9 @@ class Draft:
         return Push(
             elements=self.elements,
             cursor=cursor,
-            remembered=Remembered(when_us, tuple(self._fresh)),
+            recent=RecentPush(when_us, tuple(self._fresh)),
             forgotten=aged.elements,
-            capped=aged.capped,
+            evicted_by_size=aged.evicted_by_size,
             counts=self.counts() + owed,
         )
 

@@ -17,7 +17,7 @@ from services.jetstream.draft import Draft
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from services.jetstream.memory import IdentityMemory
+    from services.jetstream.dedup import DedupWindow
     from services.jetstream.source import Source
     from services.shared.event import Event, Reason
 
@@ -25,7 +25,7 @@ DRAFTS = 4
 """The inbox holds as much as so many pushes; beyond it the socket waits."""
 
 
-class Bounds(NamedTuple):
+class PushLimits(NamedTuple):
     """The most that one push carries; a single frame may be larger."""
 
     frames: int
@@ -37,7 +37,7 @@ class Inbox:
     """Bounded by frames and bytes; one single frame is always let in."""
 
     def __init__(
-        self, bounds: Bounds, memory: IdentityMemory, validate: Callable[[bytes], Event | Reason]
+        self, bounds: PushLimits, memory: DedupWindow, validate: Callable[[bytes], Event | Reason]
     ) -> None:
         self._bounds = bounds
         self._memory = memory

@@ -19,10 +19,10 @@ import structlog
 from services.buffer.connection import Full
 from services.buffer.push import Push, Pusher
 from services.jetstream.backpressure import Backpressure
+from services.jetstream.dedup import DedupWindow
 from services.jetstream.follow import Follower
 from services.jetstream.hosts import Next
-from services.jetstream.inbox import Bounds, Inbox
-from services.jetstream.memory import IdentityMemory
+from services.jetstream.inbox import Inbox, PushLimits
 from services.jetstream.metrics import Reconnect
 from services.jetstream.validate import validator
 from services.jetstream.watch import CollectionWatch
@@ -64,7 +64,7 @@ class Ingest:
         self._validate = validator(settings.ingest_max_event_bytes, open_frame)
         self._pusher = Pusher(settings.redis_address(), stopping)
         self._thread = ThreadPoolExecutor(1, "push")
-        self._memory = IdentityMemory(settings.ingest_memory_seconds, settings.ingest_memory_events)
+        self._memory = DedupWindow(settings.ingest_dedup_seconds, settings.ingest_dedup_events)
         self._watch = CollectionWatch()
         self._next = Next(settings.ingest_hosts)
         self._backpressure = Backpressure(settings, metrics)
@@ -94,7 +94,7 @@ class Ingest:
         """Read where to go on, and go on until stopped or in doubt."""
         if not await self._begin():
             return
-        bounds = Bounds(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
+        bounds = PushLimits(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
         inbox = Inbox(bounds, self._memory, self._validate)
         follower = Follower(self._settings, inbox, self._metrics, self._next, lambda: self._cursor)
         if self._backpressure.paused:
@@ -121,11 +121,11 @@ class Ingest:
             start = await self._in_thread(self._pusher.reset)
             if start is not None:
                 self._cursor = start.cursor
-                self._memory.refill(start.remembered)
+                self._memory.refill(start.recent)
                 self._nonce = secrets.token_hex(8)
                 self._owed.clear()
                 self._next.begin(start.cursor)
-                log.info("buffer.cursor", **_facts(start.cursor), remembered=len(self._memory))
+                log.info("buffer.cursor", **_facts(start.cursor), recent=len(self._memory))
                 self._health.state = "running"
                 reach(CrashPoint.RECEIVE_RESUMED)
                 return True
@@ -190,7 +190,7 @@ class Ingest:
                 await asyncio.sleep(TICK_SECONDS)
                 await self._keep_room(follower)
         self._cursor = push.cursor
-        self._memory.pushed(push.remembered, push.forgotten)
+        self._memory.pushed(push.recent, push.forgotten)
         self._owed.clear()
         self._owed_gaps.clear()
         self._pushes += 1
@@ -247,8 +247,8 @@ class Ingest:
             self._metrics.gaps.labels(gap.reason).inc()
             self._metrics.gap_seconds.inc((gap.to_us - gap.from_us) / 1e6)
             log.warning("receive.gap", reason=gap.reason, from_us=gap.from_us, to_us=gap.to_us, host=gap.host)
-        self._metrics.memory_capped.inc(push.capped)
-        self._metrics.memory_events.set(len(self._memory))
+        self._metrics.dedup_evicted_by_size.inc(push.evicted_by_size)
+        self._metrics.dedup_events.set(len(self._memory))
         log.debug("buffer.pushed", events=sum(map(len, push.elements.values())), time_us=push.cursor.time_us)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:

@@ -128,11 +128,11 @@ class IngesterMetrics:
             "Repeats dropped by identity; rises after each reconnect.",
             registry=registry,
         )
-        self.memory_events = Gauge(
-            "archive_validate_memory_events", "Identities remembered to drop repeats.", registry=registry
+        self.dedup_events = Gauge(
+            "archive_validate_dedup_events", "Identities remembered to drop repeats.", registry=registry
         )
-        self.memory_capped = Counter(
-            "archive_validate_memory_capped_total",
+        self.dedup_evicted_by_size = Counter(
+            "archive_validate_dedup_evicted_by_size_total",
             "Pushes whose identities were forgotten early for want of room; long rewinds may double.",
             registry=registry,
         )

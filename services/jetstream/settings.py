@@ -70,12 +70,12 @@ class IngesterSettings(Settings):
         default=5000, ge=1, le=100_000, description="Most events in one push to Redis."
     )
     ingest_push_bytes: int = Field(default=4 * MIB, ge=1024, description="Most bytes in one push to Redis.")
-    ingest_memory_seconds: float = Field(
+    ingest_dedup_seconds: float = Field(
         default=3900.0,
         ge=60,
         description="How long identities are remembered to drop repeats, in event time.",
     )
-    ingest_memory_events: int = Field(
+    ingest_dedup_events: int = Field(
         default=1_000_000, ge=10_000, description="Most identities remembered (about 100 MB a million)."
     )
     ingest_pause_percent: float = Field(

@@ -34,7 +34,7 @@ def answer(settings: HealthSettings, stopping: Stopping) -> int:
     }
     with serving(settings.health_port, questions) as port:
         structlog.get_logger().info("start", port=port)
-        while not stopping.pause(AN_HOUR):
+        while not stopping.sleep(AN_HOUR):
             continue
     return daemon.DONE
 

@@ -22,7 +22,7 @@ class CrashPoint(StrEnum):
     RECOVER_CHECKPOINT_LOWERED = "recover.checkpoint_lowered"
     RECOVER_EPOCH_NOTED = "recover.epoch_noted"
     RECOVER_EPOCH_BEGUN = "recover.epoch_begun"
-    RECOVER_MADE_SURE = "recover.made_sure"
+    RECOVER_CONFIRMED = "recover.confirmed"
     RECEIVE_RESUMED = "receive.resumed"
     RECEIVE_PAUSED = "receive.paused"
     BUFFER_BEFORE_EXEC = "buffer.before_exec"
@@ -67,7 +67,7 @@ OWED = {
     CrashPoint.RECOVER_CHECKPOINT_LOWERED: "The oldest checkpoint stays, so the same cursor is chosen again.",
     CrashPoint.RECOVER_EPOCH_NOTED: "The epoch is still owed; it begins under a number above the noted one.",
     CrashPoint.RECOVER_EPOCH_BEGUN: "Nothing: cursor, epoch, id and counts came in one transaction.",
-    CrashPoint.RECOVER_MADE_SURE: "Nothing: the ingester may go on while the writer is away.",
+    CrashPoint.RECOVER_CONFIRMED: "Nothing: the ingester may go on while the writer is away.",
     CrashPoint.RECEIVE_RESUMED: "The next ingester reads the same cursor and identities and subscribes anew.",
     CrashPoint.RECEIVE_PAUSED: "The cursor stays; the next ingester sees by itself that there is no room.",
     CrashPoint.BUFFER_BEFORE_EXEC: "The stored cursor is before these events: they are received again.",

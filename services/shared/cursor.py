@@ -47,7 +47,7 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Epoch(NamedTuple):
-    """The number of an epoch, and the `run_id` of the server in which a writer last made sure of it."""
+    """The number of an epoch, and the `run_id` of the server in which a writer last confirmed it."""
 
     number: int
     run_id: str

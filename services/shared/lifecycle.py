@@ -34,7 +34,7 @@ class Stopping:
             self._is_set = True
             os.write(self._writable, b"x")
 
-    def pause(self, seconds: float) -> bool:
+    def sleep(self, seconds: float) -> bool:
         """Wait up to `seconds`; return True at once if stopping."""
         ready, _, _ = select.select([self._readable], [], [], max(0.0, seconds))
         return bool(ready)

@@ -41,7 +41,7 @@ def until_done(work: Callable[[], T], stopping: Stopping, failed: Callable[[Tran
         failed(error)
 
     def pause(seconds: float) -> None:
-        stopping.pause(seconds)
+        stopping.sleep(seconds)
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(Transient),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from services.compactor.cover import Covered
+    from services.compactor.cover import CoverageRow
     from services.shared.event import Stream
     from services.tools.part_check import Checked
     from services.tools.part_names import PartFile
@@ -52,7 +52,7 @@ def missing_of_chunks(checked: Iterable[Checked], removed: set[tuple[str, int]])
 
 def missing_of_hours(
     checked: Iterable[Checked],
-    covered: Mapping[tuple[Stream, int], Covered],
+    covered: Mapping[tuple[Stream, int], CoverageRow],
     hours: range,
     is_newer: Callable[[PartFile], bool],
 ) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from services.archive.paths import archive_id_path
 from services.buffer.claims import Claims
-from services.buffer.operator_push import AsidePusher
+from services.buffer.operator_push import OperatorPusher
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.retry import until_done
 
@@ -27,7 +27,7 @@ class Buffers:
         self._archive_id = _archive_id(settings.archive_root)
         self._stopping = stopping
         self.root = settings.archive_root
-        self.pusher = AsidePusher(settings.redis_address(), stopping)
+        self.pusher = OperatorPusher(settings.redis_address(), stopping)
         self.claims = Claims(settings.redis_address(), stopping)
 
     def open(self) -> None:

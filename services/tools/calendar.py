@@ -9,7 +9,7 @@ from services.compactor.cover import State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from services.compactor.cover import Covered
+    from services.compactor.cover import CoverageRow
     from services.shared.event import Stream
 
 HOURS_A_DAY = 24
@@ -63,7 +63,7 @@ class Day(NamedTuple):
     cells: tuple[Cell, ...]
 
 
-def calendar(rows: Iterable[Covered], hours: range) -> list[Day]:
+def calendar(rows: Iterable[CoverageRow], hours: range) -> list[Day]:
     """Return the days that the hours lie in; an hour is as good as the worst of its rows."""
     cells: dict[int, Cell] = {}
     for row in rows:
@@ -74,14 +74,14 @@ def calendar(rows: Iterable[Covered], hours: range) -> list[Day]:
     return [Day(number, tuple(_cells(cells, number))) for number in range(first, last + 1)]
 
 
-def kind_of(row: Covered) -> str:
+def kind_of(row: CoverageRow) -> str:
     """Return how an hour is drawn."""
     if row.state is State.PARTIAL and row.gap_seconds >= HOUR_SECONDS / 2:
         return "broken"
     return row.state.value
 
 
-def span(rows: Mapping[tuple[Stream, int], Covered], days: int) -> range:
+def span(rows: Mapping[tuple[Stream, int], CoverageRow], days: int) -> range:
     """Return the hours of the last days that the table knows of; empty for an empty table."""
     known = [hour for _, hour in rows]
     if not known:

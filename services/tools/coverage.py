@@ -22,7 +22,7 @@ from services.tools.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from services.compactor.cover import Covered
+    from services.compactor.cover import CoverageRow
     from services.tools.calendar import Day
 
 _ALL = "all streams"
@@ -74,7 +74,7 @@ def read_names(names: Iterable[str]) -> list[Stream]:
     return [Stream(name) for name in names]
 
 
-def is_complete(rows: Iterable[Covered], named: range, streams: Iterable[Stream]) -> bool:
+def is_complete(rows: Iterable[CoverageRow], named: range, streams: Iterable[Stream]) -> bool:
     """Whether no hour is partial, and each named hour of each stream is closed or empty. Pure."""
     states = {(row.stream, row.hour): row.state for row in rows}
     if State.PARTIAL in states.values():

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from services.archive.paths import hour_start
 from services.compactor import coverage
-from services.compactor.cover import Covered, State
+from services.compactor.cover import CoverageRow, State
 from services.shared.errors import BrokenInvariant
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from services.shared.event import Stream
     from services.tools.part_names import PartFile
 
-Table = dict[tuple["Stream", int], Covered]
+Table = dict[tuple["Stream", int], CoverageRow]
 """Rows by stream and hour."""
 
 
@@ -46,6 +46,6 @@ def is_newer(root: Path, part: PartFile) -> bool:
         return True
 
 
-def is_settled(row: Covered) -> bool:
+def is_settled(row: CoverageRow) -> bool:
     """Whether no more events are expected in the hour; a partial one has a gap."""
     return row.state is not State.OPEN

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from services.tools.console import FOUND, console, duration, instant_us, say_json, table
-from services.tools.holes import Hole, by_reason, read_holes, seconds, touching
+from services.tools.holes import OpenGap, by_reason, read_holes, seconds, touching
 from services.tools.part_names import read_time
 from services.tools.settings import settings
 
@@ -34,7 +34,7 @@ def gaps(
     raise typer.Exit(FOUND if holes else 0)
 
 
-def _show(holes: list[Hole], total: float) -> None:
+def _show(holes: list[OpenGap], total: float) -> None:
     if not holes:
         console().print("no gaps: nothing is known to be missing")
         return

@@ -32,7 +32,7 @@ class FileEntry(msgspec.Struct, frozen=True):
     """Of the whole file."""
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class SnapshotManifest(msgspec.Struct, frozen=True):
     """What a snapshot names."""
 
     version: int
@@ -58,15 +58,15 @@ def manifest_path(root: Path, name: str) -> Path:
     return root / FOLDER / f"{name}.json"
 
 
-def encode(manifest: Manifest) -> bytes:
+def encode(manifest: SnapshotManifest) -> bytes:
     """Form on the disk."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
-def decode(raw: bytes, where: str) -> Manifest:
+def decode(raw: bytes, where: str) -> SnapshotManifest:
     """Read a manifest. Raises BrokenInvariant for what is none, or was altered: its hash tells."""
     try:
-        manifest = msgspec.json.decode(raw, type=Manifest)
+        manifest = msgspec.json.decode(raw, type=SnapshotManifest)
     except msgspec.MsgspecError as error:
         raise BrokenInvariant(f"{where} is no manifest of a snapshot ({error})") from error
     if manifest.version != VERSION:

@@ -46,7 +46,7 @@ def unsettled(claims: Claims, root: Path, moment: Moment, streams: Iterable[Stre
     # In the direction of the flow: what had left the buffer then and is in no claim now is committed.
     depths = claims.depths(behind) if behind else {}
     waiting = [stream for stream in behind if depths[stream] or claims.found(stream)]
-    if claims.here().epoch != moment.epoch:
+    if claims.position().epoch != moment.epoch:
         raise EpochEnded("Redis lost its data meanwhile")
     return waiting
 

@@ -20,7 +20,7 @@ from services.tools.manifest import (
     FOLDER,
     VERSION,
     FileEntry,
-    Manifest,
+    SnapshotManifest,
     content_hash,
     decode,
     encode,
@@ -129,7 +129,7 @@ def list_snapshots(
         console().print(table(columns, rows, right=("rows", "bytes")))
 
 
-def read(root: Path, name: str) -> Manifest:
+def read(root: Path, name: str) -> SnapshotManifest:
     """Read a snapshot. Raises BadInput where there is none."""
     path = manifest_path(root, name)
     try:
@@ -157,7 +157,7 @@ def settled(parts: Sequence[PartFile], covered: Table) -> list[PartFile]:
 
 def manifest_of(
     root: Path, name: str, parts: Sequence[PartFile], far: Sequence[Far], now: datetime
-) -> Manifest:
+) -> SnapshotManifest:
     """Read the parts and return their manifest; what lies in the bucket was read when it was noted."""
     with progress() as bar:
         task = bar.add_task("hashing", total=sum(part.path.stat().st_size for part in parts))
@@ -175,7 +175,7 @@ def manifest_of(
         files.append(FileEntry(one.key, one.object.bytes, named.rows if named else 0, one.object.sha256))
     hours = {part.hour for part in parts} | {one.hour for one in far}
     identity = archive_id_path(root)
-    return Manifest(
+    return SnapshotManifest(
         version=VERSION,
         name=name,
         archive=identity.read_text(encoding="ascii").strip() if identity.exists() else "",
@@ -190,7 +190,7 @@ def manifest_of(
     )
 
 
-def compare(root: Path, kept: Manifest, far: Mapping[str, Bucket]) -> dict[str, str]:
+def compare(root: Path, kept: SnapshotManifest, far: Mapping[str, Bucket]) -> dict[str, str]:
     """Return what is wrong with each file that is not as it was; `far`: where those lie that left here."""
     wrong: dict[str, str] = {}
     with progress() as bar:

@@ -14,7 +14,7 @@ from services.archive.paths import HOUR_US, archive_id_path
 from services.compactor.cover import State
 from services.tools.console import console, duration, instant_us, say_json, size, table
 from services.tools.coverage_table import Table, read_coverage
-from services.tools.holes import Hole, by_reason, read_holes, seconds, touching
+from services.tools.holes import OpenGap, by_reason, read_holes, seconds, touching
 from services.tools.settings import settings
 from services.tools.stream_figures import ArchiveFigures, measure
 from services.tools.writer_figures import ask_writer, unaccounted
@@ -45,7 +45,7 @@ class Status:
     figures: ArchiveFigures
     hours: dict[str, int]
     """Hours of the coverage table by state, the worst of its streams."""
-    gaps: list[Hole]
+    gaps: list[OpenGap]
     """Those of the last day."""
     checkpoints: Mapping[Stream, Cursor]
     writer: Figures | None

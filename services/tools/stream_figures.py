@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from services.compactor.cover import Covered
+    from services.compactor.cover import CoverageRow
     from services.tools.part_names import PartFile
 
 
@@ -43,7 +43,7 @@ class ArchiveFigures:
     bytes_by_hour: dict[int, int]
 
 
-def measure(root: Path, covered: Mapping[tuple[Stream, int], Covered]) -> ArchiveFigures:
+def measure(root: Path, covered: Mapping[tuple[Stream, int], CoverageRow]) -> ArchiveFigures:
     """Sum up what lies there. Raises OSError where the archive cannot be read."""
     found = find(root)
     figures = ArchiveFigures({stream: StreamFigures() for stream in Stream}, len(found.strays), {})

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.shared.event import Reason, Stream, stream_of
 from testing.proof.audit import Audit, audit, rebuild_events
@@ -29,7 +29,7 @@ def archive(root: Path, events: dict[Stream, list[bytes]]) -> None:
     for stream, elements in events.items():
         encoded = encode(stream, elements)
         assert not encoded.rejected
-        commit(root, encoded, Origin())
+        commit(root, encoded, ChunkOrigin())
 
 
 def by_stream(frames: list[bytes]) -> dict[Stream, list[bytes]]:
@@ -138,7 +138,7 @@ def test_either_telling_of_an_event_is_right(tmp_path: Path) -> None:
 
 
 def test_rejected_frames_are_compared_where_the_truth_names_them(tmp_path: Path) -> None:
-    commit(tmp_path, encode(Stream.LIKES, [*LIKES, b"\xff"]), Origin())
+    commit(tmp_path, encode(Stream.LIKES, [*LIKES, b"\xff"]), ChunkOrigin())
     assert audit(tmp_path, {"likes": LIKES}).uncompared == {"rejects": 1, "gaps": 0}
     assert audit(tmp_path, {"likes": LIKES, "rejects": [b"\xff"]}).passed
     assert audit(tmp_path, {"likes": LIKES, "rejects": [b"other"]}).faults == 2
@@ -167,9 +167,9 @@ def test_the_command_compares_with_a_file(tmp_path: Path, capsys: pytest.Capture
     source.write_bytes(b"\n".join([*LIKES, b"not json", b""]))
     root = tmp_path / "archive"
     root.mkdir()
-    commit(root, encode(Stream.LIKES, LIKES), Origin())
+    commit(root, encode(Stream.LIKES, LIKES), ChunkOrigin())
     assert main(["--root", str(root), "--source", str(source)]) == 1
-    commit(root, encode(Stream.LIKES, [b"not json"]), Origin())
+    commit(root, encode(Stream.LIKES, [b"not json"]), ChunkOrigin())
     assert main(["--root", str(root), "--source", str(source)]) == 0
     assert "likes" in capsys.readouterr().out
     assert Reason.ENCODE_FAILED

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.archive.parquet import Codec, Compression, check_file, read_footer
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.data_writer.tests.test_encode import like
 from services.shared.errors import BrokenInvariant
@@ -29,7 +29,7 @@ LIKES = [like(rkey=str(n), cid="bafyrei" * 8, **({"odd": n} if n % 3 else {})) f
 )
 def test_every_codec_is_read_by_every_reader(compression: Compression, tmp_path: Path) -> None:
     encoded = encode(Stream.LIKES, LIKES)
-    (path,) = commit(tmp_path, encoded, Origin(), compression).paths
+    (path,) = commit(tmp_path, encoded, ChunkOrigin(), compression).paths
     expected = encoded.parts[0].table
     assert pq.read_table(path, partitioning=None).equals(expected)
     assert pl.read_parquet(path, hive_partitioning=False)["extra"].to_list() == expected["extra"].to_pylist()
@@ -41,7 +41,7 @@ def test_every_codec_is_read_by_every_reader(compression: Compression, tmp_path:
 
 
 def test_the_hash_is_that_of_the_row_groups(tmp_path: Path) -> None:
-    (path,) = commit(tmp_path, encode(Stream.LIKES, LIKES), Origin()).paths
+    (path,) = commit(tmp_path, encode(Stream.LIKES, LIKES), ChunkOrigin()).paths
     footer = read_footer(path)
     rows_bytes = int(footer["archive.rows_bytes"])
     assert hashlib.sha256(path.read_bytes()[:rows_bytes]).hexdigest() == footer["archive.rows_sha256"]
@@ -56,7 +56,7 @@ def test_the_hash_is_that_of_the_row_groups(tmp_path: Path) -> None:
 
 def test_a_part_that_is_another_is_a_broken_invariant(tmp_path: Path) -> None:
     encoded = encode(Stream.LIKES, LIKES)
-    (path,) = commit(tmp_path, encoded, Origin()).paths
+    (path,) = commit(tmp_path, encoded, ChunkOrigin()).paths
     check_file(path, encoded.parts[0].table.num_rows, encoded.parts[0].table.schema)
     for other in (
         encode(Stream.LIKES, LIKES[:5]),

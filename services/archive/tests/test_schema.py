@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from services.archive.schema import SCHEMA_VERSION, SCHEMAS, column_encodings
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.shared.event import JETSTREAM_STREAMS, Gap, GapReason, Reason, Reject, Stream
 
@@ -81,7 +81,7 @@ def test_parts_of_nulls_open_beside_full_ones_in_every_reader(stream: Stream, tm
         elements = [element(stream, NOON_US + hour * HOUR_US, full=full)]
         encoded = encode(stream, elements)
         assert not encoded.rejected
-        commit(tmp_path, encoded, Origin())
+        commit(tmp_path, encoded, ChunkOrigin())
 
     # Polars is asked by directory, and must not stumble over what lies beside the stream.
     polars = pl.scan_parquet(tmp_path / stream, hive_partitioning=True).sort("hour").collect()

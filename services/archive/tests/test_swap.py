@@ -12,8 +12,8 @@ from services.archive.exchange import exchange
 from services.archive.manifest import (
     Cause,
     Input,
-    Manifest,
     Output,
+    SwapManifest,
     read_removals,
     removed_here,
     write_manifest,
@@ -43,8 +43,8 @@ class Killed(BaseException):
     """Stands for kill -9: nothing catches it."""
 
 
-def manifest(*, outputs: AbstractSet[str] = NEW) -> Manifest:
-    return Manifest(
+def manifest(*, outputs: AbstractSet[str] = NEW) -> SwapManifest:
+    return SwapManifest(
         id="0" * 24,
         stream=Stream.LIKES,
         hour=HOUR,
@@ -79,8 +79,8 @@ def test_what_is_prepared_takes_the_place_and_the_old_is_kept(tmp_path: Path) ->
     place = prepare(tmp_path)
     (swapped,) = swap_prepared(tmp_path, Stream.LIKES)
     assert swapped.step is Step.EXCHANGE
-    assert swapped.gone == (place / "a.parquet", place / "b.parquet")
-    assert swapped.come == (place / "ab.parquet",)
+    assert swapped.files_deleted == (place / "a.parquet", place / "b.parquet")
+    assert swapped.files_added == (place / "ab.parquet",)
     assert names(place) == NEW
     assert names(trash_path(tmp_path, Stream.LIKES, HOUR, "0" * 24)) == OLD
     assert not list((tmp_path / ".prepared").glob("*/*"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.buffer.claims import SCANNED_AT_ONCE, Claim, Claims, Here
+from services.buffer.claims import SCANNED_AT_ONCE, Claim, Claims, StoredPosition
 from services.buffer.tests.test_connection import Proxy
 from services.shared.cursor import Cursor
 from services.shared.errors import BrokenInvariant, Transient
@@ -158,14 +158,16 @@ def test_a_sample_stays_where_it_is(claims: Claims, tools: Redis) -> None:
 
 
 def test_an_empty_redis_is_told_from_one_in_use(claims: Claims, tools: Redis) -> None:
-    assert claims.here() == Here(None, None, 0, None, is_sure=False)
+    assert claims.position() == StoredPosition(None, None, 0, None, is_confirmed=False)
     assert claims.begin_epoch(None, CURSOR, "id-1", [])
-    assert claims.here() == Here(CURSOR, CURSOR.encode(), 1, "id-1", is_sure=True)
+    assert claims.position() == StoredPosition(CURSOR, CURSOR.encode(), 1, "id-1", is_confirmed=True)
     claims.register("id-2")
-    assert claims.here().archive_id == "id-1", "an archive is registered where there is none, never replaced"
+    assert claims.position().archive_id == "id-1", (
+        "an archive is registered where there is none, never replaced"
+    )
     tools.delete("archive:id")
     claims.register("id-2")
-    assert claims.here().archive_id == "id-2"
+    assert claims.position().archive_id == "id-2"
 
 
 def test_after_a_restart_a_writer_makes_sure_of_the_cursor_anew(
@@ -175,10 +177,10 @@ def test_after_a_restart_a_writer_makes_sure_of_the_cursor_anew(
     redis_server.kill()
     redis_server.start()
     claims.open()
-    here = claims.here()
-    assert (here.cursor, here.epoch, here.is_sure) == (CURSOR, 1, False)
-    claims.make_sure(1)
-    assert claims.here() == Here(CURSOR, CURSOR.encode(), 1, "id-1", is_sure=True)
+    here = claims.position()
+    assert (here.cursor, here.epoch, here.is_confirmed) == (CURSOR, 1, False)
+    claims.confirm(1)
+    assert claims.position() == StoredPosition(CURSOR, CURSOR.encode(), 1, "id-1", is_confirmed=True)
 
 
 def test_a_new_epoch_counts_what_is_there_and_notes_its_gaps(claims: Claims, tools: Redis) -> None:

@@ -9,10 +9,10 @@ import pytest
 from redis import Redis
 
 from services.buffer.connection import Full
-from services.buffer.operator_push import SLICE, AsidePusher
+from services.buffer.operator_push import SLICE, OperatorPusher
 from services.buffer.push import Pusher
 from services.buffer.tests.test_connection import Proxy
-from services.buffer.tests.test_push import START, batch, make_sure
+from services.buffer.tests.test_push import START, batch, confirm
 from services.shared.cursor import Epoch
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
@@ -32,13 +32,13 @@ def tools(redis_server: RedisServer) -> Iterator[Redis]:
     client = Redis.from_url(redis_server.url("tools"))
     client.set("archive:cursor", START.encode())
     client.set("archive:id", ID)
-    make_sure(client)
+    confirm(client)
     yield client
     client.close()
 
 
-def opened(url: str) -> AsidePusher:
-    pusher = AsidePusher(url, Stopping())
+def opened(url: str) -> OperatorPusher:
+    pusher = OperatorPusher(url, Stopping())
     pusher.open(ID)
     return pusher
 
@@ -47,7 +47,7 @@ def posts(tools: Redis) -> list[bytes]:
     return [bytes(one) for one in tools.lrange("archive:buffer:posts", 0, -1) if isinstance(one, bytes)]
 
 
-def push(pusher: AsidePusher, *elements: bytes) -> None:
+def push(pusher: OperatorPusher, *elements: bytes) -> None:
     pusher.push({Stream.POSTS: elements}, COUNTS)
 
 
@@ -121,7 +121,7 @@ def test_a_full_redis_changes_nothing_and_takes_the_same_push_later(
 def test_nothing_is_pushed_before_a_writer_made_sure_or_to_another_archive(
     redis_server: RedisServer, tools: Redis
 ) -> None:
-    pusher = AsidePusher(redis_server.url("operator"), Stopping())
+    pusher = OperatorPusher(redis_server.url("operator"), Stopping())
     with pytest.raises(BrokenInvariant, match="archive-1"):
         pusher.open("another")
     tools.set("archive:epoch", "1 another-life")

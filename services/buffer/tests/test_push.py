@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from services.buffer.connection import Full
-from services.buffer.push import SLICE, Push, Pusher, Remembered
+from services.buffer.push import SLICE, Push, Pusher, RecentPush
 from services.buffer.tests.test_connection import Proxy
 from services.shared.cursor import Cursor, Epoch
 from services.shared.errors import BrokenInvariant, Transient
@@ -36,7 +36,9 @@ def batch(number: int, events: int = 3, size: int = 10) -> Push:
     known = tuple(identity(number * 1_000_000 + i) for i in range(events + 1))
     counts = {"posts:pushed": events, "posts:received": events, "likes:pushed": 1, "likes:duplicate": 0}
     elements = {Stream.POSTS: posts, Stream.LIKES: likes, Stream.FOLLOWS: list[bytes]()}
-    return Push(elements, cursor, Remembered(cursor.time_us, known), forgotten=0, capped=0, counts=counts)
+    return Push(
+        elements, cursor, RecentPush(cursor.time_us, known), forgotten=0, evicted_by_size=0, counts=counts
+    )
 
 
 def held(tools: Redis) -> dict[str, object]:
@@ -53,7 +55,7 @@ def held(tools: Redis) -> dict[str, object]:
     return found
 
 
-def make_sure(tools: Redis) -> None:
+def confirm(tools: Redis) -> None:
     """Say that the cursor is the right one, as the writer does in each life of the server."""
     tools.set("archive:epoch", Epoch(1, tools.info("server")["run_id"]).encode())
 
@@ -63,7 +65,7 @@ def tools(redis_server: RedisServer) -> Iterator[Redis]:
     """Give an operator's client to a Redis in which the writer has set the first cursor."""
     with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as client:
         client.set("archive:cursor", START.encode())
-        make_sure(client)
+        confirm(client)
         yield client
 
 
@@ -87,7 +89,7 @@ def test_a_push_brings_events_cursor_identities_and_counts_together(pusher: Push
         "archive:buffer:posts": push.elements[Stream.POSTS],
         "archive:buffer:likes": push.elements[Stream.LIKES],
         "archive:cursor": push.cursor.encode(),
-        "archive:recent": [push.remembered.element()],
+        "archive:recent": [push.recent.element()],
         "archive:pushed": {b"posts:pushed": b"3", b"posts:received": b"3", b"likes:pushed": b"1"},
     }
 
@@ -106,12 +108,12 @@ def test_a_reset_gives_back_cursor_and_identities_whatever_their_number(pusher: 
     pushes = [batch(number, events=1) for number in range(1, SLICE * 2 + 1)]
     for push in pushes[:3]:
         pusher.push(push)
-    assert pusher.reset() == (pushes[2].cursor, [push.remembered for push in pushes[:3]])
+    assert pusher.reset() == (pushes[2].cursor, [push.recent for push in pushes[:3]])
     for push in pushes[3:]:
         pusher.push(push)
     start = pusher.reset()
     assert start is not None
-    assert start.remembered == [push.remembered for push in pushes]
+    assert start.recent == [push.recent for push in pushes]
 
 
 def test_what_is_forgotten_goes_from_the_old_end(pusher: Pusher) -> None:
@@ -121,11 +123,11 @@ def test_what_is_forgotten_goes_from_the_old_end(pusher: Pusher) -> None:
     pusher.push(pushes[2]._replace(forgotten=2))
     start = pusher.reset()
     assert start is not None
-    assert start.remembered == [pushes[2].remembered]
+    assert start.recent == [pushes[2].recent]
 
 
 def test_a_push_of_nothing_new_moves_the_cursor_alone(pusher: Pusher, tools: Redis) -> None:
-    push = batch(1)._replace(elements={}, remembered=Remembered(1, ()), counts={})
+    push = batch(1)._replace(elements={}, recent=RecentPush(1, ()), counts={})
     pusher.push(push)
     assert held(tools) == {"archive:cursor": push.cursor.encode()}
 
@@ -206,15 +208,15 @@ def test_after_a_lost_reply_nothing_is_resent(
         proxy.swallow = b""
         if not answered:
             redis_server.start()
-            assert one.reset() is None, "a writer must make sure first that no backup was restored"
-            make_sure(tools)
+            assert one.reset() is None, "a writer must confirm first that no backup was restored"
+            confirm(tools)
         start = one.reset()
         one.close()
     assert start is not None
     pushed = 2 if answered else 1
     assert start.cursor == batch(pushed).cursor
     assert tools.llen("archive:buffer:posts") == 3 * pushed, "applied exactly once, or not at all"
-    assert len(start.remembered) == pushed
+    assert len(start.recent) == pushed
 
 
 def test_a_second_pusher_ends_the_first_ones_connection(

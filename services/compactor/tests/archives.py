@@ -10,7 +10,7 @@ from services.archive.paths import HOUR_US
 from services.archive.swap import swap_prepared
 from services.compactor.look import Look
 from services.compactor.settings import CompactorSettings
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.shared.cursor import Cursor
 from services.shared.event import Stream
@@ -37,7 +37,7 @@ def put(root: Path, events: Iterable[Told], *, epoch: int = 1, host: str = "one"
         lists[stream].append(frame)
     push = 1 + max((cursor.push for cursor in read_checkpoints(root).values()), default=0)
     cursor = Cursor(time_us=BORDER_US, epoch=epoch, push=push, host=host)
-    origin = Origin(epoch=str(epoch), host=host, last_cursor=cursor.encode().decode())
+    origin = ChunkOrigin(epoch=str(epoch), host=host, last_cursor=cursor.encode().decode())
     for stream, frames in lists.items():
         for at in range(0, len(frames), chunk):
             commit(root, encode(Stream(stream), frames[at : at + chunk], host), origin)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from services.archive.manifest import read_rewrites
 from services.archive.paths import HOUR_US, hour_of_text
-from services.compactor import pause
+from services.compactor import postponed as postponed_module
 from services.compactor.deletions import read_passed
 from services.compactor.settings import CompactorSettings, Policy
 from services.compactor.tests.archives import BORDER_US, compact, looking, put, settings_of
@@ -175,7 +175,7 @@ def test_what_was_gathered_may_be_swept_meanwhile(tmp_path: Path) -> None:
 def test_nothing_is_searched_while_the_ingester_is_paused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pause, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(postponed_module, "ASK_SECONDS", 0.0)
     archive = Archive(tmp_path)
     put(tmp_path, EVENTS)
     compact(tmp_path, archive.look)

@@ -6,7 +6,7 @@ import pytest
 
 from services.archive.catalog import File
 from services.archive.paths import HOUR_US
-from services.compactor.cover import Hole, Place, State, cover, rejects_of
+from services.compactor.cover import OpenGap, State, StreamHour, cover, rejects_of
 from services.shared.event import Stream
 
 START = 7 * HOUR_US
@@ -26,8 +26,8 @@ FILE = File(
 MINUTE_US = 60_000_000
 
 
-def hole(from_us: int, to_us: int, collection: str | None = None) -> Hole:
-    return Hole(START + from_us, START + to_us, "cursor_too_old", collection)
+def hole(from_us: int, to_us: int, collection: str | None = None) -> OpenGap:
+    return OpenGap(START + from_us, START + to_us, "cursor_too_old", collection)
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,10 @@ def hole(from_us: int, to_us: int, collection: str | None = None) -> Hole:
         ([FILE], [hole(0, 1, "app.bsky.feed.like")], False, State.PARTIAL),
     ],
 )
-def test_the_state_of_an_hour(files: list[File], holes: list[Hole], *, is_open: bool, state: State) -> None:
-    row = cover(Place(Stream.LIKES, 7), files, holes, is_open=is_open, rejects=0)
+def test_the_state_of_an_hour(
+    files: list[File], holes: list[OpenGap], *, is_open: bool, state: State
+) -> None:
+    row = cover(StreamHour(Stream.LIKES, 7), files, holes, is_open=is_open, rejects=0)
     assert row.state is state
     assert (row.rows, row.parts, row.bytes) == (10 * len(files), len(files), 100 * len(files))
 
@@ -54,7 +56,7 @@ def test_the_state_of_an_hour(files: list[File], holes: list[Hole], *, is_open: 
 @pytest.mark.parametrize(("removed", "state"), [(3, State.EMPTY), (4, State.CLOSED)])
 def test_an_hour_that_lost_all_its_rows_on_purpose_is_not_empty(removed: int, state: State) -> None:
     left = FILE._replace(rows=0, counts={}, removed={"2": {"likes": removed}})
-    assert cover(Place(Stream.LIKES, 7), [left], [], is_open=False, rejects=0).state is state
+    assert cover(StreamHour(Stream.LIKES, 7), [left], [], is_open=False, rejects=0).state is state
 
 
 def test_no_moment_of_a_gap_counts_twice() -> None:
@@ -63,7 +65,7 @@ def test_no_moment_of_a_gap_counts_twice() -> None:
         hole(5 * MINUTE_US, 12 * MINUTE_US),
         hole(59 * MINUTE_US, 99 * MINUTE_US),
     ]
-    row = cover(Place(Stream.LIKES, 7), [FILE, FILE], holes, is_open=False, rejects=0)
+    row = cover(StreamHour(Stream.LIKES, 7), [FILE, FILE], holes, is_open=False, rejects=0)
     assert row.gap_seconds == 13 * 60
     assert (row.first_us, row.last_us, row.duplicates_removed) == (START + 5, START + 9, 6)
 

@@ -15,7 +15,7 @@ from services.archive.footer import accounted, rows_in, total
 from services.archive.parquet import read_footer
 from services.archive.paths import HOUR_US, hour_directory
 from services.archive.schema import SCHEMAS
-from services.compactor.job import Bounds, Job
+from services.compactor.job import Job, MergeLimits
 from services.compactor.merge import merge
 from services.compactor.order import IDENTITY, SEARCHED, SORTED_BY
 from services.compactor.tests.archives import BORDER_US, put
@@ -59,10 +59,10 @@ def rows(paths: list[Path] | list[str], stream: Stream) -> list[tuple[object, ..
     return duckdb.execute(query, [[str(path) for path in paths]]).fetchall()
 
 
-def run(one: Job, tmp_path: Path, bounds: Bounds | None = None) -> tuple[list[Path], int]:
+def run(one: Job, tmp_path: Path, bounds: MergeLimits | None = None) -> tuple[list[Path], int]:
     folder = tmp_path / "merged"
     folder.mkdir()
-    merged = merge(one, folder, tmp_path / "scratch", bounds or Bounds())
+    merged = merge(one, folder, tmp_path / "scratch", bounds or MergeLimits())
     assert sorted(path.name for path in folder.iterdir()) == sorted(output.name for output in merged.outputs)
     return [folder / output.name for output in merged.outputs], merged.duplicates
 
@@ -119,7 +119,7 @@ def test_a_large_hour_becomes_several_files_which_account_for_all_of_it(tmp_path
     put(root, events, epoch=1)
     put(root, events[:5000], epoch=2, chunk=700)
     one = job(root, Stream.LIKES)
-    paths, duplicates = run(one, tmp_path, Bounds(file_bytes=1))
+    paths, duplicates = run(one, tmp_path, MergeLimits(file_bytes=1))
     assert duplicates == 5000
     counts = total(*(accounted(read_footer(path)) for path in paths))
     assert counts == {"1": {"likes": len(events)}, "2": {"likes": 5000}}
@@ -145,7 +145,9 @@ def test_what_is_to_be_dropped_is_left_out_and_counted(tmp_path: Path) -> None:
     of_did = sum(json.loads(frame)["did"] == did for _, frame in events)
     folder = tmp_path / "merged"
     folder.mkdir()
-    merged = merge(job(root, Stream.LIKES, drop=f"did = '{did}'"), folder, tmp_path / "scratch", Bounds())
+    merged = merge(
+        job(root, Stream.LIKES, drop=f"did = '{did}'"), folder, tmp_path / "scratch", MergeLimits()
+    )
     assert (merged.duplicates, merged.dropped, rows_in(merged.removed)) == (0, {"test": of_did}, of_did)
     assert sum(output.rows for output in merged.outputs) == len(events) - of_did
 
@@ -160,10 +162,10 @@ def test_a_damaged_file_is_named_and_a_vanished_one_is_met_later(tmp_path: Path)
     whole = path.read_bytes()
     path.write_bytes(whole[:200] + b"\0" * 200 + whole[400:])
     with pytest.raises(BrokenInvariant, match=path.name):
-        merge(one, folder, tmp_path / "scratch", Bounds())
+        merge(one, folder, tmp_path / "scratch", MergeLimits())
     path.unlink()
     with pytest.raises(Transient):
-        merge(one, folder, tmp_path / "scratch", Bounds())
+        merge(one, folder, tmp_path / "scratch", MergeLimits())
 
 
 def test_the_same_inputs_give_the_same_names(tmp_path: Path) -> None:
@@ -174,6 +176,8 @@ def test_the_same_inputs_give_the_same_names(tmp_path: Path) -> None:
     for number in range(2):
         folder = tmp_path / str(number)
         folder.mkdir()
-        names.add(tuple(output.name for output in merge(one, folder, tmp_path / "scratch", Bounds()).outputs))
+        names.add(
+            tuple(output.name for output in merge(one, folder, tmp_path / "scratch", MergeLimits()).outputs)
+        )
     assert len(names) == 1
     assert isinstance(one.files[0], File)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from services.archive.footer import Source
+from services.archive.footer import SourceChunk
 from services.archive.paths import HOUR_US
 from services.compactor.overlaps import overlaps, window
 
 DAY_US = 24 * HOUR_US
 
 
-def source(number: int, hours: tuple[float, float], epoch: int = 1, host: str = "a") -> Source:
+def source(number: int, hours: tuple[float, float], epoch: int = 1, host: str = "a") -> SourceChunk:
     first, last = (int(hour * HOUR_US) for hour in hours)
-    return Source(f"{number:024d}", "likes", epoch, number, host, first, last)
+    return SourceChunk(f"{number:024d}", "likes", epoch, number, host, first, last)
 
 
 def test_nothing_overlaps_while_nothing_changes() -> None:

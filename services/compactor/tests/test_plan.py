@@ -28,7 +28,7 @@ class File:
 
 
 @dataclass
-class Place:
+class StreamHour:
     """An hour of the model."""
 
     files: list[File] = field(default_factory=list)
@@ -66,7 +66,7 @@ def kept(copies: list[Copy], earlier: set[str]) -> list[Copy]:
     return [copy for identity, copy in first.items() if identity not in earlier]
 
 
-def prepare(places: dict[int, Place], one: Due, serial: int) -> Prepared:
+def prepare(places: dict[int, StreamHour], one: Due, serial: int) -> Prepared:
     place = places[one.hour]
     against = frozenset[str]().union(*(places[hour].as_planned().chunks for hour in one.against))
     earlier = set[str]().union(*(places[hour].identities() for hour in one.against))
@@ -78,7 +78,7 @@ def prepare(places: dict[int, Place], one: Due, serial: int) -> Prepared:
 @given(st.integers(0, 2**32))
 def test_no_order_of_merges_loses_an_event_and_none_leaves_it_twice(seed: int) -> None:
     dice = random.Random(seed)
-    places: dict[int, Place] = {}
+    places: dict[int, StreamHour] = {}
     arrived: set[str] = set()
     waiting: list[Prepared] = []
     for serial in range(40):
@@ -88,7 +88,7 @@ def test_no_order_of_merges_loses_an_event_and_none_leaves_it_twice(seed: int) -
                 for hour in dice.sample(range(1, 6), dice.randint(1, 3)):
                     some = [f"e{dice.randint(0, 5)}" for _ in range(dice.randint(1, 4))]
                     copies = [(name, dice.randint(0, 3), chunk, row) for row, name in enumerate(some)]
-                    place = places.setdefault(hour, Place())
+                    place = places.setdefault(hour, StreamHour())
                     place.files.append(File(chunk, copies, frozenset({f"{hour}-{chunk}"})))
                     place.compared = frozenset() if not place.files[0].is_merged else place.compared
                     arrived.update(some)
@@ -108,13 +108,13 @@ def test_no_order_of_merges_loses_an_event_and_none_leaves_it_twice(seed: int) -
     assert sorted(left) == sorted(arrived)
 
 
-def _due(places: dict[int, Place], waiting: list[Prepared]) -> list[Due]:
+def _due(places: dict[int, StreamHour], waiting: list[Prepared]) -> list[Due]:
     busy = {one.hour for one in waiting}
     found = due({hour: place.as_planned() for hour, place in places.items()}, LATER_US, FAR, ())
     return [one for one in found if one.hour not in busy]
 
 
-def swap(places: dict[int, Place], one: Prepared) -> None:
+def swap(places: dict[int, StreamHour], one: Prepared) -> None:
     """Put it in place, unless the hour got something late meanwhile."""
     place = places[one.hour]
     if place.names() == one.inputs:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from services.archive.catalog import Catalogue
+from services.archive.catalog import Catalog
 from services.archive.checkpoints import create_checkpoints
 from services.archive.footer import total
 from services.archive.manifest import read_removals
@@ -16,7 +16,7 @@ from services.archive.swap import swap_prepared
 from services.compactor.cover import State
 from services.compactor.coverage import read, refresh
 from services.compactor.retention import expired, retire
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.data_writer.epoch import start_cursor
 from services.shared.event import Gap, GapReason, Stream
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DAY_HOURS = 24
 FIRST_HOUR = 497_000
 FIRST_US = FIRST_HOUR * HOUR_US
-ORIGIN = Origin(writer_version="1", epoch="1", host="h")
+ORIGIN = ChunkOrigin(writer_version="1", epoch="1", host="h")
 
 
 def test_an_hour_expires_when_its_last_moment_is_old_enough() -> None:
@@ -55,9 +55,9 @@ def test_expired_hours_go_and_are_accounted_for_and_gaps_stay(tmp_path: Path) ->
     gap = Gap(1, 2, GapReason.ARCHIVE_START, "", FIRST_US).element()
     commit(tmp_path, encode(Stream.GAPS, [gap], "h"), ORIGIN)
     now_us = (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US
-    assert retire(tmp_path, Catalogue(tmp_path), 1, now_us) == 1
+    assert retire(tmp_path, Catalog(tmp_path), 1, now_us) == 1
     assert hour_directory(tmp_path, Stream.POSTS, FIRST_HOUR).exists(), "only the stream's owner removes"
-    assert retire(tmp_path, Catalogue(tmp_path), 1, now_us) == 0, "handed over once"
+    assert retire(tmp_path, Catalog(tmp_path), 1, now_us) == 0, "handed over once"
     assert len(list(swap_prepared(tmp_path, Stream.POSTS))) == 1
     assert not hour_directory(tmp_path, Stream.POSTS, FIRST_HOUR).exists()
     assert hour_directory(tmp_path, Stream.POSTS, FIRST_HOUR + 30).exists()
@@ -73,7 +73,7 @@ def test_coverage_still_tells_what_an_hour_held(tmp_path: Path, known: bool) -> 
     create_checkpoints(tmp_path, Stream, start_cursor((FIRST_HOUR + 2) * HOUR_US).encode())
     if known:
         refresh(tmp_path, FIRST_US)
-    retire(tmp_path, Catalogue(tmp_path), 1, (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US)
+    retire(tmp_path, Catalog(tmp_path), 1, (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US)
     list(swap_prepared(tmp_path, Stream.POSTS))
     refresh(tmp_path, FIRST_US)
     (row,) = [one for one in read(tmp_path) if one.rows]
@@ -86,5 +86,5 @@ def test_a_damaged_hour_stays_for_a_person_to_look_at(tmp_path: Path) -> None:
     (part,) = hour_directory(tmp_path, Stream.POSTS, FIRST_HOUR).iterdir()
     part.write_bytes(b"no Parquet")
     with structlog.testing.capture_logs() as told:
-        assert retire(tmp_path, Catalogue(tmp_path), 1, FIRST_US * 2) == 0
+        assert retire(tmp_path, Catalog(tmp_path), 1, FIRST_US * 2) == 0
     assert [line["event"] for line in told] == ["retention.refused"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.data_writer.claim import Limits, Schedule
+from services.data_writer.claim import ClaimLimits, Schedule
 from services.shared.event import Stream
 
 POSTS, LIKES = Stream.POSTS, Stream.LIKES
-LIMITS = Limits(interval=300.0, rows=1000, age=120.0)
+LIMITS = ClaimLimits(interval=300.0, rows=1000, age=120.0)
 
 
 def test_every_interval_claims_every_stream_the_empty_ones_too() -> None:

@@ -15,14 +15,14 @@ from services.archive.parquet import read_footer
 from services.archive.paths import staging_root
 from services.archive.schema import SCHEMA_VERSION
 from services.data_writer import commit as commit_module
-from services.data_writer.commit import Origin, commit, remove_strangers, sweep
+from services.data_writer.commit import ChunkOrigin, commit, remove_strangers, sweep
 from services.data_writer.encode import encode
 from services.data_writer.tests.test_encode import HOUR_US, NOON_US, like
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 
 ELEMENTS = [like(), like(NOON_US + HOUR_US), b"?"]
-ORIGIN = Origin(
+ORIGIN = ChunkOrigin(
     writer_version="1.2.3", epoch="e", host="h", first_cursor='{"time_us":1}', last_cursor='{"time_us":2}'
 )
 

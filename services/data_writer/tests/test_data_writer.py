@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from services.archive.parquet import Codec, Compression
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.data_writer.tests.faults import FAULTS
 from services.data_writer.tests.feeding import FIRST_US, push, traffic, wait_for_parts
@@ -141,7 +141,9 @@ def test_compression(tmp_path: Path) -> None:
         root.mkdir()
         level = {Codec.ZSTD: 3, Codec.GZIP: 6}.get(codec)
         began = time.perf_counter()
-        size = sum(commit(root, one, Origin(), Compression(codec, level)).bytes for one in encoded.values())
+        size = sum(
+            commit(root, one, ChunkOrigin(), Compression(codec, level)).bytes for one in encoded.values()
+        )
         seconds = time.perf_counter() - began
         saved[codec] = 1 - size / raw
         print(f"{codec:<8}{size / len(events):>12.1f}{saved[codec]:>8.2%}{len(events) / seconds:>10.0f}")

@@ -162,7 +162,7 @@ def test_rows_keep_the_order_of_arrival_over_many_blocks() -> None:
 def test_values_of_another_type_are_counted() -> None:
     odd = {"$type": "app.bsky.feed.like", "createdAt": {}, "subject": {"uri": 1, "cid": "c"}, "via": "x"}
     encoded = encode(Stream.LIKES, [like(record=odd, cid=5), like()])
-    assert encoded.misfits == 4
+    assert encoded.type_mismatches == 4
     assert encoded.parts[0].table["subject_cid"].to_pylist() == ["c", "c"]
 
 

@@ -114,7 +114,7 @@ def test_a_stop_while_the_first_chunk_is_read_does_not_take_the_claim_for_empty(
     with redis.Redis.from_url(redis_server.url("tools")) as tools:
         tools.rpush(claim.key, *(frame for _, frame in LIKES))
         finisher = Finisher(claims, Committer(settings, ledger, metrics), metrics, WriterHealth(), stopping)
-        assert not finisher.finish(claim, claims.here(), "", attempted=False)
+        assert not finisher.finish(claim, claims.position(), "", attempted=False)
         claims.close()
         assert tools.llen(claim.key) == len(LIKES) - CHUNK
     assert audit(tmp_path, LIKES[:CHUNK]).passed

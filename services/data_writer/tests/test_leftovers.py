@@ -34,7 +34,7 @@ def test_taking_empties_the_keys() -> None:
     assert left.take("event", event, "b", INT64) == 5
     assert left.take("event", event, "d", TEXT) is None
     assert list(event) == ["c"]
-    assert (left.extra(), left.misfits) == (None, 0)
+    assert (left.extra(), left.type_mismatches) == (None, 0)
 
 
 @pytest.mark.parametrize("value", ["null", "1", "1.0", "[]", '{"a":1}', "true", "1e999"])
@@ -42,11 +42,11 @@ def test_a_value_of_another_type_is_set_aside_and_counted(value: str) -> None:
     left = Leftovers()
     assert left.take("commit", keys(f'{{"cid":{value}}}'), "cid", TEXT) is None
     assert left.extra() == f'{{"commit":{{"cid":{value}}}}}'.encode()
-    assert left.misfits == 1
+    assert left.type_mismatches == 1
 
 
 @pytest.mark.parametrize(
-    ("value", "uri", "cid", "complete", "misfits"),
+    ("value", "uri", "cid", "complete", "type_mismatches"),
     [
         ('{"uri":"u","cid":"c"}', "u", "c", True, 0),
         ('{"uri":"u"}', "u", None, True, 0),
@@ -58,11 +58,11 @@ def test_a_value_of_another_type_is_set_aside_and_counted(value: str) -> None:
     ],
 )
 def test_a_reference_fills_its_columns_and_is_kept_where_they_are_not_all(
-    value: str, uri: str | None, cid: str | None, *, complete: bool, misfits: int
+    value: str, uri: str | None, cid: str | None, *, complete: bool, type_mismatches: int
 ) -> None:
     left = Leftovers()
     ref = left.take_ref(keys(f'{{"via":{value}}}'), "via")
-    assert (ref.uri, ref.cid, left.misfits) == (uri, cid, misfits)
+    assert (ref.uri, ref.cid, left.type_mismatches) == (uri, cid, type_mismatches)
     assert left.extra() == (None if complete else f'{{"record":{{"via":{value}}}}}'.encode())
 
 

@@ -42,20 +42,20 @@ def settings(root: Path) -> WriterSettings:
 
 def test_start_sets_the_cursor_and_notes_the_gap(claims: Claims, tmp_path: Path) -> None:
     recover(settings(tmp_path / "a"), claims)
-    here = claims.here()
+    here = claims.position()
     assert here.cursor is not None
     assert (here.cursor.time_us, here.cursor.epoch, here.epoch) == (START_US, 1, 1)
     assert here.archive_id == (tmp_path / "a" / ".archive-id").read_text()
     assert claims.depths([Stream.GAPS]) == {Stream.GAPS: 1}
     recover(settings(tmp_path / "a"), claims)
-    assert claims.here() == here, "the second time nothing is to be done"
+    assert claims.position() == here, "the second time nothing is to be done"
 
 
 def test_a_lost_volume_resumes_from_the_oldest_checkpoint(
     claims: Claims, tmp_path: Path, redis_server: RedisServer
 ) -> None:
     recover(settings(tmp_path / "a"), claims)
-    moved = claims.here().raw
+    moved = claims.position().raw
     assert moved is not None
     later = moved.replace(b'"push":0', b'"push":7').replace(
         str(START_US).encode(), str(START_US + 9).encode()
@@ -67,7 +67,7 @@ def test_a_lost_volume_resumes_from_the_oldest_checkpoint(
     redis_server.start()
     claims.open()
     recover(settings(tmp_path / "a"), claims)
-    here = claims.here()
+    here = claims.position()
     assert here.cursor is not None
     assert (here.cursor.time_us, here.cursor.epoch, here.cursor.push) == (START_US + 9, 2, 7)
     assert claims.depths([Stream.GAPS]) == {Stream.GAPS: 0}
@@ -78,7 +78,7 @@ def test_parts_without_checkpoints_resume_at_the_look_back_s_floor(claims: Claim
     folder.mkdir(parents=True)
     (folder / f"{START_US}-{START_US + 5}-1-0123456789abcdef01234567.parquet").touch()
     recover(settings(tmp_path / "a"), claims)
-    here = claims.here()
+    here = claims.position()
     assert here.cursor is not None
     assert abs(time.time() - 86_400 - here.cursor.time_us / 1e6) < 60
     assert claims.depths([Stream.GAPS]) == {Stream.GAPS: 1}
@@ -90,20 +90,20 @@ def test_a_restored_backup_begins_a_new_epoch_whose_counts_are_what_lies_there(
     import redis  # noqa: PLC0415 - only here
 
     recover(settings(tmp_path / "a"), claims)
-    raw = claims.here().raw
+    raw = claims.position().raw
     assert raw is not None
     for stream in Stream:
         checkpoint_path(tmp_path / "a", stream).write_bytes(raw.replace(b'"push":0', b'"push":50'))
     redis_server.stop()
     redis_server.start()
     claims.open()
-    assert not claims.here().is_sure, "after a restart nobody may push before a writer has looked"
+    assert not claims.position().is_confirmed, "after a restart nobody may push before a writer has looked"
     with redis.Redis.from_url(redis_server.url("tools")) as tools:
         tools.rpush(buffer_key(Stream.POSTS), b"{}", b"{}")
         recover(settings(tmp_path / "a"), claims)
         counts = tools.hgetall(PUSHED)
         assert isinstance(tools.get(CURSOR), bytes)
-    here = claims.here()
+    here = claims.position()
     assert here.cursor is not None
     assert (here.cursor.epoch, here.cursor.push, here.cursor.time_us) == (2, 50, START_US)
     assert counts[b"posts:pushed"] == b"2"

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from services.jetstream.cutover import CutoverWatch
+from services.jetstream.dedup import DedupWindow
 from services.jetstream.draft import Draft
-from services.jetstream.memory import IdentityMemory
 from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Overlap, Rewind, Wish, plan
 from services.jetstream.source import Source
@@ -53,8 +53,8 @@ def source(cursor: Cursor, host: str = "a", window: Window | None = None) -> Sou
     return Source(target, Overlap(target), CutoverWatch(host, 0.0), window)
 
 
-def draft(memory: IdentityMemory | None = None) -> Draft:
-    return Draft(IdentityMemory(60, 10_000) if memory is None else memory)
+def draft(memory: DedupWindow | None = None) -> Draft:
+    return Draft(DedupWindow(60, 10_000) if memory is None else memory)
 
 
 def add(one: Draft, of: Source, frames: list[bytes], every: float = 0.02) -> None:
@@ -70,7 +70,7 @@ def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> Non
     for stream, elements in push.elements.items():
         assert elements == [frame for frame in V1 if validate(frame, LARGEST).stream is stream]
     assert msgspec.structs.replace(push.cursor, windows=()) == after(V1, nonce="nonce")
-    assert push.remembered.identities == tuple(map(identity, V1))
+    assert push.recent.identities == tuple(map(identity, V1))
     assert push.counts["posts:pushed"] == push.counts["posts:received"] == len(push.elements[Stream.POSTS])
 
 
@@ -81,11 +81,11 @@ def test_a_v2_hosts_sequence_number_stands_in_the_cursor() -> None:
 
 
 def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
-    memory = IdentityMemory(60, 10_000)
+    memory = DedupWindow(60, 10_000)
     first = draft(memory)
     add(first, source(START), V1[:200])
     push = first.push(START, "n", Counter(), NOW_US)
-    memory.pushed(push.remembered, 0)
+    memory.pushed(push.recent, 0)
     second, again = draft(memory), source(push.cursor)
     add(second, again, V1[100:200])
     assert not second.is_worth_a_push()
@@ -156,10 +156,10 @@ def window_of(first: int, last: int) -> Window:
 def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> None:
     window = window_of(100, 200)
     cursor = after(V1[:250], windows=(window,))
-    memory = IdentityMemory(60, 10_000)
+    memory = DedupWindow(60, 10_000)
     seen = draft(memory)
     add(seen, source(START), V1[:120] + V1[140:250])
-    memory.pushed(seen.push(START, "n", Counter(), NOW_US).remembered, 0)
+    memory.pushed(seen.push(START, "n", Counter(), NOW_US).recent, 0)
     one, of = draft(memory), source(cursor, window=window)
     add(one, of, V1[100:250])
     push = one.push(cursor, "n", Counter(), NOW_US)
@@ -208,8 +208,8 @@ def test_a_gap_handed_in_is_pushed_even_alone_and_once() -> None:
     assert one.is_worth_a_push()
     push = one.push(START, "n", Counter(), NOW_US)
     assert (push.elements, push.cursor.push) == ({Stream.GAPS: [gap.element()]}, START.push + 1)
-    memory = IdentityMemory(60, 10_000)
-    memory.refill([push.remembered])
+    memory = DedupWindow(60, 10_000)
+    memory.refill([push.recent])
     again = draft(memory)
     again.note(gap)
     assert not again.is_worth_a_push()
@@ -218,7 +218,7 @@ def test_a_gap_handed_in_is_pushed_even_alone_and_once() -> None:
 
 
 def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_for_good() -> None:
-    memory = IdentityMemory(60, 10_000)
+    memory = DedupWindow(60, 10_000)
     times = [T + (9 * 365 * 86_400 if second == 1 else second * 30) * US for second in range(6)]
     told = [
         re.sub(rb'"time_us":\d+', b'"time_us":%d' % time_us, frame, count=1)
@@ -229,7 +229,7 @@ def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_
         one = draft(memory)
         add(one, host, [frame])
         push = one.push(START, "n", Counter(), T + second * 30 * US)
-        memory.pushed(push.remembered, push.forgotten)
+        memory.pushed(push.recent, push.forgotten)
         forgotten.append(push.forgotten)
     assert forgotten[1] == 0, "the rewind's repeats are still known"
     assert len(memory) <= 4, "and what is older than a minute by now is not"
@@ -237,12 +237,12 @@ def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_
 
 def test_repeats_do_not_show_that_a_host_has_a_collection_now() -> None:
     """Else two hosts without a rare collection are left for each other for ever."""
-    memory = IdentityMemory(60, 10_000)
+    memory = DedupWindow(60, 10_000)
     first = draft(memory)
     add(first, source(START), V1)
     assert first.collections.total() == len(V1)
     push = first.push(START, "nonce", Counter(), NOW_US)
-    memory.pushed(push.remembered, push.forgotten)
+    memory.pushed(push.recent, push.forgotten)
     again = draft(memory)
     add(again, source(push.cursor), V1)
     assert again.collections.total() == 0

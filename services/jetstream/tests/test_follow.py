@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from services.jetstream.dedup import DedupWindow
 from services.jetstream.follow import Follower
 from services.jetstream.hosts import Next
-from services.jetstream.inbox import Bounds, Inbox
-from services.jetstream.memory import IdentityMemory
+from services.jetstream.inbox import Inbox, PushLimits
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.validate import validator
@@ -46,8 +46,8 @@ class World:
     def __init__(self, *ports: int, **settings: object) -> None:
         hosts = tuple(map(address, ports))
         told = IngesterSettings(ingest_hosts=hosts, **settings)  # type: ignore[arg-type]
-        self.memory = IdentityMemory(600, 100_000)
-        self.inbox = Inbox(Bounds(100, US), self.memory, validator(US))
+        self.memory = DedupWindow(600, 100_000)
+        self.inbox = Inbox(PushLimits(100, US), self.memory, validator(US))
         self.metrics = IngesterMetrics(CollectorRegistry())
         self.cursor = Cursor(T, 1, 0)
         self.pushed: list[bytes] = []
@@ -62,7 +62,7 @@ class World:
         for source, reason, time_us in draft.endings:
             source.end(reason, dead=source.dead, since_us=time_us)
         push = draft.push(self.cursor, "n", Counter(), time.time_ns() // 1000)
-        self.memory.pushed(push.remembered, push.forgotten)
+        self.memory.pushed(push.recent, push.forgotten)
         self.cursor = push.cursor
         self.pushed += [element for elements in push.elements.values() for element in elements]
         for source in draft.progressed:

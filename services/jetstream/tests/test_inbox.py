@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jetstream.cutover import CutoverWatch
-from services.jetstream.inbox import DRAFTS, Bounds, Inbox
-from services.jetstream.memory import IdentityMemory
+from services.jetstream.dedup import DedupWindow
+from services.jetstream.inbox import DRAFTS, Inbox, PushLimits
 from services.jetstream.metrics import Reconnect
 from services.jetstream.resume import Overlap, Plan, Wish
 from services.jetstream.source import Source
@@ -34,7 +34,7 @@ def source(host: str = "h", window: Window | None = None) -> Source:
 
 
 def inbox_of(frames: int, size: int) -> Inbox:
-    return Inbox(Bounds(frames, size), IdentityMemory(60, 10_000), validator(LARGEST))
+    return Inbox(PushLimits(frames, size), DedupWindow(60, 10_000), validator(LARGEST))
 
 
 def event(number: int, size: int = 0) -> bytes:

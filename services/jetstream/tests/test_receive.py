@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from services.jetstream.dedup import DedupWindow
 from services.jetstream.dictionary import Decompressor, load_dictionary
-from services.jetstream.inbox import DRAFTS, Bounds, Inbox
-from services.jetstream.memory import IdentityMemory
+from services.jetstream.inbox import DRAFTS, Inbox, PushLimits
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
@@ -51,7 +51,7 @@ class Reader:
     def __init__(self, port: int, *, push: int = 100_000, wish: Wish = Wish(), **settings: object) -> None:  # noqa: B008 - immutable
         host = f"ws://127.0.0.1:{port}"
         self._noting = Noting()
-        self.inbox = Inbox(Bounds(push, 1 << 30), IdentityMemory(60, 1 << 30), self._noting)
+        self.inbox = Inbox(PushLimits(push, 1 << 30), DedupWindow(60, 1 << 30), self._noting)
         self.registry = CollectorRegistry()
         told = IngesterSettings(ingest_hosts=(host,), **settings)  # type: ignore[arg-type]
         self.receiver = Receiver(told, self.inbox, IngesterMetrics(self.registry))

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import CollectorRegistry
 from websockets.asyncio.server import ServerConnection, serve
 
-from services.jetstream.inbox import Bounds, Inbox
-from services.jetstream.memory import IdentityMemory
+from services.jetstream.dedup import DedupWindow
+from services.jetstream.inbox import Inbox, PushLimits
 from services.jetstream.metrics import IngesterMetrics, Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
@@ -70,7 +70,7 @@ def received(
             port = next(iter(server.sockets)).getsockname()[1]
             host = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}"
             noting = Noting()
-            inbox = Inbox(Bounds(push, 1 << 30), IdentityMemory(60, 1 << 30), noting)
+            inbox = Inbox(PushLimits(push, 1 << 30), DedupWindow(60, 1 << 30), noting)
             settings = IngesterSettings(ingest_hosts=(host,))
             receiver = Receiver(settings, inbox, IngesterMetrics(CollectorRegistry()))
             plan = Plan(host, T, exact=False, wish=Wish(), since=Cursor(T, 1, 0))

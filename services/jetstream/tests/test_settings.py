@@ -144,7 +144,7 @@ def test_what_is_named_twice_is_kept_once_and_in_order(monkeypatch: pytest.Monke
         ({"INGEST_PAUSE_PERCENT": "80"}, "INGEST_PAUSE_PERCENT"),
         ({"INGEST_WATCH_DISKS": "/nowhere/at/all"}, "INGEST_WATCH_DISKS: no such folder: /nowhere/at/all"),
         ({"INGEST_MAX_FRAME_BYTES": "1000"}, "INGEST_MAX_FRAME_BYTES"),
-        ({"INGEST_MEMORY_SECONDS": "59"}, "INGEST_MEMORY_SECONDS"),
+        ({"INGEST_DEDUP_SECONDS": "59"}, "INGEST_DEDUP_SECONDS"),
         ({"INGEST_PUSH_EVENTS": "0"}, "INGEST_PUSH_EVENTS"),
         ({"INGEST_IDLE_SECONDS": "0"}, "INGEST_IDLE_SECONDS"),
     ],

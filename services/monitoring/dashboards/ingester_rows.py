@@ -117,8 +117,11 @@ VALIDATE = Row(
             "hour; after that a long rewind may double events.",
             "short",
             (
-                Query("max(archive_validate_memory_events)", "remembered"),
-                Query("sum(increase(archive_validate_memory_capped_total[1h]))", "pushes forgotten early"),
+                Query("max(archive_validate_dedup_events)", "remembered"),
+                Query(
+                    "sum(increase(archive_validate_dedup_evicted_by_size_total[1h]))",
+                    "pushes forgotten early",
+                ),
             ),
         ),
     ),

@@ -8,7 +8,7 @@ COVERAGE = Row(
     "Coverage",
     (
         Panel(
-            "Covered, 24 h",
+            "CoverageRow, 24 h",
             "Share of the last 24 hours outside every recorded gap. Below 100 % `gaps` says which part is in "
             "doubt.",
             "percentunit",
@@ -26,7 +26,7 @@ COVERAGE = Row(
             alert="GapRecorded",
         ),
         Panel(
-            "Covered, 30 d",
+            "CoverageRow, 30 d",
             "The same over the 30 days that Prometheus remembers.",
             "percentunit",
             (
@@ -178,7 +178,7 @@ DOUBT = Row(
             "Values of a wrong type",
             "An hour: kept as they are in `extra`. A rise means that a lexicon changed.",
             "short",
-            (Query("sum(increase(archive_encode_misfits_total[1h]))", "misfits"),),
+            (Query("sum(increase(archive_encode_type_mismatches_total[1h]))", "type_mismatches"),),
             width=8,
         ),
         Panel(

@@ -66,13 +66,13 @@ ENCODE = Row(
             steps=((None, GREEN), (0.8, RED)),
         ),
         Panel(
-            "Set aside, and misfits",
+            "Set aside, and type_mismatches",
             "In the last hour: events that could not be encoded (a defect of ours), and values of a wrong "
             "type, which are kept in `extra` (a lexicon changed).",
             "short",
             (
                 Query("sum(increase(archive_encode_rejects_total[1h]))", "set aside"),
-                Query("sum(increase(archive_encode_misfits_total[1h]))", "misfits"),
+                Query("sum(increase(archive_encode_type_mismatches_total[1h]))", "type_mismatches"),
             ),
             alert="RejectRatioHigh",
         ),

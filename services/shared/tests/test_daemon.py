@@ -22,7 +22,7 @@ class Known(Settings):
 def test_a_signal_is_a_clean_end(capsys: pytest.CaptureFixture[str]) -> None:
     def work(_: Known, stopping: Stopping) -> int:
         signal.raise_signal(signal.SIGTERM)
-        assert stopping.pause(10)
+        assert stopping.sleep(10)
         return DONE
 
     assert run("one", Known, "ONE_", work) == DONE

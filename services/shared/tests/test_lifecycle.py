@@ -26,7 +26,7 @@ from services.shared.lifecycle import stopping_on_signals
 with stopping_on_signals() as stopping:
     print("ready", flush=True)
     began = time.monotonic()
-    stopping.pause(60)
+    stopping.sleep(60)
     assert time.monotonic() - began < 30
     print("stopping", bool(stopping), flush=True)
     if sys.argv[1] == "hangs":
@@ -89,15 +89,15 @@ def test_the_handlers_before_are_put_back() -> None:
 
 def test_a_pause_ends_by_itself_when_nobody_stops() -> None:
     stopping = Stopping()
-    assert stopping.pause(0.01) is False
-    assert stopping.pause(-1) is False
+    assert stopping.sleep(0.01) is False
+    assert stopping.sleep(-1) is False
     assert not stopping
 
 
 def test_a_pause_in_another_thread_wakes_at_once_and_for_good() -> None:
     stopping = Stopping()
     woken: list[bool] = []
-    threads = [threading.Thread(target=lambda: woken.append(stopping.pause(LONG))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: woken.append(stopping.sleep(LONG))) for _ in range(3)]
     for thread in threads:
         thread.start()
     began = time.monotonic()
@@ -106,7 +106,7 @@ def test_a_pause_in_another_thread_wakes_at_once_and_for_good() -> None:
         thread.join()
     assert time.monotonic() - began < AT_ONCE
     assert woken == [True, True, True]
-    assert stopping.pause(LONG) is True, "and from now on"
+    assert stopping.sleep(LONG) is True, "and from now on"
 
 
 def test_setting_it_again_changes_nothing() -> None:
@@ -114,7 +114,7 @@ def test_setting_it_again_changes_nothing() -> None:
     for _ in range(100_000):
         stopping.set()
     assert stopping
-    assert stopping.pause(LONG)
+    assert stopping.sleep(LONG)
 
 
 def test_any_number_of_tasks_wake_at_once_and_late_ones_too() -> None:

@@ -9,7 +9,7 @@ from services.archive.catalog import File, read_file
 from services.archive.durable import make_directories
 from services.archive.manifest import Cause
 from services.archive.paths import hour_directory
-from services.compactor.job import Bounds, Job
+from services.compactor.job import Job, MergeLimits
 from services.compactor.merge import merge
 from services.compactor.prepare import is_prepared, prepare, workshop
 from services.shared.errors import Transient
@@ -37,7 +37,7 @@ def rewrite_hour(root: Path, stream: Stream, hour: int, condition: str, memory_m
         files = tuple(read_file(path, stream) for path in sorted(directory.iterdir()))
     except FileNotFoundError as error:
         raise Transient(f"{directory} was replaced meanwhile") from error
-    prepare(root, _job(stream, hour, directory, files, condition), Bounds(memory_mb), Cause.FORGET)
+    prepare(root, _job(stream, hour, directory, files, condition), MergeLimits(memory_mb), Cause.FORGET)
     return True
 
 
@@ -61,7 +61,7 @@ def replace_object(root: Path, bucket: Bucket, far: Far, condition: str, memory_
     fetched = bench / "in" / far.object.name
     bucket.fetch(far.key, fetched)
     job = _job(far.stream, far.hour, fetched.parent, (read_file(fetched, far.stream),), condition)
-    merged = merge(job, bench / "out", bench / "sorting", Bounds(memory_mb))
+    merged = merge(job, bench / "out", bench / "sorting", MergeLimits(memory_mb))
     erased = sum(merged.dropped.values())
     if erased:
         known = [one for one in read_index(root, far.stream, far.hour) if one != far.object]

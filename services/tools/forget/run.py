@@ -79,7 +79,7 @@ class Forget:
         """Wait until what is in Redis now is committed: its lists are never edited."""
         moment = self._buffers.until_done(lambda: Moment.of(self._buffers.pusher.cursor()))
         while moment is not None and self._waits(moment):
-            if self._stopping.pause(LOOK_SECONDS):
+            if self._stopping.sleep(LOOK_SECONDS):
                 return
 
     def _waits(self, moment: Moment) -> bool:
@@ -102,7 +102,7 @@ class Forget:
         told(f"{len(closed):,} hours are prepared; the writer swaps them in its next round")
         for stream, hour in closed:
             while is_prepared(self._root, stream, hour):
-                if self._stopping.pause(LOOK_SECONDS):
+                if self._stopping.sleep(LOOK_SECONDS):
                     return False
         left = self._rows()
         for at in closed:
@@ -126,7 +126,7 @@ class Forget:
             self._stopping,
             lambda _: None,
         ):
-            if self._stopping.pause(LOOK_SECONDS):
+            if self._stopping.sleep(LOOK_SECONDS):
                 return
 
     def _replace(self, bucket: Bucket) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from services.archive.catalog import Catalogue
+from services.archive.catalog import Catalog
 from services.archive.paths import hour_text
 from services.shared.event import Stream
 from services.shared.lifecycle import stopping_on_signals
@@ -63,9 +63,9 @@ def offload(
 
 
 def _closed(root: Path) -> list[Closed]:
-    catalogue = Catalogue(root)
+    catalog = Catalog(root)
     streams = [stream for stream in Stream if stream is not Stream.GAPS]
-    return [one for stream in streams for one in closed_hours(stream, catalogue.names(stream))]
+    return [one for stream in streams for one in closed_hours(stream, catalog.names(stream))]
 
 
 def _upload(root: Path, bucket: Bucket, hours: list[Closed], stopping: Stopping) -> Offload:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from services.buffer.operator_push import AsidePusher
+    from services.buffer.operator_push import OperatorPusher
 
 ANY_SIZE = 1 << 40
 _COMMIT = ("did", "rev", "collection", "rkey", "operation")
@@ -40,7 +40,7 @@ Datasets = Mapping[Stream, ds.Dataset]
 
 
 def known_identities(
-    pusher: AsidePusher, root: Path, span: Span, now_us: int, far: Datasets = MappingProxyType({})
+    pusher: OperatorPusher, root: Path, span: Span, now_us: int, far: Datasets = MappingProxyType({})
 ) -> set[bytes]:
     """Return the identities of all events with a time in `span`, and of all rejects since its beginning."""
     found = known_events(pusher, root, span)
@@ -55,7 +55,7 @@ def known_identities(
     return found
 
 
-def known_events(pusher: AsidePusher, root: Path, span: Span) -> set[bytes]:
+def known_events(pusher: OperatorPusher, root: Path, span: Span) -> set[bytes]:
     """Return the identities of all events with a time in `span`.
 
     Redis first, then the archive: what moves from one to the other meanwhile is seen in at least one.
@@ -66,7 +66,7 @@ def known_events(pusher: AsidePusher, root: Path, span: Span) -> set[bytes]:
     return found
 
 
-def _buffered(pusher: AsidePusher, span: Span) -> Iterator[bytes]:
+def _buffered(pusher: OperatorPusher, span: Span) -> Iterator[bytes]:
     for stream in JETSTREAM_STREAMS:
         for elements in pusher.waiting(stream):
             for element in elements:

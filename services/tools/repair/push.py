@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from services.buffer.connection import Full
-from services.buffer.push import Remembered
+from services.buffer.push import RecentPush
 from services.jetstream.backpressure import Backpressure
-from services.jetstream.memory import IdentityMemory
+from services.jetstream.dedup import DedupWindow
 from services.jetstream.metrics import IngesterMetrics
 
 if TYPE_CHECKING:
-    from services.buffer.operator_push import AsidePusher
+    from services.buffer.operator_push import OperatorPusher
     from services.jetstream.draft import Draft
     from services.jetstream.settings import IngesterSettings
     from services.shared.cursor import Cursor
@@ -29,7 +29,7 @@ EVERY_IDENTITY = 1 << 40
 class Pushing:
     """One repair's pushes and their counts."""
 
-    def __init__(self, settings: IngesterSettings, pusher: AsidePusher, stopping: Stopping) -> None:
+    def __init__(self, settings: IngesterSettings, pusher: OperatorPusher, stopping: Stopping) -> None:
         self._pusher = pusher
         self._stopping = stopping
         self.metrics = IngesterMetrics(CollectorRegistry())
@@ -38,7 +38,7 @@ class Pushing:
         self.counts: Counter[str] = Counter()
         """Of all pushes, as they are added to `archive:pushed`."""
 
-    def push(self, draft: Draft, since: Cursor, memory: IdentityMemory) -> bool:
+    def push(self, draft: Draft, since: Cursor, memory: DedupWindow) -> bool:
         """Push a draft; False when stopped before. Raises Transient when it must be looked at again."""
         push = draft.push(since, "", Counter(), time.time_ns() // 1000)
         while not self._stopping:
@@ -50,7 +50,7 @@ class Pushing:
             except Full as error:
                 self._backpressure.refused(str(error))
             else:
-                memory.pushed(push.remembered, 0)
+                memory.pushed(push.recent, 0)
                 self.counts.update(push.counts)
                 return True
         return False
@@ -58,13 +58,13 @@ class Pushing:
     def _room(self) -> None:
         """Wait while the ingester would be paused."""
         self._backpressure.decide(self._pusher.memory())
-        while self._backpressure.paused and not self._stopping.pause(TICK_SECONDS):
+        while self._backpressure.paused and not self._stopping.sleep(TICK_SECONDS):
             self._backpressure.decide(self._pusher.memory())
 
 
-def remembering(known: set[bytes]) -> IdentityMemory:
+def remembering(known: set[bytes]) -> DedupWindow:
     """Return a memory of these identities, which are taken out of the set."""
-    memory = IdentityMemory(FOR_EVER_SECONDS, EVERY_IDENTITY)
-    memory.refill([Remembered(0, tuple(known))])
+    memory = DedupWindow(FOR_EVER_SECONDS, EVERY_IDENTITY)
+    memory.refill([RecentPush(0, tuple(known))])
     known.clear()
     return memory

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable, Iterator
 
-    from services.jetstream.memory import IdentityMemory
+    from services.jetstream.dedup import DedupWindow
     from services.jetstream.settings import IngesterSettings
     from services.shared.lifecycle import Stopping
     from services.tools.repair.push import Pushing
@@ -85,7 +85,7 @@ class Refill:
                 self._archive.forget()
         return Refilled(why=f"{self.name} rewrites these segments just now; run the same command again later")
 
-    def _read(self, asked: Span, memory: IdentityMemory) -> Refilled:
+    def _read(self, asked: Span, memory: DedupWindow) -> Refilled:
         around = Span(asked.from_us - self._margin_us, asked.to_us + self._margin_us)
         segments = self._archive.segments()
         found = Refilled(covered(segments, asked))
@@ -115,7 +115,7 @@ class Refill:
             found.covered = minus(found.covered, [lost])
             found.why = str(error)
 
-    def _take(self, rows: Iterable[Row], memory: IdentityMemory) -> bool:
+    def _take(self, rows: Iterable[Row], memory: DedupWindow) -> bool:
         """Push these rows; False when stopped before the end."""
         source, draft = self._source(), Draft(memory)
         for frame in self._frames(rows):

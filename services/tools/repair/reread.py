@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.jetstream.inbox import Bounds, Inbox
+from services.jetstream.inbox import Inbox, PushLimits
 from services.jetstream.metrics import Reconnect
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
+    from services.jetstream.dedup import DedupWindow
     from services.jetstream.draft import Draft
-    from services.jetstream.memory import IdentityMemory
     from services.jetstream.settings import IngesterSettings
     from services.jetstream.source import Source
     from services.shared.lifecycle import Stopping
@@ -79,7 +79,7 @@ class Reread:
     async def read(self, host: str, asked: Span, known: set[bytes]) -> Reading:
         """Read `asked`, and a little around it because hosts' clocks differ, from `host`."""
         memory = remembering(known)
-        bounds = Bounds(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
+        bounds = PushLimits(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
         inbox = Inbox(bounds, memory, self._validate)
         receiver = Receiver(self._settings, inbox, self._pushing.metrics)
         source = receiver.source(self._plan(host, asked))
@@ -105,7 +105,7 @@ class Reread:
         # Only the position counts: what is known tells repeats, and the times tell what the host still has.
         return Plan(host, position, exact=False, wish=Wish(), since=Cursor(position, epoch=0, push=0))
 
-    async def _push(self, draft: Draft, source: Source, memory: IdentityMemory, reading: Reading) -> None:
+    async def _push(self, draft: Draft, source: Source, memory: DedupWindow, reading: Reading) -> None:
         if draft.span_us is not None:
             first_us, last_us = draft.span_us
             if reading.first_us is None:

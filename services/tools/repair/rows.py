@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from services.buffer.operator_push import AsidePusher
+    from services.buffer.operator_push import OperatorPusher
 
 NO_HOLES = (GapReason.ARCHIVE_START, GapReason.REPAIRED)
 POINT_US = 1_000_000
@@ -24,7 +24,7 @@ POINT_US = 1_000_000
 _NAMES = ["from_us", "to_us", "reason", "host", "received_at", "collection"]
 
 
-def gap_rows(pusher: AsidePusher, root: Path, now_us: int) -> list[Gap]:
+def gap_rows(pusher: OperatorPusher, root: Path, now_us: int) -> list[Gap]:
     """Return all rows, those that still wait in Redis included."""
     found: dict[Gap, None] = {}
     for elements in pusher.waiting(Stream.GAPS):

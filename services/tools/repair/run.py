@@ -179,7 +179,7 @@ class Repair:
                 if settled is None:
                     left.append(one)
             self._owed = left
-            if not wait or not left or self._stopping.pause(LOOK_SECONDS):
+            if not wait or not left or self._stopping.sleep(LOOK_SECONDS):
                 break
         if wait:
             self.outcome.unsure.extend(one.span for one in self._owed)

@@ -84,7 +84,7 @@ class Asking:
                 raise BadInput(f"{error}; {ATTEMPTS} attempts: run the same command again later") from error
             if seconds:
                 self._said(f"{error}; waiting {seconds:,.0f} s")
-                self._stopping.pause(seconds)
+                self._stopping.sleep(seconds)
 
         answer = until_done(lambda: self._ask(path, words, part), self._stopping, failed)
         if answer is None:

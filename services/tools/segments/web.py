@@ -163,7 +163,7 @@ class Archive:
                     raise NotHad(
                         f"{self.name}: {what} cannot be used, {DOWNLOADS} downloads: {error}"
                     ) from error
-                if self._stopping.pause(back_off(attempt)):
+                if self._stopping.sleep(back_off(attempt)):
                     raise Later("stopped") from error
         raise AssertionError
 

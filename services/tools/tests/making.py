@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from services.archive.checkpoints import write_checkpoint
 from services.archive.paths import HOUR_US
 from services.compactor import coverage
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 START_US = 1_790_006_400_000_000
 """An hour's beginning, 2026-09-21T16:00Z."""
 START_HOUR = START_US // HOUR_US
-ORIGIN = Origin(writer_version="1", epoch="1", host="wss://host.test")
+ORIGIN = ChunkOrigin(writer_version="1", epoch="1", host="wss://host.test")
 
 
 def events(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from services.archive.manifest import Cause, Input, Manifest, Output, note_rewrite
+from services.archive.manifest import Cause, Input, Output, SwapManifest, note_rewrite
 from services.archive.paths import hour_of, hour_text
 from services.compactor.deletions import Passed, write_passed
 from services.shared.event import Stream
@@ -29,7 +29,7 @@ def note(
     cause: Cause = Cause.DELETIONS,
 ) -> None:
     """Note a rewrite as a swap does, twice, as one that was killed does."""
-    manifest = Manifest(
+    manifest = SwapManifest(
         id=f"{hour}-{cause}",
         stream=Stream.LIKES,
         hour=hour,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.shared.event import Stream, stream_of
 from services.tools.export import lines
@@ -85,7 +85,7 @@ def test_numbers_stay_as_they_were_written(tmp_path: Path) -> None:
         f'{{"did":"did:plc:a","time_us":{START_US},"kind":"commit","commit":{{"rev":"3k","operation":"create",'
         f'"collection":"a.b","rkey":"a","record":{record}}},"more":1.50}}'
     ).encode()
-    commit(tmp_path, encode(Stream.RECORDS, [frame]), Origin())
+    commit(tmp_path, encode(Stream.RECORDS, [frame]), ChunkOrigin())
     with connected(tmp_path, 256) as connection:
         (line,) = lines(connection, tmp_path, [Stream.RECORDS], (0, 1 << 62))
     assert record.encode() in line
@@ -100,7 +100,7 @@ def test_any_event_that_satisfies_validation_comes_out_equal(
     root = tmp_path_factory.mktemp("any")
     event = parse(frame)
     collection = event["commit"]["collection"] if event["kind"] == "commit" else ""
-    commit(root, encode(stream_of(event["kind"], collection), [frame]), Origin())
+    commit(root, encode(stream_of(event["kind"], collection), [frame]), ChunkOrigin())
     assert exported(root) == [canonical(event)]
 
 
@@ -113,5 +113,5 @@ def test_real_events_come_out_equal(tmp_path: Path) -> None:
         stream = stream_of(event["kind"], event.get("commit", {}).get("collection", ""))
         by_stream.setdefault(stream, []).append(frame)
     for stream, mine in by_stream.items():
-        commit(tmp_path, encode(stream, mine), Origin())
+        commit(tmp_path, encode(stream, mine), ChunkOrigin())
     assert sorted(exported(tmp_path)) == sorted({canonical(parse(frame)) for frame in frames})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from services.shared.event import GapReason
-from services.tools.holes import Hole, seconds, touching
+from services.tools.holes import OpenGap, seconds, touching
 
 
-def hole(begin: int, end: int, reason: GapReason = GapReason.CUTOVER) -> Hole:
-    return Hole(begin * 1_000_000, end * 1_000_000, reason, "h", None, 0)
+def hole(begin: int, end: int, reason: GapReason = GapReason.CUTOVER) -> OpenGap:
+    return OpenGap(begin * 1_000_000, end * 1_000_000, reason, "h", None, 0)
 
 
 def test_each_moment_counts_once() -> None:

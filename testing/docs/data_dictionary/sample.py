@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.shared.event import Gap, GapReason, Reason, Reject, Stream
 from testing.events import HostView, Traffic
@@ -38,7 +38,7 @@ def build(root: Path) -> Path:
     by_stream[Stream.REJECTS] = [Reject(Reason.NOT_JSON, b"not an event", HOST, START_US).element()]
     # Without a DID and a kind the writer can make no row of it.
     by_stream[Stream.IDENTITIES].append(b'{"time_us":%d}' % START_US)
-    origin = Origin(writer_version="1", epoch="1", host=HOST)
+    origin = ChunkOrigin(writer_version="1", epoch="1", host=HOST)
     for stream, elements in by_stream.items():
         commit(root, encode(stream, elements, HOST), origin)
     return root

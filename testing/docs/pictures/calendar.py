@@ -9,7 +9,7 @@ from pathlib import Path
 from services.archive.checkpoints import write_checkpoint
 from services.archive.paths import HOUR_US
 from services.compactor import coverage
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
@@ -58,7 +58,7 @@ def _commit(root: Path) -> None:
         for begin, end, why in HOLES
     ]
     for stream, elements in by_stream.items():
-        commit(root, encode(stream, elements, host), Origin(writer_version="1", epoch="1", host=host))
+        commit(root, encode(stream, elements, host), ChunkOrigin(writer_version="1", epoch="1", host=host))
 
 
 def _with_key(calendar_svg: str, days: int) -> str:

@@ -11,9 +11,9 @@ import zstandard
 from services.archive.catalog import read_file
 from services.archive.parquet import Codec, Compression
 from services.archive.paths import hour_of
-from services.compactor.job import Bounds, Job
+from services.compactor.job import Job, MergeLimits
 from services.compactor.merge import merge
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.shared.event import Stream
 from testing.performance.bench.figures import spread
@@ -36,7 +36,7 @@ CHUNK = 100_000
 ALL = "all streams"
 BEFORE, AFTER = 0.80, 0.84
 """How much smaller than raw JSON."""
-ORIGIN = Origin(writer_version="bench", epoch="1", host="jetstream.bench", last_cursor='{"push":1}')
+ORIGIN = ChunkOrigin(writer_version="bench", epoch="1", host="jetstream.bench", last_cursor='{"push":1}')
 Sizes = dict[Stream, int]
 """Bytes by stream."""
 
@@ -92,7 +92,7 @@ def compacted(root: Path, folder: Path) -> Sizes:
         )
         target = folder / stream / str(hour)
         target.mkdir(parents=True)
-        outputs = merge(job, target, folder / "scratch", Bounds()).outputs
+        outputs = merge(job, target, folder / "scratch", MergeLimits()).outputs
         assert sum(output.rows for output in outputs) == sum(file.rows for file in files)
         sizes[stream] += sum(path.stat().st_size for path in target.iterdir())
     return sizes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.archive.checkpoints import create_checkpoints
 from services.archive.paths import HOUR_US
-from services.data_writer.commit import Origin, commit
+from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encode import encode
 from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
@@ -73,5 +73,5 @@ def _round(lake: Lake, number: int) -> int:
     return sum(len(frame) for frames in lists.values() for frame in frames)
 
 
-def _origin(cursor: Cursor) -> Origin:
-    return Origin(epoch="1", host=HOST, last_cursor=cursor.encode().decode())
+def _origin(cursor: Cursor) -> ChunkOrigin:
+    return ChunkOrigin(epoch="1", host=HOST, last_cursor=cursor.encode().decode())

@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 60.0
 LOOK_BACK_HOURS = "240"
 """Compressed event time lies days behind the clock; the hosts themselves keep 36 hours of it."""
 SECOND_HOST_LATER_US = "150000"
-MEMORY_SECONDS = "172800"
+DEDUP_SECONDS = "172800"
 """An ingester's second of waiting is an hour of compressed event time: so far back a replay may begin."""
 START_SECONDS = 20.0
 """The hosts' day begins so long after they were started: at 5,000 times the speed, a start takes hours."""
@@ -170,7 +170,7 @@ def _ours(soak: Soak, folder: Path, begins: float) -> tuple[Processes, Hosts]:
     start_us = Traffic(soak.seed, first_us, rate, None, rhythm).time_us(0)
     hosts = [Host(options), Host({**options, "offset-us": SECOND_HOST_LATER_US})]
     common = {"ARCHIVE_LOOK_BACK_HOURS": LOOK_BACK_HOURS} if is_compressed else {}
-    ingest = {"INGEST_MEMORY_SECONDS": MEMORY_SECONDS} if is_compressed else {}
+    ingest = {"INGEST_DEDUP_SECONDS": DEDUP_SECONDS} if is_compressed else {}
     return Processes(folder, hosts=hosts, common=common, ingest=ingest, start_us=start_us), Hosts(hosts)
 
 

@@ -175,7 +175,7 @@ def touches(kind: Kind, point: CrashPoint | None = None) -> frozenset[Part]:
     """Return what a fault must have to itself."""
     if kind is Kind.CRASH_POINT and point is not None:
         with_redis = point in (
-            CrashPoint.RECOVER_MADE_SURE,
+            CrashPoint.RECOVER_CONFIRMED,
             CrashPoint.RECOVER_CHECKPOINT_LOWERED,
             CrashPoint.RECEIVE_PAUSED,
         )

@@ -37,7 +37,7 @@ OFTEN = {
     CrashPoint.RECOVER_CHECKPOINT_LOWERED: 1,
     CrashPoint.RECOVER_EPOCH_NOTED: 1,
     CrashPoint.RECOVER_EPOCH_BEGUN: 1,
-    CrashPoint.RECOVER_MADE_SURE: 1,
+    CrashPoint.RECOVER_CONFIRMED: 1,
     CrashPoint.RECEIVE_RESUMED: 1,
     CrashPoint.RECEIVE_PAUSED: 1,
     CrashPoint.CLAIM_FOUND: 1,

@@ -110,7 +110,7 @@ class World:
             return {}
         return dict(json.loads(stored)) if isinstance(stored, bytes) else {}
 
-    def is_sure(self) -> bool:
+    def is_confirmed(self) -> bool:
         """Whether a writer has made sure of the cursor in this life of Redis."""
         with self.tools() as tools:
             epoch = tools.get("archive:epoch")

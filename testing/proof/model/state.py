@@ -37,7 +37,7 @@ class Redis(NamedTuple):
     cursor: Cursor | None
     epoch: int
     sure: bool
-    """A writer made sure of the cursor in this life of the server."""
+    """A writer has confirmed the cursor in this life of the server."""
     recent: int
     """Identities pushed, as a set of events."""
     buffers: tuple[Events, ...]

@@ -19,8 +19,8 @@ MUTANTS = (
         (
             Edit(
                 PUSH,
-                '    commands.append(("SET", CURSOR, cursor))\n    if batch.remembered',
-                '    commands += [("EXEC",), ("MULTI",), ("SET", CURSOR, cursor)]\n    if batch.remembered',
+                '    commands.append(("SET", CURSOR, cursor))\n    if batch.recent',
+                '    commands += [("EXEC",), ("MULTI",), ("SET", CURSOR, cursor)]\n    if batch.recent',
             ),
         ),
         when.push_carried_out_ingester_killed,
@@ -77,9 +77,9 @@ MUTANTS = (
         (
             Edit(
                 INGEST,
-                "                self._memory.refill(start.remembered)\n",
+                "                self._memory.refill(start.recent)\n",
                 "                if not len(self._memory):\n"
-                "                    self._memory.refill(start.remembered)\n",
+                "                    self._memory.refill(start.recent)\n",
             ),
         ),
         setbacks.redis_lost_its_last_pushes,

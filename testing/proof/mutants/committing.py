@@ -23,7 +23,7 @@ NO_WATCH_ON_CLAIM = Edit(CLAIMS, '        self._connection.one("WATCH", claim.ke
 COMMIT_BEGUN = """\
                     if commits:
                         commits[-1].result()
-                        self._health.headway("running")
+                        self._health.progress("running")
                     commits.append(
                         self._writing.submit(commit, claim.stream, encoded, origin, attempted=attempted)
                     )

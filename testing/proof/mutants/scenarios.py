@@ -91,7 +91,7 @@ def old_push_lands_late(tree: Path, folder: Path) -> Audit:
     """Kill the ingester, hold its push, and let Redis have it when the next ingester is about to push."""
     with world(tree, folder) as here:
         here.prepare()
-        here.make_sure()
+        here.confirm()
         held = here.ingesters.arm(Trap(PUSH, 3, Act.HOLD, here.ingester.kill))
         here.ingester.start()
         wait_for(held.sprung.is_set, END_SECONDS, "the third push")
@@ -105,7 +105,7 @@ def cursor_touched(tree: Path, folder: Path) -> Audit:
     """Let somebody else store the cursor (as it is) between an ingester's WATCH and its EXEC."""
     with world(tree, folder) as here:
         here.prepare()
-        here.make_sure()
+        here.confirm()
 
         def touch() -> None:
             with contextlib.closing(here.pipeline.tools()) as tools:
@@ -121,7 +121,7 @@ def cursor_touched(tree: Path, folder: Path) -> Audit:
 def _push_trapped(tree: Path, folder: Path, act: Act, *, kill: bool) -> Audit:
     with world(tree, folder) as here:
         here.prepare()
-        here.make_sure()
+        here.confirm()
         trap = Trap(PUSH, 3, act, here.ingester.kill if kill else lambda: None)
         here.ingesters.arm(trap)
         here.ingester.start()

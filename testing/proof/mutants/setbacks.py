@@ -25,14 +25,14 @@ def redis_lost_its_last_pushes(tree: Path, folder: Path) -> Audit:
     """Put back Redis' data as they were some pushes ago; the ingester lives, nothing was committed yet."""
     with world(tree, folder, seconds=3.0, backlog=0.0) as here:
         here.prepare()
-        here.make_sure()
+        here.confirm()
         here.ingester.start()
         here.wait_pushed(EVENTS // 4)
         _back_up(here, folder / "copy")
-        here.make_sure()
+        here.confirm()
         here.wait_pushed(EVENTS // 2)
         _restore(here, folder / "copy")
-        here.make_sure()
+        here.confirm()
         here.wait_read()
         here.writer.start()
         return here.finish()
@@ -88,7 +88,7 @@ def backup_restored_in_a_round(tree: Path, folder: Path) -> Audit:
     """Put back Redis' data of some pushes ago between a commit and its ack; the writer lives."""
     with world(tree, folder) as here:
         here.prepare()
-        here.make_sure()
+        here.confirm()
         _back_up(here, folder / "copy")
         here.push_all()
         _spring_in_one_round(here, lambda: _restore(here, folder / "copy"))
@@ -105,7 +105,7 @@ def backup_restored_after_volume_lost(tree: Path, folder: Path) -> Audit:
         _lose_volume(here)
         here.write_once(f"posts,{OTHERS}")
         _restore(here, folder / "copy")
-        here.make_sure()
+        here.confirm()
         _lose_volume(here)
         here.ingester.start()
         here.writer.start()

@@ -67,11 +67,11 @@ class World:
 
     def push_all(self) -> None:
         """Let the ingester push everything while nobody claims; the writer only sets the first cursor."""
-        self.make_sure()
+        self.confirm()
         self.ingester.start()
         self.wait_read()
 
-    def make_sure(self) -> None:
+    def confirm(self) -> None:
         """Let a writer set the first cursor, or make sure of the one there is; it commits no events."""
         self.write_once("gaps")
 

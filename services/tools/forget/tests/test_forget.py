@@ -15,7 +15,7 @@ from services.tools.forget.conditions import conditions
 from services.tools.forget.erase import replace_object
 from services.tools.offload.bucket import Bucket
 from services.tools.offload.index import indexed
-from services.tools.offload.tests.conftest import Place, place, store, swift_endpoint
+from services.tools.offload.tests.conftest import StreamHour, place, store, swift_endpoint
 from services.tools.settings import ToolsSettings
 from services.tools.tests.making import START_HOUR
 from services.tools.tests.running import run
@@ -94,7 +94,7 @@ def hour_of_frame(frame: bytes) -> int:
     return int(json.loads(frame)["time_us"]) // HOUR_US
 
 
-def test_objects_lose_its_rows_and_one_question_still_sees_the_rest(place: Place) -> None:
+def test_objects_lose_its_rows_and_one_question_still_sees_the_rest(place: StreamHour) -> None:
     frames = [frame for frames in place.truth.values() for frame in frames]
     did = busiest(frames)
     mine = sum(json.loads(frame)["did"] == did for frame in frames)

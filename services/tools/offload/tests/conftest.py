@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Place:
+class StreamHour:
     """An archive beside a bucket, and the command as somebody types it."""
 
     root: Path
@@ -80,7 +80,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
 
 
 @pytest.fixture
-def place(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StreamHour:
     """Give an archive of two hours, compacted, and an empty bucket."""
     for name in os.environ:
         if name.startswith((*PREFIXES, "TOOLS_", "COMPACT_")):
@@ -92,6 +92,6 @@ def place(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("ARCHIVE_ROOT", str(root))
     for name, value in store.settings().items():
         monkeypatch.setenv(name, value)
-    made = Place(root, store, truth)
+    made = StreamHour(root, store, truth)
     made.compact()
     return made

@@ -13,10 +13,10 @@ from services.tools.settings import ToolsSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.tools.offload.tests.conftest import Place
+    from services.tools.offload.tests.conftest import StreamHour
 
 
-def test_an_object_is_what_was_put_from_any_place_on(place: Place, tmp_path: Path) -> None:
+def test_an_object_is_what_was_put_from_any_place_on(place: StreamHour, tmp_path: Path) -> None:
     bucket, path = Bucket(ToolsSettings()), tmp_path / "any"
     path.write_bytes(bytes(range(256)) * 64)
     bucket.put("a/b", path)
@@ -43,7 +43,7 @@ def test_a_file_is_measured_byte_for_byte(tmp_path: Path) -> None:
     assert measure(path) == Measured(3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 
 
-def test_keys_that_are_no_two_lines_are_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_that_are_no_two_lines_are_told(place: StreamHour, monkeypatch: pytest.MonkeyPatch) -> None:
     place.store.keys.write_text("one\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="two lines"):
         Bucket(ToolsSettings())

@@ -16,10 +16,10 @@ from services.tools.settings import ToolsSettings
 from services.tools.tests.making import START_HOUR
 
 if TYPE_CHECKING:
-    from services.tools.offload.tests.conftest import Place
+    from services.tools.offload.tests.conftest import StreamHour
 
 
-def test_rows_come_with_their_hour_and_only_the_hours_asked_for(place: Place) -> None:
+def test_rows_come_with_their_hour_and_only_the_hours_asked_for(place: StreamHour) -> None:
     assert place.ask("offload").exit_code == 0
     likes = datasets(Bucket(ToolsSettings()), indexed(place.root, [Stream.LIKES]))[Stream.LIKES]
     assert likes.count_rows() == len(place.truth[Stream.LIKES])
@@ -28,7 +28,7 @@ def test_rows_come_with_their_hour_and_only_the_hours_asked_for(place: Place) ->
     assert {time // HOUR_US for time in table["time_us"].to_pylist()} == {START_HOUR}
 
 
-def test_nothing_is_written_there(place: Place) -> None:
+def test_nothing_is_written_there(place: StreamHour) -> None:
     assert place.ask("offload").exit_code == 0
     likes = datasets(Bucket(ToolsSettings()), indexed(place.root, [Stream.LIKES]))[Stream.LIKES]
     with pytest.raises(NotImplementedError, match="only read"):

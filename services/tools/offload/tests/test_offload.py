@@ -19,10 +19,10 @@ from services.tools.tests.making import START_HOUR, events, write
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.tools.offload.tests.conftest import Place
+    from services.tools.offload.tests.conftest import StreamHour
 
 
-def files(place: Place) -> list[Path]:
+def files(place: StreamHour) -> list[Path]:
     return sorted(path for stream in place.truth for path in (place.root / stream).rglob("*.parquet"))
 
 
@@ -30,7 +30,7 @@ def bucket() -> Bucket:
     return Bucket(ToolsSettings())
 
 
-def test_what_is_offloaded_is_there_byte_for_byte_and_stays_here(place: Place) -> None:
+def test_what_is_offloaded_is_there_byte_for_byte_and_stays_here(place: StreamHour) -> None:
     before = files(place)
     answer = place.ask("offload")
     assert answer.exit_code == 0, answer.output
@@ -43,7 +43,7 @@ def test_what_is_offloaded_is_there_byte_for_byte_and_stays_here(place: Place) -
     assert place.ask("offload").stderr.count("0 files") == 1, "what is noted is not uploaded again"
 
 
-def test_hours_that_are_not_compacted_wait(place: Place) -> None:
+def test_hours_that_are_not_compacted_wait(place: StreamHour) -> None:
     late = events(10, seed=5)[Stream.POSTS] or events(60, seed=6)[Stream.POSTS]
     write(place.root, Stream.POSTS, late)
     assert place.ask("offload").exit_code == 0
@@ -51,7 +51,7 @@ def test_hours_that_are_not_compacted_wait(place: Place) -> None:
     assert START_HOUR in {one.hour for one in indexed(place.root, [Stream.LIKES])}
 
 
-def test_after_a_removal_one_question_sees_both_tiers(place: Place) -> None:
+def test_after_a_removal_one_question_sees_both_tiers(place: StreamHour) -> None:
     before = place.rows()
     assert place.ask("offload", "--remove").exit_code == 0
     assert place.rows() == before, "handed over, and not yet removed"
@@ -66,7 +66,7 @@ def test_after_a_removal_one_question_sees_both_tiers(place: Place) -> None:
     assert place.rows() == before + len(events(20, seed=7)[Stream.POSTS]), "a late part counts beside it"
 
 
-def test_a_removal_leaves_what_the_ledger_needs(place: Place) -> None:
+def test_a_removal_leaves_what_the_ledger_needs(place: StreamHour) -> None:
     place.ask("offload", "--remove")
     place.swap()
     noted = [
@@ -78,7 +78,7 @@ def test_a_removal_leaves_what_the_ledger_needs(place: Place) -> None:
     assert rows_in(total(*noted)) == len(place.truth[Stream.LIKES])
 
 
-def test_an_upload_that_ended_half_way_goes_on_where_it_was(place: Place) -> None:
+def test_an_upload_that_ended_half_way_goes_on_where_it_was(place: StreamHour) -> None:
     place.ask("offload")
     (place.root / ".offloaded/likes/2026-09-21T16.json").unlink()
     spoilt = next(indexed(place.root, [Stream.POSTS]))
@@ -90,7 +90,7 @@ def test_an_upload_that_ended_half_way_goes_on_where_it_was(place: Place) -> Non
         assert bucket().measure(str(path.relative_to(place.root))) == measure(path)
 
 
-def test_nothing_is_removed_for_an_object_that_is_no_longer_there(place: Place) -> None:
+def test_nothing_is_removed_for_an_object_that_is_no_longer_there(place: StreamHour) -> None:
     place.ask("offload")
     for one in indexed(place.root, Stream):
         bucket().delete(one.key)
@@ -105,13 +105,17 @@ def test_nothing_is_removed_for_an_object_that_is_no_longer_there(place: Place) 
     assert only_far(place.root, Stream) == []
 
 
-def test_a_server_that_is_away_is_told_with_its_name(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_away_is_told_with_its_name(
+    place: StreamHour, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ARCHIVE_OBJECT_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(Transient, match=f"s3://{place.store.bucket}/bluesky"):
         Bucket(ToolsSettings(), retry_seconds=1.0).size("posts/any")
 
 
-def test_without_a_bucket_or_keys_it_says_what_to_set(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_bucket_or_keys_it_says_what_to_set(
+    place: StreamHour, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("ARCHIVE_OBJECT_KEY_FILE")
     assert "ARCHIVE_OBJECT_KEY_FILE" in place.ask("offload").stderr
     monkeypatch.delenv("ARCHIVE_OBJECT_STORE")

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from services.tools.offload.tests.conftest import Place
+    from services.tools.offload.tests.conftest import StreamHour
 
 
-def gone_far(place: Place) -> None:
+def gone_far(place: StreamHour) -> None:
     """Offload everything, and let the writer remove it here."""
     assert place.ask("offload", "--remove").exit_code == 0
     place.swap()
@@ -34,11 +34,11 @@ def told(frames: bytes | list[bytes]) -> list[str]:
     return sorted(canonical(parse(line)) for line in lines)
 
 
-def truth_of(place: Place) -> list[bytes]:
+def truth_of(place: StreamHour) -> list[bytes]:
     return [frame for frames in place.truth.values() for frame in frames]
 
 
-def test_export_tells_both_tiers_in_the_order_of_time(place: Place) -> None:
+def test_export_tells_both_tiers_in_the_order_of_time(place: StreamHour) -> None:
     gone_far(place)
     late = events(20, seed=7)[Stream.POSTS]
     write(place.root, Stream.POSTS, late)
@@ -52,7 +52,7 @@ def test_export_tells_both_tiers_in_the_order_of_time(place: Place) -> None:
 
 
 def test_without_the_bucket_export_says_what_is_not_in_its_answer(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: StreamHour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone_far(place)
     monkeypatch.delenv("ARCHIVE_OBJECT_STORE")
@@ -63,7 +63,7 @@ def test_without_the_bucket_export_says_what_is_not_in_its_answer(
 
 
 def test_pull_copies_what_lies_only_in_the_bucket(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: StreamHour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {path.relative_to(place.root): measure(path) for path in place.root.rglob("hour=*/*.parquet")}
     gone_far(place)
@@ -78,7 +78,7 @@ def test_pull_copies_what_lies_only_in_the_bucket(
     assert archive_id_path(copy).read_bytes() == archive_id_path(place.root).read_bytes()
 
 
-def test_a_snapshot_stays_true_when_its_files_leave_for_the_bucket(place: Place) -> None:
+def test_a_snapshot_stays_true_when_its_files_leave_for_the_bucket(place: StreamHour) -> None:
     settle(place.root)
     assert place.ask("snapshot", "before").exit_code == 0
     gone_far(place)
@@ -92,7 +92,7 @@ def test_a_snapshot_stays_true_when_its_files_leave_for_the_bucket(place: Place)
     assert (spoilt.exit_code, "gone" in spoilt.stdout) == (1, True), spoilt.output
 
 
-def test_only_the_hours_asked_for_are_sought_in_the_bucket(place: Place) -> None:
+def test_only_the_hours_asked_for_are_sought_in_the_bucket(place: StreamHour) -> None:
     given = ToolsSettings()
     assert bucket_for(given, only_there(place.root), "sql") is None, "nothing lies only there"
     gone_far(place)

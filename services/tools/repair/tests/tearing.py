@@ -35,7 +35,7 @@ def restart(host: Host, look_back: str) -> None:
 def pushes(running: Pipeline) -> int:
     """Return how many pushes a repair has made."""
     with running.tools() as tools:
-        return int(bytes(tools.get("archive:repair") or b" 0").split()[-1])
+        return int(bytes(tools.get("archive:operator_push") or b" 0").split()[-1])
 
 
 def cursor(running: Pipeline) -> bytes:

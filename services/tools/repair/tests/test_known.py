@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from services.buffer.operator_push import AsidePusher
+    from services.buffer.operator_push import OperatorPusher
 
 INSIDE = Span(START_US + 600_000_000, START_US + HOUR_US + 600_000_000)
 
@@ -36,7 +36,7 @@ class Lists:
         yield self._waiting.get(stream, [])
 
 
-def pusher(waiting: dict[Stream, list[bytes]] | None = None) -> AsidePusher:
+def pusher(waiting: dict[Stream, list[bytes]] | None = None) -> OperatorPusher:
     return Lists(waiting or {})  # type: ignore[return-value]
 
 

@@ -31,8 +31,8 @@ def crash(world: World, fault: Fault) -> None:
     assert fault.point is not None
     part = victim(fault.point)
     if fault.point not in START:
-        if fault.point is CrashPoint.RECOVER_MADE_SURE:
-            wait_for(world.is_sure, PROVE_SECONDS, "a writer to make sure of the cursor")
+        if fault.point is CrashPoint.RECOVER_CONFIRMED:
+            wait_for(world.is_confirmed, PROVE_SECONDS, "a writer to confirm the cursor")
         world.daemon(part).kill()
         _prepare(world, fault)
     try:
@@ -70,7 +70,7 @@ def die(world: World, point: CrashPoint, nth: int, keep_up: Callable[[], None] =
 def _prepare(world: World, fault: Fault) -> None:
     """Bring about what the point needs; the daemon is dead."""
     match fault.point:
-        case CrashPoint.RECOVER_MADE_SURE:
+        case CrashPoint.RECOVER_CONFIRMED:
             world.restart_redis()
         case CrashPoint.RECOVER_CHECKPOINT_LOWERED:
             nth = 1 + int(fault.share * MOST_UNLIKE)

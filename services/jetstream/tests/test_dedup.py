@@ -5,17 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.buffer.push import Remembered
-from services.jetstream.memory import Aged, IdentityMemory
+from services.buffer.push import RecentPush
+from services.jetstream.dedup import Aged, DedupWindow
 
 SECOND = 1_000_000
 
 
-def push(number: int, time_us: int, events: int) -> Remembered:
-    return Remembered(time_us, tuple((number * 1000 + i).to_bytes(16, "big") for i in range(events)))
+def push(number: int, time_us: int, events: int) -> RecentPush:
+    return RecentPush(time_us, tuple((number * 1000 + i).to_bytes(16, "big") for i in range(events)))
 
 
-def grow(memory: IdentityMemory, one: Remembered) -> Aged:
+def grow(memory: DedupWindow, one: RecentPush) -> Aged:
     memory.known.update(one.identities)
     aged = memory.aged(one.time_us, len(one.identities))
     memory.pushed(one, aged.elements)
@@ -23,7 +23,7 @@ def grow(memory: IdentityMemory, one: Remembered) -> Aged:
 
 
 def test_what_was_pushed_is_known_and_nothing_else() -> None:
-    memory = IdentityMemory(60, 100)
+    memory = DedupWindow(60, 100)
     one = push(1, 0, 3)
     grow(memory, one)
     assert memory.known == set(one.identities)
@@ -31,7 +31,7 @@ def test_what_was_pushed_is_known_and_nothing_else() -> None:
 
 
 def test_what_is_drafted_is_known_and_takes_no_room_yet() -> None:
-    memory = IdentityMemory(60, 5)
+    memory = DedupWindow(60, 5)
     grow(memory, push(1, 0, 3))
     memory.known.update(push(2, 0, 2).identities + push(3, 0, 2).identities)
     assert (len(memory), memory.aged(0, 2)) == (3, Aged(0, 0))
@@ -42,7 +42,7 @@ def test_what_is_drafted_is_known_and_takes_no_room_yet() -> None:
 
 
 def test_a_push_is_remembered_to_the_end_of_its_time_and_not_longer() -> None:
-    memory = IdentityMemory(60, 100)
+    memory = DedupWindow(60, 100)
     grow(memory, push(1, 0, 2))
     assert grow(memory, push(2, 60 * SECOND, 2)) == Aged(0, 0)
     assert grow(memory, push(3, 60 * SECOND + 1, 2)) == Aged(1, 0)
@@ -50,14 +50,14 @@ def test_a_push_is_remembered_to_the_end_of_its_time_and_not_longer() -> None:
 
 
 def test_asking_changes_nothing() -> None:
-    memory = IdentityMemory(1, 10)
+    memory = DedupWindow(1, 10)
     grow(memory, push(1, 0, 2))
     assert memory.aged(10**12, 5) == memory.aged(10**12, 5) == Aged(1, 0)
     assert len(memory) == 2
 
 
 def test_what_goes_for_want_of_room_is_counted() -> None:
-    memory = IdentityMemory(60, 10)
+    memory = DedupWindow(60, 10)
     for number in range(3):
         grow(memory, push(number, number, 3))
     assert memory.aged(4, 1) == Aged(0, 0)
@@ -67,19 +67,19 @@ def test_what_goes_for_want_of_room_is_counted() -> None:
 
 
 def test_an_older_cursor_forgets_nothing() -> None:
-    memory = IdentityMemory(60, 100)
+    memory = DedupWindow(60, 100)
     grow(memory, push(1, 10**15, 2))
     assert grow(memory, push(2, 5, 2)) == Aged(0, 0)
 
 
 def test_a_push_of_nothing_new_leaves_no_element() -> None:
-    memory = IdentityMemory(60, 100)
-    grow(memory, Remembered(1, ()))
+    memory = DedupWindow(60, 100)
+    grow(memory, RecentPush(1, ()))
     assert memory.aged(10**15, 0) == Aged(0, 0), "Redis holds no element either"
 
 
 def test_a_refill_forgets_what_redis_does_not_hold() -> None:
-    memory = IdentityMemory(60, 100)
+    memory = DedupWindow(60, 100)
     lost, kept = push(1, 0, 2), push(2, 0, 2)
     grow(memory, lost)
     memory.refill([kept])
@@ -89,7 +89,7 @@ def test_a_refill_forgets_what_redis_does_not_hold() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=30))
 def test_memory_and_redis_hold_the_same_after_any_pushes(steps: list[tuple[int, int]]) -> None:
-    memory, redis = IdentityMemory(10, 30), list[Remembered]()
+    memory, redis = DedupWindow(10, 30), list[RecentPush]()
     now = 0
     for number, (later, events) in enumerate(steps):
         now += later * SECOND // 4
@@ -100,8 +100,8 @@ def test_memory_and_redis_hold_the_same_after_any_pushes(steps: list[tuple[int, 
         held = {identity for element in redis for identity in element.identities}
         assert len(memory) == len(held) <= max(30, events)
         assert memory.known == held
-        if not aged.capped:
+        if not aged.evicted_by_size:
             assert all(element.time_us >= now - 10 * SECOND for element in redis)
-        refilled = IdentityMemory(10, 30)
+        refilled = DedupWindow(10, 30)
         refilled.refill(redis)
         assert refilled.aged(now + SECOND, 3) == memory.aged(now + SECOND, 3)

@@ -23,7 +23,7 @@ _TIMEOUT_SECONDS = 0.7
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class Pause(NamedTuple):
+class Postponed(NamedTuple):
     """A reason to wait."""
 
     why: str
@@ -31,7 +31,7 @@ class Pause(NamedTuple):
     """Whether somebody has to do something about it."""
 
 
-class Pauses:
+class PostponeCheck:
     """Looks for a reason before each hour."""
 
     def __init__(self, settings: CompactorSettings) -> None:
@@ -41,20 +41,20 @@ class Pauses:
         self._asked_at = float("-inf")
         self._paused = ""
 
-    def __call__(self, job: Job) -> Pause | None:
+    def __call__(self, job: Job) -> Postponed | None:
         """Return the reason to wait with this hour, or None."""
-        pause = self.now()
-        if pause:
-            return pause
+        postponed = self.now()
+        if postponed:
+            return postponed
         short = short_of_room(job, shutil.disk_usage(self._root).free, self._reserve_bytes)
-        return Pause(short, is_trouble=True) if short else None
+        return Postponed(short, is_trouble=True) if short else None
 
-    def now(self) -> Pause | None:
+    def now(self) -> Postponed | None:
         """Return the reason to wait with whatever it is, or None."""
         if is_asked_for(self._root):
-            return Pause("a person's command wants its turn", is_trouble=False)
+            return Postponed("a person's command wants its turn", is_trouble=False)
         paused = self._why_paused()
-        return Pause(paused, is_trouble=False) if paused else None
+        return Postponed(paused, is_trouble=False) if paused else None
 
     def _why_paused(self) -> str:
         now = time.monotonic()

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.archive.paths import HOUR_US
-from services.compactor import pause
-from services.compactor.pause import short_of_room, why_paused
+from services.compactor import postponed as postponed_module
+from services.compactor.postponed import short_of_room, why_paused
 from services.compactor.tests.archives import BORDER_US, looking, put
 from services.compactor.tests.test_merge import job
 from services.data_writer.tests.feeding import traffic
@@ -37,7 +37,7 @@ def test_only_one_that_says_so_is_paused(said: dict[str, object], why: str) -> N
 def test_nothing_is_merged_while_the_ingester_is_paused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pause, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(postponed_module, "ASK_SECONDS", 0.0)
     put(tmp_path, traffic(100, first_us=BORDER_US))
     health = IngesterHealth(15.0, state="running", paused="the archive's disk is low")
     with serving(0, CollectorRegistry(), health) as port:
