@@ -58,7 +58,7 @@ def number(sha: str) -> list[str]:
 
 
 def ssh(host: str, port: int, user: str, folder: Path, order: str) -> list[str]:
-    """Return what gives the gate an order; in `folder` lie `key` and `known_hosts`, the only files read."""
+    """Return the ssh command that gives the deploy agent an order; `folder` holds `key` and `known_hosts`."""
     options = {
         "BatchMode": "yes",
         "IdentitiesOnly": "yes",

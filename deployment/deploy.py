@@ -1,7 +1,7 @@
 """Deploy a commit whose release is in the registry: `python -m deployment.deploy SHA`.
 
-Settings are DEPLOY_*. The work is done by the gate on the host; this side gives the order, shows the host's
-log and ends with the gate's exit code. A lost connection does not end the work: its outcome is asked for.
+Settings are DEPLOY_*. The deploy agent on the host does the work. This side gives the order, shows the host's
+log and exits with the agent's exit code. A lost connection does not end the work: the outcome is asked for.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployment.commands import ssh
+from deployment.deploy_agent.errors import BUSY, REFUSED
 from deployment.deploy_settings import DeploySettings, DeploySettingsError, load
-from deployment.gate.errors import BUSY, REFUSED
 from deployment.ssh_failure import meaning
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ MASK = "***"
 
 
 def main(words: list[str], verb: str = "deploy") -> int:
-    """Give the order; returns the gate's exit code, or 65 where it never came that far."""
+    """Give the order; returns the deploy agent's exit code, or 65 where it never came that far."""
     if len(words) != 1 or re.fullmatch("[0-9a-f]{40}", words[0]) is None:
         print(f"usage: python -m deployment.{verb} COMMIT (all 40 digits)", file=sys.stderr)  # noqa: T201 - for who asked
         return REFUSED

@@ -17,7 +17,7 @@ class DeploySettings(BaseSettings):
 
     deploy_host: str = Field(description="Name or address of the host.")
     deploy_port: int = Field(default=22, ge=1, le=65535, description="Port of its sshd.")
-    deploy_user: str = Field(default="deploy", description="The user whose key calls the gate.")
+    deploy_user: str = Field(default="deploy", description="The user whose key calls the deploy agent.")
     deploy_key: SecretStr = Field(description="That private key, the whole file.")
     deploy_known_hosts: str = Field(
         description="Lines of known_hosts for the host, as provision printed them."

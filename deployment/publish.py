@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from deployment import commands
 from deployment.commands import ROOT
-from deployment.pack_gate import gate
+from deployment.pack_deploy_agent import deploy_agent
 from deployment.release import BUNDLED, DOCKERFILE, about, by_digest, images_env
 from deployment.running import BuildError, arguments, place_of, said, show
 from deployment.services import images_of
@@ -70,7 +70,7 @@ def _fill(folder: Path, place: Place, digests: dict[str, str]) -> None:
     number = int(said(commands.number(place.sha)))
     (release / "images.env").write_text(images_env(digests), "utf-8")
     (release / "release.json").write_text(about(place.sha, number, place.committed_at), "utf-8")
-    (release / "gate").write_bytes(gate())
+    (release / "deploy-agent").write_bytes(deploy_agent())
     (folder / "Dockerfile").write_text(DOCKERFILE.format(sha=place.sha), "utf-8")
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 BUNDLED = ("docker-compose.yml", "docker-compose.prod.yml", "monitoring")
 """What a release carries of the repository: the Compose files, and all that they mount from it."""
 DOCKERFILE = """\
-# No program: the host unpacks it (deployment/gate/bundle.py).
+# No program: the host unpacks it (deployment/deploy_agent/bundle.py).
 FROM scratch
 LABEL org.opencontainers.image.revision={sha}
 COPY release /release

@@ -17,12 +17,12 @@ from hcloud.actions import ActionException
 
 from deployment.provision.apply import change, create, destroy
 from deployment.provision.cloud_init import CloudConfig, render
+from deployment.provision.desired import wanted
 from deployment.provision.plan import plan, steps
 from deployment.provision.programs import programs
 from deployment.provision.project import Project
 from deployment.provision.refusal import Refused, refusal
 from deployment.provision.settings import Token, read
-from deployment.provision.wanted import wanted
 
 if TYPE_CHECKING:
     from deployment.provision.plan import Change

@@ -12,7 +12,7 @@ from hcloud.servers import ServerCreatePublicNetwork
 from hcloud.zones import ZoneRecord
 
 from deployment.provision.plan import Change, gigabytes
-from deployment.provision.thing import KINDS, labels
+from deployment.provision.resource import KINDS, labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from deployment.provision.cloud_init import CloudConfig
     from deployment.provision.project import Project
-    from deployment.provision.thing import Thing
+    from deployment.provision.resource import Thing
 
 KEPT = ("volume", "primary_ip")
 """What destroy leaves, unless each is named: the archive, and the addresses that others know."""

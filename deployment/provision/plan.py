@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deployment.provision.thing import KINDS, Thing
+from deployment.provision.resource import KINDS, Thing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

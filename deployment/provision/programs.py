@@ -7,7 +7,7 @@ import lzma
 import tarfile
 from pathlib import Path
 
-from deployment.pack_gate import bare, gate
+from deployment.pack_deploy_agent import bare, deploy_agent
 
 DEPLOYMENT = Path(__file__).parents[1]
 SHEBANG = "#!/usr/bin/env python3\n"
@@ -20,7 +20,7 @@ def programs() -> dict[str, bytes]:
         name: (SHEBANG + bare((DEPLOYMENT / file).read_text("utf-8"))).encode()
         for name, file in SINGLE_FILES.items()
     }
-    return {"gate": gate(), **files}
+    return {"deploy-agent": deploy_agent(), **files}
 
 
 def tar(files: dict[str, bytes]) -> bytes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from deployment.provision.desired import address
 from deployment.provision.refusal import Refused
+from deployment.provision.resource import Thing, selector
 from deployment.provision.sizes import LEAST_CORES, LEAST_DISK_GB
-from deployment.provision.thing import Thing, selector
-from deployment.provision.wanted import address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

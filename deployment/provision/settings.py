@@ -53,7 +53,9 @@ class Settings(BaseModel):
     )
     image_prefix: str = Field(description="Where the images are, say ghcr.io/you/bluesky-archive.")
     admin_key: PublicKey = Field(description="Public SSH key of the person who may do everything.")
-    deploy_key: PublicKey = Field(description="Public SSH key of the workflow, which may only call the gate.")
+    deploy_key: PublicKey = Field(
+        description="Public SSH key of the workflow, which may only call the deploy agent."
+    )
     ssh_from: tuple[Network, ...] = Field(
         min_length=1, description="Networks that may reach port 22; GitHub's runners come from everywhere."
     )

@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from deployment.gate.errors import BUSY, DONE, FAILED, REFUSED
-from deployment.gate.layout import Layout
+from deployment.deploy_agent.errors import BUSY, DONE, FAILED, REFUSED
+from deployment.deploy_agent.layout import Layout
 from testing.harness.redis import free_port
 from testing.harness.waiting import wait_for
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LAYOUT = Layout()
 UP_SECONDS = 420
 INGESTER = "services/jetstream/main.py"
-# A full disk is full for everything of ours: releases, settings, the gate itself.
+# A full disk is full for everything of ours: releases, settings, the deploy agent itself.
 FILL = (
     "mkdir -p /mnt/small; mount -t tmpfs -o size=64m small /mnt/small; cp -a /opt/archive/. /mnt/small/; "
     "mount --bind /mnt/small /opt/archive; head -c 60M /dev/zero >/opt/archive/ballast"

@@ -272,7 +272,7 @@ def test_each_key_opens_its_own_door(machine: FakeVM) -> None:
     for words in (("id",), ("deploy", "x" * 40), ("sudo", "id")):
         refused = machine.ssh("deploy", machine.deploy_key, *words)
         assert refused.returncode not in (0, 255), refused
-        assert "not an order; the gate takes:" in refused.stderr
+        assert "not an order; the deploy agent takes:" in refused.stderr
         assert "uid=" not in refused.stdout
     wrong = {"root": machine.admin_key, "admin": machine.deploy_key, "deploy": machine.admin_key}
     for user, key in wrong.items():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deployment.commands import PRODUCTION, ROOT
-from deployment.gate import release as on_the_host
+from deployment.deploy_agent import release as on_the_host
 from deployment.release import BUNDLED, Wanted, about, by_digest, images_env, wanted
 from deployment.running import Place
 from deployment.services import images_of

@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deployment.gate.layout import Layout
-from deployment.gate.release import PROJECT
+from deployment.deploy_agent.layout import Layout
+from deployment.deploy_agent.release import PROJECT
 from deployment.provision.cloud_init import render
 from deployment.provision.programs import programs
 from deployment.provision.settings import Settings
@@ -120,7 +120,7 @@ class Production:
         return shown
 
     def status(self, sha: str) -> subprocess.CompletedProcess[str]:
-        """Ask the gate for the status of a commit."""
+        """Ask the deploy agent for the status of a commit."""
         return self.vm.ssh("deploy", self.vm.deploy_key, f"status {sha}")
 
     def prometheus(self, path: str) -> Any:
@@ -136,7 +136,7 @@ class Production:
         return {service: (one, since) for service, one, since in (line.split() for line in lines)}
 
     def audit_lines(self) -> list[dict[str, Any]]:
-        """Return what the gate noted of each order."""
+        """Return what the deploy agent noted of each order."""
         return [json.loads(line) for line in self.vm.run("cat /var/log/archive/deploys.jsonl").splitlines()]
 
     def redis(self, *words: str) -> list[str]:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deployment.gate import release
-from deployment.gate.layout import Layout
+from deployment.deploy_agent import release
+from deployment.deploy_agent.layout import Layout
 from deployment.provision.cloud_init import LARGEST_BYTES, render
 from deployment.provision.programs import programs
 from deployment.provision.refusal import Refused
@@ -57,9 +57,9 @@ def test_one_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 def test_the_workflows_key_opens_the_gate_and_nothing_else(config: dict[str, Any]) -> None:
     users = {user["name"]: user for user in config["users"]}
     assert users["deploy"]["ssh_authorized_keys"] == [
-        f'command="sudo -n /opt/archive/bin/gate",restrict {KEY}'
+        f'command="sudo -n /opt/archive/bin/deploy-agent",restrict {KEY}'
     ]
-    assert users["deploy"]["sudo"] == 'ALL=(root) NOPASSWD: /opt/archive/bin/gate ""'
+    assert users["deploy"]["sudo"] == 'ALL=(root) NOPASSWD: /opt/archive/bin/deploy-agent ""'
     assert "groups" not in users["deploy"]
     assert users["admin"]["ssh_authorized_keys"] == [KEY]
 
@@ -81,7 +81,7 @@ def test_the_settings_are_the_machines(config: dict[str, Any]) -> None:
 
 def test_another_program_is_another_cloud_config(tmp_path: Path) -> None:
     settings = read(write(tmp_path))
-    labels = {render(settings, 1, 4096, {"gate": data}).label for data in (b"a", b"b")}
+    labels = {render(settings, 1, 4096, {"deploy-agent": data}).label for data in (b"a", b"b")}
     assert len(labels) == 2
 
 

@@ -67,7 +67,7 @@ class FakeVM:
 
     @property
     def deploy_key(self) -> Path:
-        """The private key that may only call the gate."""
+        """The private key that may only call the deploy agent."""
         return self._key("deploy")
 
     @property
