@@ -16,7 +16,7 @@ ANSWER_SECONDS = 30
 
 
 def renew(layout: Layout, release: Release) -> bool:
-    """Return whether the release's agent replaced this one; an agent that cannot report the status never does."""
+    """Return whether the release's agent replaced this one; one that cannot report its status never does."""
     brought, installed = release.folder / AGENT, layout.program
     if not brought.exists() or (installed.exists() and brought.read_bytes() == installed.read_bytes()):
         return False
