@@ -1,6 +1,6 @@
 """What runs on the host: `deploy|rollback|status <sha>`, and nothing else. Standard library only.
 
-Packed into one file, `/opt/archive/bin/deploy-agent` (see deployment/pack_deploy_agent.py), which is the forced
+Packed into one file, `/opt/archive/bin/deploy-agent` (see deployment/pack_deploy_agent.py), the forced
 command of the user that deploys. SSH brings a commit's id only; the registry has the rest of a release:
 
     prefix/release:<sha>      an image of no program, with the Compose files, monitoring/, images.env (every
