@@ -17,10 +17,8 @@ from services.tools.coverage import coverage
 from services.tools.deletions import deletions
 from services.tools.export import export
 from services.tools.gaps import gaps
-from services.tools.identities import identities
 from services.tools.pull import pull
 from services.tools.rejects import rejects
-from services.tools.shell import shell
 from services.tools.snapshot import snapshot
 from services.tools.sql import sql
 from services.tools.status import status
@@ -73,9 +71,7 @@ app.command(rich_help_panel=_SEE)(status)
 app.command(rich_help_panel=_SEE)(coverage)
 app.command(rich_help_panel=_SEE)(gaps)
 app.add_typer(rejects, name="rejects", rich_help_panel=_SEE)
-app.command(rich_help_panel=_SEE)(identities)
 app.command(rich_help_panel=_ASK)(sql)
-app.command(rich_help_panel=_ASK)(shell)
 app.command(rich_help_panel=_ASK)(export)
 app.command(rich_help_panel=_TRUST)(verify)
 app.add_typer(snapshot, name="snapshot", rich_help_panel=_TRUST)
