@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
-    from services.data_writer.part import Encoded, Part
+    from services.data_writer.encoding.encode import EncodedChunk, Part
     from services.shared.event import Stream
 
 
@@ -61,7 +61,7 @@ class Committed:
 
 
 def commit(
-    root: Path, encoded: Encoded, origin: ChunkOrigin, compression: Compression = DEFAULT_COMPRESSION
+    root: Path, encoded: EncodedChunk, origin: ChunkOrigin, compression: Compression = DEFAULT_COMPRESSION
 ) -> Committed:
     """Make every part of the chunk durable, or raise with no staging left.
 
@@ -111,7 +111,7 @@ def remove_strangers(
 
 
 def _make_durable(
-    root: Path, encoded: Encoded, origin: ChunkOrigin, compression: Compression
+    root: Path, encoded: EncodedChunk, origin: ChunkOrigin, compression: Compression
 ) -> tuple[tuple[Path, ...], int]:
     chunk = encoded.chunk
     staged = [staging_path(root, part.stream, part.hour, chunk) for part in encoded.parts]

@@ -12,9 +12,9 @@ from services.shared.crash_points import CrashPoint, reach
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
+    from services.data_writer.encoding.encode import EncodedChunk
     from services.data_writer.ledger import Ledger
     from services.data_writer.metrics import WriterMetrics
-    from services.data_writer.part import Encoded
     from services.data_writer.settings import WriterSettings
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ class Committer:
         self._ledger = ledger
         self._metrics = metrics
 
-    def commit(self, stream: Stream, encoded: Encoded, origin: ChunkOrigin, *, attempted: bool) -> int:
+    def commit(self, stream: Stream, encoded: EncodedChunk, origin: ChunkOrigin, *, attempted: bool) -> int:
         """Make one chunk durable; returns the bytes of its parts. `attempted`: it may lie in the archive.
 
         Raises Transient and BrokenInvariant, as `commit` does.

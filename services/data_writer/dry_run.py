@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.buffer.claims import Claims
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 
 if TYPE_CHECKING:
     from services.data_writer.settings import WriterSettings

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.data_writer.commit import ChunkOrigin
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.version import VERSION
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from services.archive.paths import HOUR_US, removed_path
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.validate import validate
 from services.shared.errors import BadInput, Transient

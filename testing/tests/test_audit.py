@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.shared.event import Reason, Stream, stream_of
 from testing.proof.audit import Audit, audit, rebuild_events
 from testing.proof.audit.__main__ import main

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.shared.event import Stream
 from testing.demo.source import Generated
 from testing.performance.bench.child import run

@@ -12,7 +12,7 @@ import pytest
 
 from services.archive.parquet import Codec, Compression, check_file, read_footer
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.data_writer.tests.test_encode import like
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream

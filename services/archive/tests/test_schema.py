@@ -13,7 +13,7 @@ import pytest
 
 from services.archive.schema import SCHEMA_VERSION, SCHEMAS, column_encodings
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.shared.event import JETSTREAM_STREAMS, Gap, GapReason, Reason, Reject, Stream
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from services.archive.swap import swap_prepared
 from services.compactor.look import Look
 from services.compactor.settings import CompactorSettings
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.shared.cursor import Cursor
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping

@@ -17,7 +17,7 @@ from services.compactor.cover import State
 from services.compactor.coverage import read, refresh
 from services.compactor.retention import expired, retire
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.data_writer.epoch import start_cursor
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic

@@ -1,4 +1,4 @@
-"""Structs become columns, each in its place."""
+"""Decoded events become the columns of their stream."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.archive.schema import SCHEMAS
-from services.data_writer.columns import LeftoversByIndex, to_table
-from services.data_writer.decode import STRICT
+from services.data_writer.encoding.columns import ResidualsByIndex, to_table
+from services.data_writer.encoding.decode import STRICT
 from services.shared.event import Stream
 
 REF = {"uri": "u", "cid": "c"}
@@ -25,19 +25,19 @@ def rows(stream: Stream, *records: Any) -> list[dict[str, Any]]:
             commit |= {"operation": "create", "record": record, "cid": "b"}
         event = {"did": "d", "time_us": 5, "kind": "commit", "commit": commit}
         events.append(STRICT[stream].decode(json.dumps(event)))
-    table = to_table(stream, events, LeftoversByIndex())
+    table = to_table(stream, events, ResidualsByIndex())
     assert table.schema.equals(SCHEMAS[stream])
     return [{key: value for key, value in row.items() if value is not None} for row in table.to_pylist()]
 
 
-def test_a_like_and_its_delete() -> None:
+def test_a_like_fills_its_columns_and_a_delete_only_those_of_its_envelope() -> None:
     record = {"$type": "app.bsky.feed.like", "createdAt": "2026-07-04T14:38:02Z", "subject": REF, "via": REF}
     created, deleted = rows(Stream.LIKES, record, None)
     assert created["subject_uri"] == created["via_uri"] == "u"
     assert created["subject_cid"] == created["via_cid"] == "c"
     assert created["extra"] == '{"record":{"createdAt":"2026-07-04T14:38:02Z"}}'
     assert created["time_us"] == 5
-    assert created["event_time"].microsecond == 0, "cut off at the millisecond"
+    assert created["event_time"].microsecond == 0, "truncated to milliseconds"
     assert sorted(deleted) == sorted(
         ["time_us", "event_time", "did", "operation", "collection", "rkey", "rev"]
     )
@@ -46,7 +46,7 @@ def test_a_like_and_its_delete() -> None:
 @pytest.mark.parametrize(
     ("embed", "kind"), [({"$type": "a.b", "x": 1}, "a.b"), ({}, None), ({"$type": 5}, None), ([], None)]
 )
-def test_a_post_s_embed_is_kept_as_json_and_its_type_beside_it(embed: Any, kind: str | None) -> None:
+def test_an_embed_is_stored_as_json_with_its_type_in_another_column(embed: Any, kind: str | None) -> None:
     record = {"$type": "app.bsky.feed.post", "createdAt": "2026-07-04T14:38:02.123Z", "text": ""}
     (row,) = rows(Stream.POSTS, record | {"embed": embed, "langs": []})
     assert json.loads(row["embed"]) == embed
@@ -55,7 +55,7 @@ def test_a_post_s_embed_is_kept_as_json_and_its_type_beside_it(embed: Any, kind:
     assert "extra" not in row
 
 
-def test_a_post_s_reply_has_four_columns() -> None:
+def test_a_reply_fills_four_columns() -> None:
     reply = {"root": {"uri": "1", "cid": "2"}, "parent": {"uri": "3", "cid": "4"}}
     record = {
         "$type": "app.bsky.feed.post",
@@ -72,7 +72,9 @@ def test_a_post_s_reply_has_four_columns() -> None:
     ("record", "created"),
     [({"createdAt": "2026-07-04T14:38:02Z"}, True), ({"createdAt": {}}, False), ({}, False), ([1], False)],
 )
-def test_any_other_record_is_kept_as_json_and_leaves_nothing(record: Any, *, created: bool) -> None:
+def test_a_record_of_another_collection_is_stored_as_json_without_a_residual(
+    record: Any, *, created: bool
+) -> None:
     (row,) = rows(Stream.RECORDS, record)
     assert json.loads(row["record"]) == record
     assert ("created_at" in row) is created

@@ -16,7 +16,7 @@ from services.archive.paths import staging_root
 from services.archive.schema import SCHEMA_VERSION
 from services.data_writer import commit as commit_module
 from services.data_writer.commit import ChunkOrigin, commit, remove_strangers, sweep
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.data_writer.tests.test_encode import HOUR_US, NOON_US, like
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream

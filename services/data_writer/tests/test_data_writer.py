@@ -14,7 +14,7 @@ import pytest
 
 from services.archive.parquet import Codec, Compression
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.data_writer.tests.faults import FAULTS
 from services.data_writer.tests.feeding import FIRST_US, push, traffic, wait_for_parts
 from services.shared.event import Stream

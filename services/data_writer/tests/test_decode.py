@@ -1,4 +1,4 @@
-"""The strict shapes take what has nothing left over, and nothing else."""
+"""Strict decoding accepts only events that the columns hold completely."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.data_writer.decode import IS_WHOLE, STRICT
+from services.data_writer.encoding.decode import ROUND_TRIPS, STRICT
 from services.shared.event import Stream
 
 LIKE = {
@@ -29,8 +29,8 @@ def like(record: Any = LIKE, **changes: Any) -> bytes:
     return json.dumps(event).encode()
 
 
-def is_whole(stream: Stream, element: bytes) -> bool:
-    return IS_WHOLE[stream](STRICT[stream].decode(element), element)
+def round_trips(stream: Stream, event: bytes) -> bool:
+    return ROUND_TRIPS[stream](STRICT[stream].decode(event), event)
 
 
 def test_an_absent_key_is_none() -> None:
@@ -39,7 +39,7 @@ def test_an_absent_key_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "element",
+    "event",
     [
         like(cursor=None),
         like(cursor=2**63),
@@ -54,26 +54,26 @@ def test_an_absent_key_is_none() -> None:
         like([]),
     ],
 )
-def test_another_shape_is_refused(element: bytes) -> None:
+def test_an_event_of_another_shape_is_refused(event: bytes) -> None:
     with pytest.raises(msgspec.ValidationError):
-        STRICT[Stream.LIKES].decode(element)
+        STRICT[Stream.LIKES].decode(event)
 
 
-def test_a_record_where_there_should_be_none_is_not_whole() -> None:
-    assert is_whole(Stream.LIKES, like())
-    assert not is_whole(Stream.LIKES, like(operation="delete"))
-    assert not is_whole(Stream.LIKES, like(operation="resurrect"))
+def test_a_record_in_an_operation_that_has_none_does_not_round_trip() -> None:
+    assert round_trips(Stream.LIKES, like())
+    assert not round_trips(Stream.LIKES, like(operation="delete"))
+    assert not round_trips(Stream.LIKES, like(operation="resurrect"))
 
 
-def test_bytes_that_are_no_unicode_are_not_whole_even_where_they_stay_raw() -> None:
-    element = like().replace(b'"app.bsky.feed.like", "rkey"', b'"a.b", "rkey"').replace(b'"u"', b'"\xff"')
-    assert not is_whole(Stream.RECORDS, element)
-    assert is_whole(Stream.RECORDS, element.replace(b"\xff", "\u00e9".encode()))
+def test_invalid_utf_8_does_not_round_trip_even_in_json_kept_as_text() -> None:
+    event = like().replace(b'"app.bsky.feed.like", "rkey"', b'"a.b", "rkey"').replace(b'"u"', b'"\xff"')
+    assert not round_trips(Stream.RECORDS, event)
+    assert round_trips(Stream.RECORDS, event.replace(b"\xff", "\u00e9".encode()))
 
 
-@pytest.mark.parametrize(("did", "whole"), [("d", True), ("other", False)])
-def test_a_body_that_names_another_did_is_not_whole(did: str, *, whole: bool) -> None:
+@pytest.mark.parametrize(("did", "expected"), [("d", True), ("other", False)])
+def test_a_body_with_another_did_does_not_round_trip(did: str, *, expected: bool) -> None:
     event = {"did": "d", "time_us": 5, "kind": "identity", "identity": IDENTITY | {"did": did}}
-    assert is_whole(Stream.IDENTITIES, json.dumps(event).encode()) is whole
+    assert round_trips(Stream.IDENTITIES, json.dumps(event).encode()) is expected
     event = {"did": "d", "time_us": 5, "kind": "account", "account": IDENTITY | {"did": did, "active": True}}
-    assert is_whole(Stream.ACCOUNTS, json.dumps(event).encode()) is whole
+    assert round_trips(Stream.ACCOUNTS, json.dumps(event).encode()) is expected

@@ -1,4 +1,4 @@
-"""Every element becomes a row, of its stream or of rejects, in its UTC hour."""
+"""Every event becomes a row of its stream or of `rejects`, in its UTC hour."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from services.data_writer import encode as encode_module
-from services.data_writer.columns import to_table
-from services.data_writer.encode import encode
+from services.data_writer.encoding import encode as encode_module
+from services.data_writer.encoding.columns import to_table
+from services.data_writer.encoding.encode import encode, time_of
 from services.shared.event import Gap, GapReason, Reason, Reject, Stream
 
 NOON_US = 1_783_166_400_000_000
@@ -67,7 +67,7 @@ def _tokyo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_tokyo")
 @pytest.mark.parametrize("border", [NOON_US, 1_783_123_200_000_000, 1_798_761_600_000_000])
-def test_the_last_and_first_microsecond_of_an_hour_lie_in_two_parts(border: int) -> None:
+def test_the_last_microsecond_of_an_hour_and_the_first_of_the_next_are_in_two_parts(border: int) -> None:
     encoded = encode(Stream.LIKES, [like(border), like(border - 1), like(border + HOUR_US - 1)])
     assert [(part.hour, part.table["time_us"].to_pylist()) for part in encoded.parts] == [
         (border // HOUR_US - 1, [border - 1]),
@@ -77,19 +77,19 @@ def test_the_last_and_first_microsecond_of_an_hour_lie_in_two_parts(border: int)
 
 
 @pytest.mark.parametrize("time_us", [0, 253_402_300_799_999_999])
-def test_the_first_and_last_time_there_is(time_us: int) -> None:
+def test_the_first_and_the_last_valid_time_are_encoded(time_us: int) -> None:
     (part,) = encode(Stream.LIKES, [like(time_us)]).parts
     assert part.hour == time_us // HOUR_US
     assert part.table["event_time"].cast(pa.int64()).to_pylist() == [time_us // 1000]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
-def test_a_bad_element_is_rejected_and_holds_nothing_up(bad: bytes) -> None:
+def test_an_event_that_cannot_be_encoded_is_rejected_and_the_others_are_encoded(bad: bytes) -> None:
     encoded = encode(Stream.LIKES, [like(rkey="a"), bad, like(rkey="b")], host="host")
     own, rejects = encoded.parts
     assert own.table["rkey"].to_pylist() == ["a", "b"]
     assert encoded.rows == 2
-    assert [rejected.element for rejected in encoded.rejected] == [bad]
+    assert [rejected.event for rejected in encoded.rejected] == [bad]
     assert rejects.stream is Stream.REJECTS
     assert rejects.hour == NOON
     assert rejects.table.drop_columns(["event_time"]).to_pylist() == [
@@ -103,7 +103,7 @@ def test_a_bad_element_is_rejected_and_holds_nothing_up(bad: bytes) -> None:
     ]
 
 
-def test_a_rejected_element_lies_in_its_own_hour_where_its_time_is_readable() -> None:
+def test_a_rejected_event_is_in_its_own_hour_if_its_time_is_readable() -> None:
     late = NOON_US + 5 * HOUR_US
     encoded = encode(Stream.LIKES, [like(), like(late).replace(b'"d"', b"1"), b"?"])
     assert [(part.stream, part.hour) for part in encoded.parts] == [
@@ -113,48 +113,50 @@ def test_a_rejected_element_lies_in_its_own_hour_where_its_time_is_readable() ->
     ]
 
 
-def test_nothing_but_bad_elements_lies_in_the_first_hour_of_all() -> None:
+def test_rejected_events_are_in_hour_0_if_no_event_of_the_chunk_has_a_readable_time() -> None:
     encoded = encode(Stream.LIKES, [b"?", b"!"])
     assert [(part.stream, part.hour, part.table.num_rows) for part in encoded.parts] == [
         (Stream.REJECTS, 0, 2)
     ]
 
 
-def test_names_do_not_depend_on_what_encoding_makes_of_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    elements = [like(NOON_US + n * HOUR_US, rkey=str(n)) for n in range(4)]
-    chunk = encode(Stream.LIKES, elements).chunk
+def test_the_chunk_does_not_depend_on_which_events_were_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [like(NOON_US + n * HOUR_US, rkey=str(n)) for n in range(4)]
+    chunk = encode(Stream.LIKES, events).chunk
 
-    def refuses_the_first(stream: Stream, events: Any, leftovers: Any) -> pa.Table:
+    def refuses_the_first(stream: Stream, events: Any, residuals: Any) -> pa.Table:
         if stream is Stream.LIKES and any(event.commit.rkey == "0" for event in events):
             raise pa.ArrowInvalid("as an older version might")
-        return to_table(stream, events, leftovers)
+        return to_table(stream, events, residuals)
 
     monkeypatch.setattr(encode_module, "to_table", refuses_the_first)
-    encoded = encode(Stream.LIKES, elements)
+    encoded = encode(Stream.LIKES, events)
     assert encoded.rows == 3
     assert encoded.chunk == chunk
 
 
 @pytest.mark.parametrize("bad", [0, 3, 7])
-def test_what_arrow_cannot_hold_is_found_by_halving(bad: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuses(stream: Stream, events: Any, leftovers: Any) -> pa.Table:
+def test_an_event_that_arrow_cannot_store_is_found_by_bisection(
+    bad: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(stream: Stream, events: Any, residuals: Any) -> pa.Table:
         if stream is Stream.LIKES and any(event.commit.rkey == str(bad) for event in events):
             raise OverflowError
-        return to_table(stream, events, leftovers)
+        return to_table(stream, events, residuals)
 
     monkeypatch.setattr(encode_module, "to_table", refuses)
-    elements = [like(rkey=str(n), odd=n) for n in range(8)]
-    encoded = encode(Stream.LIKES, elements)
+    events = [like(rkey=str(n), odd=n) for n in range(8)]
+    encoded = encode(Stream.LIKES, events)
     kept = encoded.parts[0].table.select(["rkey", "extra"]).to_pylist()
     assert kept == [{"rkey": str(n), "extra": f'{{"commit":{{"odd":{n}}}}}'} for n in range(8) if n != bad]
-    assert [rejected.element for rejected in encoded.rejected] == [elements[bad]]
+    assert [rejected.event for rejected in encoded.rejected] == [events[bad]]
 
 
 def test_rows_keep_the_order_of_arrival_over_many_blocks() -> None:
-    elements = [
+    events = [
         like(NOON_US + 10_000 - n, rkey=str(n), **({"odd": 1} if n % 7 == 0 else {})) for n in range(10_000)
     ]
-    (part,) = encode(Stream.LIKES, elements).parts
+    (part,) = encode(Stream.LIKES, events).parts
     assert part.table["rkey"].to_pylist() == [str(n) for n in range(10_000)]
     assert part.table["extra"].null_count == 10_000 - 1429
 
@@ -166,7 +168,7 @@ def test_values_of_another_type_are_counted() -> None:
     assert encoded.parts[0].table["subject_cid"].to_pylist() == ["c", "c"]
 
 
-def test_rejects_and_gaps_lie_in_the_hour_of_their_receipt() -> None:
+def test_rejects_and_gaps_are_in_the_hour_of_their_receipt() -> None:
     reject = Reject(Reason.TOO_DEEP, b"\xff\x00", "host", NOON_US).element()
     (part,) = encode(Stream.REJECTS, [reject]).parts
     assert (part.stream, part.hour) == (Stream.REJECTS, NOON)
@@ -184,7 +186,7 @@ def test_rejects_and_gaps_lie_in_the_hour_of_their_receipt() -> None:
     assert row["collection"] == "a.b"
 
 
-def test_an_unreadable_reject_shares_the_part_of_its_hour() -> None:
+def test_an_unreadable_reject_is_in_the_same_part_as_the_rejects_of_its_hour() -> None:
     reject = Reject(Reason.TOO_DEEP, b"\xff", "host", NOON_US).element()
     encoded = encode(Stream.REJECTS, [b"?", reject])
     (part,) = encoded.parts
@@ -193,12 +195,12 @@ def test_an_unreadable_reject_shares_the_part_of_its_hour() -> None:
     assert (encoded.rows, len(encoded.rejected)) == (1, 1)
 
 
-def test_no_elements_make_no_parts() -> None:
+def test_a_chunk_without_events_has_no_parts() -> None:
     encoded = encode(Stream.POSTS, [])
     assert (encoded.parts, encoded.rows, encoded.rejected) == ((), 0, ())
 
 
-def test_the_collector_is_left_as_it_was() -> None:
+def test_garbage_collection_is_enabled_again_only_if_it_was_enabled() -> None:
     assert gc.isenabled()
     encode(Stream.LIKES, [like(), b"?"])
     assert gc.isenabled()
@@ -208,3 +210,23 @@ def test_the_collector_is_left_as_it_was() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("event", "time_us"),
+    [
+        (like(5), 5),
+        (b'{"time_us":7}', 7),
+        (b'{"time_us":7,"did":[]}', 7),
+        (b'{"time_us":-1}', None),
+        (b'{"time_us":253402300800000000}', None),
+        (b'{"time_us":"7"}', None),
+        (b"{}", None),
+        (b"", None),
+        (b'{"did":"\xff"}', None),
+        (b"[" * 100_000, None),
+    ],
+)
+def test_the_time_is_read_whatever_else_is_wrong(event: bytes, time_us: int | None) -> None:
+    assert time_of(Stream.LIKES, event) == time_us
+    assert time_of(Stream.GAPS, event.replace(b"time_us", b"received_at")) == time_us

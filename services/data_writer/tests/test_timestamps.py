@@ -1,4 +1,4 @@
-"""Times as people write them."""
+"""Times as clients write them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.data_writer.timestamps import read, read_column, render
+from services.data_writer.encoding.timestamps import parse, read_column, render
 
 CANONICAL = "2026-07-04T14:38:02.123Z"
 
@@ -25,8 +25,8 @@ CANONICAL = "2026-07-04T14:38:02.123Z"
         ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
     ],
 )
-def test_what_can_be_read_is(text: str, rendered: str) -> None:
-    instant = read(text)
+def test_a_readable_time_is_parsed(text: str, rendered: str) -> None:
+    instant = parse(text)
     assert instant is not None
     assert render(instant) == rendered
 
@@ -49,13 +49,13 @@ def test_what_can_be_read_is(text: str, rendered: str) -> None:
         "9" * 100_000,
     ],
 )
-def test_what_is_no_time_is_none(text: str) -> None:
-    assert read(text) is None
+def test_a_text_that_is_no_time_is_none(text: str) -> None:
+    assert parse(text) is None
 
 
-def test_a_column_of_the_canonical_form_leaves_nothing() -> None:
-    column, odd = read_column([CANONICAL, None, "1000-02-28T00:00:00.000Z"])
-    assert odd == []
+def test_the_canonical_form_is_reproduced_by_the_column() -> None:
+    column, inexact = read_column([CANONICAL, None, "1000-02-28T00:00:00.000Z"])
+    assert inexact == []
     assert column.to_pylist() == [
         datetime(2026, 7, 4, 14, 38, 2, 123_000, tzinfo=UTC),
         None,
@@ -63,22 +63,22 @@ def test_a_column_of_the_canonical_form_leaves_nothing() -> None:
     ]
 
 
-@pytest.mark.parametrize("strange", ["2026-02-30T00:00:00.000Z", "2026-07-04T14:38:02Z", "nonsense"])
-def test_a_strange_time_does_not_touch_its_neighbours(strange: str) -> None:
-    column, odd = read_column([CANONICAL, None, strange, "0999-01-01T00:00:00.000Z"])
-    assert odd == [2]
+@pytest.mark.parametrize("unusual", ["2026-02-30T00:00:00.000Z", "2026-07-04T14:38:02Z", "nonsense"])
+def test_an_unusual_time_does_not_change_its_neighbours(unusual: str) -> None:
+    column, inexact = read_column([CANONICAL, None, unusual, "0999-01-01T00:00:00.000Z"])
+    assert inexact == [2]
     assert [None if value is None else render(value) for value in column.to_pylist()][::3] == [
         CANONICAL,
         "0999-01-01T00:00:00.000Z",
     ]
 
 
-def test_microseconds_are_cut_off_in_the_column_and_kept_in_the_text_beside_it() -> None:
-    column, odd = read_column(["2023-08-26T12:19:50.226623"])
-    assert odd == [0]
+def test_microseconds_are_truncated_and_the_time_counts_as_inexact() -> None:
+    column, inexact = read_column(["2023-08-26T12:19:50.226623"])
+    assert inexact == [0]
     assert column.to_pylist() == [datetime(2023, 8, 26, 12, 19, 50, 226_000, tzinfo=UTC)]
 
 
-def test_nothing_makes_an_empty_column() -> None:
+def test_no_texts_make_an_empty_column() -> None:
     assert [len(part) for part in read_column([])] == [0, 0]
     assert read_column([None, None])[0].null_count == 2

@@ -13,7 +13,7 @@ from services.archive.checkpoints import write_checkpoint
 from services.archive.paths import HOUR_US
 from services.compactor import coverage
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.shared.event import Gap, GapReason, Reason, Reject, Stream
 from testing.events import HostView, Traffic
 from testing.harness.truth import stream_of

@@ -14,7 +14,7 @@ from services.archive.paths import hour_of
 from services.compactor.job import Job, MergeLimits
 from services.compactor.merge import merge
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.shared.event import Stream
 from testing.performance.bench.figures import spread
 from testing.performance.bench.frames import RATE
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from services.data_writer.part import Encoded
+    from services.data_writer.encoding.encode import EncodedChunk
     from testing.performance.bench.course import Course
     from testing.performance.bench.frames import Frames
 
@@ -72,7 +72,7 @@ def in_batches(frames: Frames) -> list[tuple[Stream, list[bytes]]]:
     return [(stream, events) for (_, stream), events in found.items()]
 
 
-def write_parts(root: Path, encoded: Iterable[Encoded], codec: Codec) -> Sizes:
+def write_parts(root: Path, encoded: Iterable[EncodedChunk], codec: Codec) -> Sizes:
     """Commit the chunks as the writer does; returns the bytes of their files."""
     sizes: Sizes = defaultdict(int)
     for one in encoded:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from services.archive.checkpoints import create_checkpoints
 from services.archive.paths import HOUR_US
 from services.data_writer.commit import ChunkOrigin, commit
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic

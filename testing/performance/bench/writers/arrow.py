@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from services.data_writer.timestamps import read_column
+from services.data_writer.encoding.timestamps import read_column
 from services.shared.event import Stream
 from testing.performance.bench.child import Stopwatch
 from testing.performance.bench.writers.columns import COLUMNS, COMMITS, ENDS, LEVEL, OPEN

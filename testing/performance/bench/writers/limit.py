@@ -15,12 +15,12 @@ import redis
 from services.archive.parquet import DEFAULT_COMPRESSION, write_table
 from services.buffer.keys import buffer_key
 from services.buffer.reading import SLICE
-from services.data_writer.encode import encode
+from services.data_writer.encoding.encode import encode
 from testing.performance.bench.child import SECONDS, Stopwatch
 from testing.performance.bench.writers.columns import CHUNK, COLUMNS
 
 if TYPE_CHECKING:
-    from services.data_writer.part import Part
+    from services.data_writer.encoding.encode import Part
     from services.shared.event import Stream
 
 

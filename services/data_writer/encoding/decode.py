@@ -1,9 +1,8 @@
-"""Reads the elements of a chunk: strictly and fast, in the shape that nearly every event has.
+"""Strict decoding: the structs of the shape that nearly every event has, and fast decoders for them.
 
-Each struct below says a whole shape: exactly these keys, of these types. What passes has nothing left over,
-so its columns say all of it. What does not pass is read key by key in `leftovers`, which makes the same
-structs and keeps the rest. A missing key is None here; a JSON null is not (it fails the type), so the two
-are never confused.
+Each struct lists exactly the keys and types of its shape, so the columns hold everything of an event that
+decodes. An event of another shape is decoded key by key in `lenient`, which builds the same structs and keeps
+the rest. A missing key is None here; a JSON null fails its type, so the two cannot be confused.
 """
 
 from __future__ import annotations
@@ -19,8 +18,11 @@ from services.shared.event import Stream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+OWN_STREAMS = (Stream.REJECTS, Stream.GAPS)
+"""Streams that this project writes itself; they have `received_at` where events have `time_us`."""
+
 NULL: Any = None
-"""Stands for an absent key; defaults are not type-checked, JSON values are."""
+"""Default of an absent key. msgspec checks the types of JSON values, not of defaults."""
 
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 TimeUs = Annotated[int, Meta(ge=0, le=MAX_TIME_US)]
@@ -29,8 +31,8 @@ Collection = TypeVar("Collection")
 Record = TypeVar("Record")
 
 
-# gc=False throughout: a chunk holds hundreds of thousands of these, none can be part of a reference cycle,
-# and tracking them makes decoding several times slower.
+# gc=False: a chunk has hundreds of thousands of these structs, none can be part of a reference cycle, and
+# tracking them makes decoding several times slower.
 class Ref(Struct, gc=False, frozen=True, forbid_unknown_fields=True):
     """A strong reference to a record."""
 
@@ -68,7 +70,7 @@ class Follow(Struct, gc=False, frozen=True, forbid_unknown_fields=True):
 
 
 class Reply(Struct, gc=False, frozen=True, forbid_unknown_fields=True):
-    """The posts that a reply answers."""
+    """The root and the parent of a reply."""
 
     root: Ref
     parent: Ref
@@ -92,7 +94,7 @@ class Post(Struct, gc=False, frozen=True, forbid_unknown_fields=True):
 
 
 class Commit(Struct, Generic[Collection, Record], gc=False, forbid_unknown_fields=True):
-    """What happened to a record."""
+    """An operation on a record."""
 
     rev: str
     operation: str
@@ -113,7 +115,7 @@ class CommitEvent(Struct, Generic[Collection, Record], gc=False, forbid_unknown_
 
 
 class Identity(Struct, gc=False, forbid_unknown_fields=True):
-    """A DID's identity is to be looked up again."""
+    """The identity of a DID changed."""
 
     did: str
     seq: Int64
@@ -132,7 +134,7 @@ class IdentityEvent(Struct, gc=False, forbid_unknown_fields=True):
 
 
 class Account(Struct, gc=False, forbid_unknown_fields=True):
-    """An account's status changed."""
+    """The status of an account changed."""
 
     active: bool
     did: str
@@ -151,19 +153,19 @@ class AccountEvent(Struct, gc=False, forbid_unknown_fields=True):
     cursor: Int64 = NULL
 
 
-class RejectElement(Struct, gc=False):
-    """A reject as the ingester buffered it. Our own form, so keys that a newer ingester adds are no error."""
+class BufferedReject(Struct, gc=False):
+    """A reject as the ingester buffers it. Unknown keys are ignored: a newer ingester may add some."""
 
     reason: str
     frame: bytes
     host: str
     received_at: TimeUs
     stream: str | None = None
-    """Whose buffer it came from, where it was the writer that rejected it."""
+    """The stream it was buffered in, if the writer rejected it."""
 
 
-class GapElement(Struct, gc=False):
-    """A gap as it was buffered; as above."""
+class BufferedGap(Struct, gc=False):
+    """A gap as the ingester buffers it. Unknown keys are ignored."""
 
     from_us: Int64
     to_us: Int64
@@ -173,7 +175,7 @@ class GapElement(Struct, gc=False):
     collection: str | None = None
 
 
-Decoded = CommitEvent[Any, Any] | IdentityEvent | AccountEvent | RejectElement | GapElement
+Decoded = CommitEvent[Any, Any] | IdentityEvent | AccountEvent | BufferedReject | BufferedGap
 
 STRICT: dict[Stream, msgspec.json.Decoder[Any]] = {
     Stream.POSTS: msgspec.json.Decoder(CommitEvent[Literal["app.bsky.feed.post"], Post]),
@@ -183,52 +185,53 @@ STRICT: dict[Stream, msgspec.json.Decoder[Any]] = {
     Stream.RECORDS: msgspec.json.Decoder(CommitEvent[str, Raw]),
     Stream.IDENTITIES: msgspec.json.Decoder(IdentityEvent),
     Stream.ACCOUNTS: msgspec.json.Decoder(AccountEvent),
-    Stream.REJECTS: msgspec.json.Decoder(RejectElement),
-    Stream.GAPS: msgspec.json.Decoder(GapElement),
+    Stream.REJECTS: msgspec.json.Decoder(BufferedReject),
+    Stream.GAPS: msgspec.json.Decoder(BufferedGap),
 }
-"""The strict decoder of each stream's elements; raises ValidationError where an element has another shape."""
-
+"""The strict decoder of each stream's events; raises ValidationError for an event of another shape."""
 
 _WRITES = ("create", "update")
 
 
-def _is_whole_commit(event: CommitEvent[Any, Any], _: bytes) -> bool:
+def _commit_round_trips(event: CommitEvent[Any, Any], _: bytes) -> bool:
     return (event.commit.record is not None) == (event.commit.operation in _WRITES)
 
 
-def _is_whole_post(event: CommitEvent[Any, Any], element: bytes) -> bool:
-    return _is_whole_commit(event, element) and _is_unicode(element)
+def _post_round_trips(event: CommitEvent[Any, Any], source: bytes) -> bool:
+    return _commit_round_trips(event, source) and _is_unicode(source)
 
 
-def _is_whole_record(event: CommitEvent[Any, Any], element: bytes) -> bool:
-    return (event.commit.record is not None or event.commit.operation not in _WRITES) and _is_unicode(element)
+def _record_round_trips(event: CommitEvent[Any, Any], source: bytes) -> bool:
+    return (event.commit.record is not None or event.commit.operation not in _WRITES) and _is_unicode(source)
 
 
-def _is_whole_identity(event: IdentityEvent, _: bytes) -> bool:
+def _identity_round_trips(event: IdentityEvent, _: bytes) -> bool:
     return event.identity.did == event.did
 
 
-def _is_whole_account(event: AccountEvent, _: bytes) -> bool:
+def _account_round_trips(event: AccountEvent, _: bytes) -> bool:
     return event.account.did == event.did
 
 
-def _is_unicode(element: bytes) -> bool:
-    """Ask what Raw does not: the decoder looks into text only where it makes a str of it."""
+def _is_unicode(source: bytes) -> bool:
+    """Return whether the JSON is UTF-8: the decoder checks only text that it converts to str, never Raw."""
     try:
-        return element.isascii() or bool(element.decode())
+        return source.isascii() or bool(source.decode())
     except UnicodeDecodeError:
         return False
 
 
-IS_WHOLE: dict[Stream, Callable[[Any, bytes], bool]] = {
-    Stream.POSTS: _is_whole_post,
-    Stream.LIKES: _is_whole_commit,
-    Stream.REPOSTS: _is_whole_commit,
-    Stream.FOLLOWS: _is_whole_commit,
-    Stream.RECORDS: _is_whole_record,
-    Stream.IDENTITIES: _is_whole_identity,
-    Stream.ACCOUNTS: _is_whole_account,
+ROUND_TRIPS: dict[Stream, Callable[[Any, bytes], bool]] = {
+    Stream.POSTS: _post_round_trips,
+    Stream.LIKES: _commit_round_trips,
+    Stream.REPOSTS: _commit_round_trips,
+    Stream.FOLLOWS: _commit_round_trips,
+    Stream.RECORDS: _record_round_trips,
+    Stream.IDENTITIES: _identity_round_trips,
+    Stream.ACCOUNTS: _account_round_trips,
     Stream.REJECTS: lambda *_: True,
     Stream.GAPS: lambda *_: True,
 }
-"""Whether the columns say all of an event that was decoded strictly: what a shape alone cannot tell."""
+"""Whether the columns hold everything of a strictly decoded event, by rules that a type cannot express.
+
+Called with the decoded event and its JSON."""

@@ -1,7 +1,6 @@
-"""Turns the structs of one stream's events into Arrow columns.
+"""Convert the decoded events of one stream to Arrow columns.
 
-A pass over all events for each column, never a pass over all columns for each event: a third of what
-encoding costs.
+One pass over all events per column, not all columns per event: that takes a third of the encoding time.
 """
 
 from __future__ import annotations
@@ -14,45 +13,44 @@ import pyarrow.compute as pc
 from msgspec import Raw, Struct, field
 
 from services.archive.schema import SCHEMAS
-from services.data_writer.decode import NO_REF, NULL, Follow, Like, Post
-from services.data_writer.element_time import OWN_STREAMS
-from services.data_writer.leftovers import UNREADABLE, Leftovers
-from services.data_writer.timestamps import read_column
+from services.data_writer.encoding.decode import NO_REF, NULL, OWN_STREAMS, Follow, Like, Post
+from services.data_writer.encoding.lenient import DECODE_ERRORS, Residual
+from services.data_writer.encoding.timestamps import read_column
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Stand in for the record of a delete, so that no column has to ask whether there is one.
+# Used as the record of a delete, so that columns need not test whether there is one.
 _NO_POST = Post(NULL, NULL, NULL)
 _NO_LIKE = Like(NULL, NULL, NO_REF)
 _NO_FOLLOW = Follow(NULL, NULL, NULL)
 
 Columns = dict[str, Any]
-"""Values in the events' order, by column; Arrow arrays already where that is cheaper."""
+"""The values of each column in the order of the events; Arrow arrays where that is cheaper."""
 
 
-class LeftoversByIndex(dict[int, Leftovers]):
-    """Leftovers by the index of their event; made when an event is first found to leave something."""
+class ResidualsByIndex(dict[int, Residual]):
+    """Residuals by the index of their event; a lookup creates a missing one."""
 
-    def __missing__(self, index: int) -> Leftovers:
-        self[index] = Leftovers()
+    def __missing__(self, index: int) -> Residual:
+        self[index] = Residual()
         return self[index]
 
 
-def to_table(stream: Stream, events: Sequence[Any], leftovers: LeftoversByIndex) -> pa.Table:
-    """Return the events, in order, as a table of the stream's schema.
+def to_table(stream: Stream, events: Sequence[Any], residuals: ResidualsByIndex) -> pa.Table:
+    """Return the decoded events, in order, as a table of the stream's schema.
 
-    `leftovers` gains the times that their column does not give back. Raises pyarrow's errors, or
-    UnicodeError, for a value that Arrow cannot hold.
+    Adds to `residuals` the times that their column does not reproduce. Raises pyarrow's errors, or
+    UnicodeError, for a value that Arrow cannot store.
     """
-    columns = _COLUMNS_OF[stream](events, leftovers)
-    hours_from = "received_at" if stream in OWN_STREAMS else "time_us"
-    columns[hours_from] = pa.array(columns[hours_from], pa.int64())
-    columns["event_time"] = pc.divide(columns[hours_from], 1000).view(pa.timestamp("ms", tz="UTC"))
+    columns = _COLUMNS_OF[stream](events, residuals)
+    time_column = "received_at" if stream in OWN_STREAMS else "time_us"
+    columns[time_column] = pa.array(columns[time_column], pa.int64())
+    columns["event_time"] = pc.divide(columns[time_column], 1000).view(pa.timestamp("ms", tz="UTC"))
     schema = SCHEMAS[stream]
     if "extra" in schema.names:
-        columns["extra"] = _extra(len(events), leftovers)
+        columns["extra"] = _extra(len(events), residuals)
     arrays = [_array(columns[column.name], column.type) for column in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
@@ -61,19 +59,19 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
     return values if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
-def _extra(count: int, leftovers: LeftoversByIndex) -> pa.Array:
-    if not leftovers:
+def _extra(count: int, residuals: ResidualsByIndex) -> pa.Array:
+    if not residuals:
         return pa.nulls(count, pa.string())
     texts: list[bytes | None] = [None] * count
-    for index, left in leftovers.items():
-        texts[index] = left.extra()
+    for index, residual in residuals.items():
+        texts[index] = residual.extra()
     return pa.array(texts, pa.string())
 
 
-def _times(texts: list[Any], level: str, key: str, leftovers: LeftoversByIndex) -> pa.Array:
-    column, odd = read_column(texts)
-    for index in odd:
-        leftovers[index].keep(level, key, texts[index])
+def _times(texts: list[Any], level: str, key: str, residuals: ResidualsByIndex) -> pa.Array:
+    column, inexact = read_column(texts)
+    for index in inexact:
+        residuals[index].keep(level, key, texts[index])
     return column
 
 
@@ -100,16 +98,16 @@ def _records_of(events: Sequence[Any], blank: Struct) -> list[Any]:
     return [event.commit.record or blank for event in events]
 
 
-def _created_at(records: list[Any], leftovers: LeftoversByIndex) -> pa.Array:
-    return _times([record.created_at for record in records], "record", "createdAt", leftovers)
+def _created_at(records: list[Any], residuals: ResidualsByIndex) -> pa.Array:
+    return _times([record.created_at for record in records], "record", "createdAt", residuals)
 
 
-def _likes(events: Sequence[Any], leftovers: LeftoversByIndex) -> Columns:
+def _likes(events: Sequence[Any], residuals: ResidualsByIndex) -> Columns:
     records = _records_of(events, _NO_LIKE)
     subjects = [record.subject for record in records]
     vias = [record.via for record in records]
     return _commit(events) | {
-        "created_at": _created_at(records, leftovers),
+        "created_at": _created_at(records, residuals),
         "subject_uri": [subject.uri for subject in subjects],
         "subject_cid": [subject.cid for subject in subjects],
         "via_uri": [via.uri for via in vias],
@@ -117,20 +115,20 @@ def _likes(events: Sequence[Any], leftovers: LeftoversByIndex) -> Columns:
     }
 
 
-def _follows(events: Sequence[Any], leftovers: LeftoversByIndex) -> Columns:
+def _follows(events: Sequence[Any], residuals: ResidualsByIndex) -> Columns:
     records = _records_of(events, _NO_FOLLOW)
     return _commit(events) | {
-        "created_at": _created_at(records, leftovers),
+        "created_at": _created_at(records, residuals),
         "subject_did": [record.subject for record in records],
     }
 
 
-def _posts(events: Sequence[Any], leftovers: LeftoversByIndex) -> Columns:
+def _posts(events: Sequence[Any], residuals: ResidualsByIndex) -> Columns:
     records = _records_of(events, _NO_POST)
     roots = [record.reply.root for record in records]
     parents = [record.reply.parent for record in records]
     return _commit(events) | {
-        "created_at": _created_at(records, leftovers),
+        "created_at": _created_at(records, residuals),
         "text": [record.text for record in records],
         "langs": [record.langs for record in records],
         "reply_root_uri": [root.uri for root in roots],
@@ -145,46 +143,46 @@ def _posts(events: Sequence[Any], leftovers: LeftoversByIndex) -> Columns:
     }
 
 
-def _records(events: Sequence[Any], _: LeftoversByIndex) -> Columns:
+def _records(events: Sequence[Any], _: ResidualsByIndex) -> Columns:
     raws = [event.commit.record for event in events]
-    # `record` holds the text that the column cannot give back, so nothing of it goes to `extra`.
-    created_at, _odd = read_column([_created_at_of(raw) for raw in raws])
+    # `record` holds the text, so a time that the column does not reproduce needs no residual.
+    created_at, _inexact = read_column([_created_at_of(raw) for raw in raws])
     return _commit(events) | {"created_at": created_at, "record": [_json(raw) for raw in raws]}
 
 
-def _identities(events: Sequence[Any], leftovers: LeftoversByIndex) -> Columns:
+def _identities(events: Sequence[Any], residuals: ResidualsByIndex) -> Columns:
     identities = [event.identity for event in events]
     times = [identity.time for identity in identities]
     return _envelope(events) | {
         "handle": [identity.handle for identity in identities],
         "relay_seq": [identity.seq for identity in identities],
-        "relay_time": _times(times, "identity", "time", leftovers),
+        "relay_time": _times(times, "identity", "time", residuals),
     }
 
 
-def _accounts(events: Sequence[Any], leftovers: LeftoversByIndex) -> Columns:
+def _accounts(events: Sequence[Any], residuals: ResidualsByIndex) -> Columns:
     accounts = [event.account for event in events]
     times = [account.time for account in accounts]
     return _envelope(events) | {
         "active": [account.active for account in accounts],
         "status": [account.status for account in accounts],
         "relay_seq": [account.seq for account in accounts],
-        "relay_time": _times(times, "account", "time", leftovers),
+        "relay_time": _times(times, "account", "time", residuals),
     }
 
 
-def _rejects(events: Sequence[Any], _: LeftoversByIndex) -> Columns:
+def _rejects(events: Sequence[Any], _: ResidualsByIndex) -> Columns:
     return {name: [getattr(event, name) for event in events] for name in _REJECT_COLUMNS}
 
 
-def _gaps(events: Sequence[Any], _: LeftoversByIndex) -> Columns:
+def _gaps(events: Sequence[Any], _: ResidualsByIndex) -> Columns:
     return {name: [getattr(event, name) for event in events] for name in _GAP_COLUMNS}
 
 
 _REJECT_COLUMNS = ("reason", "frame", "host", "received_at", "stream")
 _GAP_COLUMNS = ("from_us", "to_us", "reason", "host", "collection", "received_at")
 
-_COLUMNS_OF: dict[Stream, Callable[[Sequence[Any], LeftoversByIndex], Columns]] = {
+_COLUMNS_OF: dict[Stream, Callable[[Sequence[Any], ResidualsByIndex], Columns]] = {
     Stream.POSTS: _posts,
     Stream.LIKES: _likes,
     Stream.REPOSTS: _likes,
@@ -216,12 +214,12 @@ def _json(raw: Raw | None) -> bytes | None:
 def _embed_type(raw: Raw | None) -> str | None:
     try:
         return None if raw is None else _TYPED.decode(raw).type
-    except UNREADABLE:  # an embed may be any JSON
+    except DECODE_ERRORS:  # an embed may be any JSON
         return None
 
 
 def _created_at_of(raw: Raw | None) -> str | None:
     try:
         return None if raw is None else _CREATED.decode(raw).created_at
-    except UNREADABLE:  # as may a record
+    except DECODE_ERRORS:  # so may a record
         return None

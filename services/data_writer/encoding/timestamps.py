@@ -1,7 +1,7 @@
-"""Reads the times that people's clients wrote, and tells which of them a column can give back exactly.
+"""Parse the times that clients write, and find those that a timestamp column does not reproduce exactly.
 
 Nobody checks `createdAt` on the wire: it may lack a zone or a fraction, lie in the year 1, or be no time at
-all. What can be read goes to the column; what the column would render differently is kept as text besides.
+all. A readable time goes to the column; the caller keeps the text too if the column would render another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _INSTANT = pa.timestamp("ms", tz="UTC")
 
-# The one form that the column gives back. Years from 1000: the odd path reads the few before.
+# The one form that the column reproduces. Years from 1000: `parse` reads the few before.
 _CANONICAL = (
     r"^[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$"
 )
@@ -29,27 +29,27 @@ _READABLE = re.compile(
 
 
 def read_column(texts: Sequence[str | None]) -> tuple[pa.Array, list[int]]:
-    """Return timestamps[ms, UTC] for the texts, and the indices of those the column renders differently."""
+    """Return the texts as timestamp[ms, UTC], and the indices of those the column renders differently."""
     column = pa.array(texts, pa.string())
     canonical = pc.match_substring_regex(column, _CANONICAL)
-    strange = pc.indices_nonzero(pc.invert(canonical)).to_pylist()
+    unusual = pc.indices_nonzero(pc.invert(canonical)).to_pylist()
     try:
         instants = pc.if_else(canonical, column, None).cast(_INSTANT)
     except pa.ArrowInvalid:  # a 30th of February among them
-        strange = [index for index, text in enumerate(texts) if text is not None]
+        unusual = [index for index, text in enumerate(texts) if text is not None]
         instants = pa.nulls(len(texts), _INSTANT)
-    if not strange:
+    if not unusual:
         return instants, []
-    found = {index: read(str(texts[index])) for index in strange}
-    odd = [index for index, instant in found.items() if instant is None or render(instant) != texts[index]]
-    mask = pa.array([index in found for index in range(len(texts))])
-    return pc.replace_with_mask(instants, mask, pa.array(found.values(), _INSTANT)), odd
+    parsed = {index: parse(str(texts[index])) for index in unusual}
+    inexact = [index for index, time in parsed.items() if time is None or render(time) != texts[index]]
+    mask = pa.array([index in parsed for index in range(len(texts))])
+    return pc.replace_with_mask(instants, mask, pa.array(parsed.values(), _INSTANT)), inexact
 
 
-def read(text: str) -> datetime | None:
-    """Return the instant of an RFC 3339 text, cut off at the millisecond, or None if it is none.
+def parse(text: str) -> datetime | None:
+    """Return the time of an RFC 3339 text, truncated to milliseconds; None if it is not one.
 
-    A text without a zone is taken for UTC.
+    A text without a zone counts as UTC.
     """
     match = _READABLE.fullmatch(text)
     if match is None:
@@ -65,10 +65,10 @@ def read(text: str) -> datetime | None:
             int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micro, tzinfo=zone
         )
         return local.astimezone(UTC)
-    except (ValueError, OverflowError):  # year 0, a 61st second, an offset that leads before the year 1
+    except (ValueError, OverflowError):  # year 0, second 60, an offset to before the year 1
         return None
 
 
 def render(instant: datetime) -> str:
-    """Return the form that a reader of the archive makes of the column: UTC, milliseconds, `Z`."""
+    """Return the text that a reader of the archive makes of the column: UTC, milliseconds, `Z`."""
     return f"{instant.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

@@ -1,0 +1,1 @@
+"""Encode: the JSON of a chunk's events becomes Arrow tables."""
