@@ -1,6 +1,6 @@
-"""The named moments at which a process may die, and what recovery owes afterwards (design: the crash table).
+"""The named points at which a test may kill a process.
 
-Reaching one does nothing, unless a test has armed them: then the test decides whether we die here.
+Reaching one does nothing, unless a test has armed them: then the test decides whether the process dies here.
 """
 
 from __future__ import annotations
@@ -14,110 +14,106 @@ if TYPE_CHECKING:
 
 
 class CrashPoint(StrEnum):
-    """Every moment, in the order in which an event passes them."""
+    """Every point, in the order in which an event passes them, and what the next start does after it."""
 
     RECOVER_SWEPT = "recover.swept"
+    """Nothing: staged files belong to claims, and the claims are still in Redis."""
     RECOVER_ID_STAGED = "recover.id_staged"
+    """Removes the staged file and makes another id; Redis never had the first."""
     RECOVER_CHECKPOINT_CREATED = "recover.checkpoint_created"
+    """Creates the missing checkpoints with the same position; none is written twice."""
     RECOVER_CHECKPOINT_LOWERED = "recover.checkpoint_lowered"
+    """Chooses the same cursor: the oldest checkpoint is never changed."""
     RECOVER_EPOCH_NOTED = "recover.epoch_noted"
+    """Begins the epoch under a number above the noted one."""
     RECOVER_EPOCH_BEGUN = "recover.epoch_begun"
+    """Nothing: cursor, epoch, id and counts were stored in one transaction."""
     RECOVER_CONFIRMED = "recover.confirmed"
+    """Nothing: the ingester continues without the writer."""
     RECEIVE_RESUMED = "receive.resumed"
+    """Reads the same cursor and identities and subscribes again."""
     RECEIVE_PAUSED = "receive.paused"
+    """Pauses again: the cursor is unchanged and Redis still has no room."""
     BUFFER_BEFORE_EXEC = "buffer.before_exec"
+    """Receives the events again: the stored cursor lies before them."""
     BUFFER_AFTER_EXEC = "buffer.after_exec"
+    """Pushes none of them again: events are buffered and the cursor lies behind them."""
     CLAIM_BEFORE_RENAME = "claim.before_rename"
+    """Claims the buffer, which is unchanged."""
     CLAIM_AFTER_RENAME = "claim.after_rename"
+    """Finds the claim by SCAN and finishes it before it claims anything else."""
     CLAIM_FOUND = "claim.found"
+    """Finds the claim again."""
     CLAIM_READ = "claim.read"
+    """Reads the claim again: reading does not change it."""
     ENCODE_BLOCK = "encode.block"
+    """Reads the chunk again; nothing was written."""
     COMMIT_STAGED = "commit.staged"
+    """Removes the staged file and reads the chunk again."""
     COMMIT_BEFORE_RENAME = "commit.before_rename"
+    """Removes all staged files and reads the chunk again."""
     COMMIT_AFTER_RENAME = "commit.after_rename"
+    """Overwrites the parts that are in place under the same names."""
     COMMIT_BEFORE_SYNC = "commit.before_sync"
+    """Writes all parts and syncs all directories again."""
     COMMIT_AFTER_SYNC = "commit.after_sync"
+    """Syncs all directories again."""
     COMMIT_DURABLE = "commit.durable"
+    """Reads the chunk again, overwrites the same names, then acks it."""
     COMMIT_STRANGER_REMOVED = "commit.stranger_removed"
+    """Removes the other files with the chunk's id at the next attempt."""
     ACK_BEFORE_TRIM = "ack.before_trim"
+    """Commits the chunk again under the same names, then acks it."""
     ACK_AFTER_TRIM = "ack.after_trim"
+    """Finds the rest of the claim by SCAN."""
     CHECKPOINT_BEFORE_RENAME = "checkpoint.before_rename"
+    """Uses the old checkpoint, which is safe."""
     CHECKPOINT_AFTER_RENAME = "checkpoint.after_rename"
+    """Uses the new checkpoint, or after a power cut the old one; both are correct."""
     COMPACT_STAGED = "compact.staged"
+    """Removes the staged files and merges the hour again."""
     COMPACT_PREPARED = "compact.prepared"
+    """Removes the prepared files, which no manifest names, and merges the hour again."""
     COMPACT_MANIFEST = "compact.manifest"
+    """Swaps the hour; if it changed since, merges it again."""
     SWAP_NOTED = "swap.noted"
+    """Removes the files; the note counts only once they are gone."""
     SWAP_BEFORE_EXCHANGE = "swap.before_exchange"
+    """Exchanges the directories: the hour still holds its inputs."""
     SWAP_AFTER_EXCHANGE = "swap.after_exchange"
+    """Moves the inputs to the replaced files: the hour holds the outputs."""
     SWAP_HALF_WAY = "swap.half_way"
+    """Moves the outputs in: the file system cannot exchange directories, and the inputs were moved out."""
     SWAP_TRASHED = "swap.trashed"
+    """Reports a rewritten hour, then removes the manifest."""
     SWAP_TOLD = "swap.told"
+    """Removes the manifest; the hour is reported once."""
     SWAP_DONE = "swap.done"
+    """Nothing: there is no manifest any more."""
     SWAP_DISCARDED = "swap.discarded"
+    """Removes the prepared files, which no manifest names."""
     COMPACT_GATHERED = "compact.gathered"
+    """Removes the collected deletions and collects them again."""
     COMPACT_PASSED = "compact.passed"
+    """Nothing: the next pass applies later deletions."""
     COMPACT_PURGE = "compact.purge"
+    """Deletes the rest of the replaced files at the next purge."""
     COVERAGE_STAGED = "coverage.staged"
+    """Removes the staged table and counts the day again."""
 
-
-OWED = {
-    CrashPoint.RECOVER_SWEPT: "Nothing: what was staged belongs to claims, and they are still there.",
-    CrashPoint.RECOVER_ID_STAGED: "The staged file is swept; another id is made, nobody knew the first.",
-    CrashPoint.RECOVER_CHECKPOINT_CREATED: "The missing ones are made like those there are; none twice.",
-    CrashPoint.RECOVER_CHECKPOINT_LOWERED: "The oldest checkpoint stays, so the same cursor is chosen again.",
-    CrashPoint.RECOVER_EPOCH_NOTED: "The epoch is still owed; it begins under a number above the noted one.",
-    CrashPoint.RECOVER_EPOCH_BEGUN: "Nothing: cursor, epoch, id and counts came in one transaction.",
-    CrashPoint.RECOVER_CONFIRMED: "Nothing: the ingester may go on while the writer is away.",
-    CrashPoint.RECEIVE_RESUMED: "The next ingester reads the same cursor and identities and subscribes anew.",
-    CrashPoint.RECEIVE_PAUSED: "The cursor stays; the next ingester sees by itself that there is no room.",
-    CrashPoint.BUFFER_BEFORE_EXEC: "The stored cursor is before these events: they are received again.",
-    CrashPoint.BUFFER_AFTER_EXEC: "Events are buffered, the cursor stands behind them; none is pushed again.",
-    CrashPoint.CLAIM_BEFORE_RENAME: "The buffer is whole; it is claimed again.",
-    CrashPoint.CLAIM_AFTER_RENAME: "The claim is found by SCAN and finished before anything is claimed.",
-    CrashPoint.CLAIM_FOUND: "The claim is found again.",
-    CrashPoint.CLAIM_READ: "The claim is as it was: reading takes nothing away.",
-    CrashPoint.ENCODE_BLOCK: "Nothing was written; the chunk is read again.",
-    CrashPoint.COMMIT_STAGED: "The staged file is swept; the chunk is read again.",
-    CrashPoint.COMMIT_BEFORE_RENAME: "All staged files are swept; the chunk is read again.",
-    CrashPoint.COMMIT_AFTER_RENAME: "Some parts are in place: the same names are overwritten.",
-    CrashPoint.COMMIT_BEFORE_SYNC: "All parts are in place, the directories perhaps not durable: both again.",
-    CrashPoint.COMMIT_AFTER_SYNC: "Some directories are durable: all of them are synced again.",
-    CrashPoint.COMMIT_DURABLE: "The chunk is read again, the same names are overwritten, then it is acked.",
-    CrashPoint.COMMIT_STRANGER_REMOVED: "What else bears the chunk's id is removed at the next attempt.",
-    CrashPoint.ACK_BEFORE_TRIM: "As above: committed, not acked, so committed again under the same names.",
-    CrashPoint.ACK_AFTER_TRIM: "The rest of the claim is found by SCAN; what was acked is gone.",
-    CrashPoint.CHECKPOINT_BEFORE_RENAME: "The old checkpoint stands, which is older and therefore safe.",
-    CrashPoint.CHECKPOINT_AFTER_RENAME: "Either checkpoint may stand after a power cut; both are true.",
-    CrashPoint.COMPACT_STAGED: "The staged files are swept; the hour is as it was and merged again.",
-    CrashPoint.COMPACT_PREPARED: "No manifest names the prepared files: they are swept, and merged again.",
-    CrashPoint.COMPACT_MANIFEST: "The swap is owed; if the hour changed meanwhile, a new merge is.",
-    CrashPoint.SWAP_NOTED: "What is noted as removed counts only once it is gone; the removal is owed.",
-    CrashPoint.SWAP_BEFORE_EXCHANGE: "The hour holds its inputs: the exchange is done now.",
-    CrashPoint.SWAP_AFTER_EXCHANGE: "The hour holds the outputs: the inputs still go to the trash.",
-    CrashPoint.SWAP_HALF_WAY: "No exchange here: the inputs are in the trash, the outputs still go in.",
-    CrashPoint.SWAP_TRASHED: "The hour holds the outputs: only the manifest is taken away.",
-    CrashPoint.SWAP_TOLD: "The report tells of it, and tells once: only the manifest is taken away.",
-    CrashPoint.SWAP_DONE: "Nothing: the next look finds no manifest.",
-    CrashPoint.SWAP_DISCARDED: "No manifest names the prepared files: they are swept.",
-    CrashPoint.COMPACT_GATHERED: "What was gathered of deletions is swept, and gathered again.",
-    CrashPoint.COMPACT_PASSED: "Nothing: the next pass is of what is deleted from then on.",
-    CrashPoint.COMPACT_PURGE: "What is left of the trash is as old as before, and deleted next time.",
-    CrashPoint.COVERAGE_STAGED: "The staged table is swept; the day is counted again.",
-}
-"""What the next start has to do about a death at each of them."""
 
 _armed: list[Callable[[CrashPoint], None]] = []
 
 
 def reach(point: CrashPoint) -> None:
-    """Say that this moment has come."""
+    """Run what a test armed, at this point."""
     for action in _armed:
         action(point)
 
 
 @contextmanager
 def armed(action: Callable[[CrashPoint], None]) -> Iterator[None]:
-    """Have `action` called at every moment meanwhile; for tests that run a daemon's main() inside."""
+    """Call `action` at every point while the context lasts; for tests that run a daemon's main() inside."""
     _armed.append(action)
     try:
         yield

@@ -37,7 +37,9 @@ def test_a_second_writer_refuses_and_does_no_harm(pipeline: Pipelines, tmp_path:
         second.start()
         assert second.wait() == 1
     assert len(second.logged("stop.broken")) == 2
-    assert "another writer owns the stream posts" in second.logged("stop.broken")[0]["error"]
+    error = second.logged("stop.broken")[0]["error"]
+    assert "another writer owns the stream posts" in error
+    assert "WRITER_STREAMS" in error, "the error names the remedy"
     assert second.logged("commit.done") == []
     assert running.writer.is_alive
     ends_whole(running, EVENTS, SECONDS)

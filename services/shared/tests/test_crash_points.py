@@ -1,13 +1,9 @@
-"""The moments at which a process may die."""
+"""The points at which a test kills a process."""
 
-from services.shared.crash_points import OWED, CrashPoint, armed, reach
-
-
-def test_every_moment_says_what_recovery_owes() -> None:
-    assert set(OWED) == set(CrashPoint)
+from services.shared.crash_points import CrashPoint, armed, reach
 
 
-def test_reaching_a_moment_does_nothing_but_what_a_test_armed_it_with() -> None:
+def test_reaching_a_point_does_nothing_but_what_a_test_armed_it_with() -> None:
     reached: list[CrashPoint] = []
 
     reach(CrashPoint.CLAIM_READ)

@@ -92,16 +92,11 @@ def reported(running: Pipeline) -> int:
 
 POINTS = (
     CrashPoint.COMPACT_GATHERED,
-    CrashPoint.COMPACT_STAGED,
-    CrashPoint.COMPACT_PREPARED,
-    CrashPoint.COMPACT_MANIFEST,
-    CrashPoint.SWAP_BEFORE_EXCHANGE,
-    CrashPoint.SWAP_AFTER_EXCHANGE,
     CrashPoint.SWAP_TRASHED,
     CrashPoint.SWAP_TOLD,
-    CrashPoint.SWAP_DONE,
     CrashPoint.COMPACT_PASSED,
 )
+"""Where the report of deletions could go wrong; test_compactor kills at the other points of a swap."""
 
 
 @pytest.mark.parametrize("point", POINTS)
