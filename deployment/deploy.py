@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployment.commands import ssh
-from deployment.deploy_agent.errors import BUSY, REFUSED
+from deployment.deploy_agent.orders import BUSY, REFUSED
 from deployment.deploy_settings import DeploySettings, DeploySettingsError, load
 from deployment.ssh_failure import meaning
 

@@ -1,4 +1,4 @@
-"""The one file that speaks to Docker: its command line, and its socket for what that cannot ask."""
+"""The only module that calls Docker: its command line, and its socket for registry look-ups."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from typing import NamedTuple
 
 SOCKET = "/var/run/docker.sock"
 LOGINS = Path("/root/.docker/config.json")
-ASK_SECONDS = 60.0
-TOO_LONG = 124
-"""Exit code of what was ended because it took too long, as of timeout(1)."""
+TIMEOUT_SECONDS = 60.0
+TIMED_OUT = 124
+"""Exit code of a command that was killed after its timeout, as timeout(1) has it."""
 
 
-class Done(NamedTuple):
-    """Exit code and what was said, both channels together."""
+class Completed(NamedTuple):
+    """Exit code, and standard output and error together."""
 
     code: int
-    said: str
+    output: str
 
 
-def docker(*words: str, seconds: float = ASK_SECONDS, settings: dict[str, str] | None = None) -> Done:
-    """Run a command of Docker's, with nothing of the surroundings but what it needs."""
+def docker(
+    *words: str, seconds: float = TIMEOUT_SECONDS, settings: dict[str, str] | None = None
+) -> Completed:
+    """Run a docker command with PATH, HOME and `settings` as its whole environment."""
     env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(LOGINS.parents[1]), **(settings or {})}
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             ["docker", *words],
             check=False,
             env=env,
@@ -42,8 +44,8 @@ def docker(*words: str, seconds: float = ASK_SECONDS, settings: dict[str, str] |
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        return Done(TOO_LONG, f"docker {words[0]} took longer than {seconds:.0f} s")
-    return Done(done.returncode, done.stdout.strip())
+        return Completed(TIMED_OUT, f"docker {words[0]} took longer than {seconds:.0f} s")
+    return Completed(completed.returncode, completed.stdout.strip())
 
 
 class _Engine(http.client.HTTPConnection):
@@ -51,38 +53,38 @@ class _Engine(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(ASK_SECONDS)
+        self.sock.settimeout(TIMEOUT_SECONDS)
         self.sock.connect(SOCKET)
 
 
 def ask_registry(image: str) -> str:
-    """Return why the registry does not give an image, or nothing if it does; nothing is downloaded."""
+    """Return why the registry refuses an image, or "" if it has it; nothing is downloaded."""
     engine = _Engine("docker")
     try:
         path = f"/distribution/{urllib.parse.quote(image, safe='/:@')}/json"
         engine.request("GET", path, headers=_login(image.partition("/")[0]))
         reply = engine.getresponse()
-        said = reply.read().decode("utf-8", "replace")
+        body = reply.read().decode("utf-8", "replace")
     except OSError as error:
         return f"Docker's engine does not answer: {error}"
     finally:
         engine.close()
-    return "" if reply.status == http.HTTPStatus.OK else _message(said)
+    return "" if reply.status == http.HTTPStatus.OK else _message(body)
 
 
 def _login(registry: str) -> dict[str, str]:
-    """Return the header with what `docker login` left for a registry."""
+    """Return the authentication header with the credentials that `docker login` stored for a registry."""
     try:
         auth = json.loads(LOGINS.read_text("utf-8"))["auths"][registry]["auth"]
     except (OSError, KeyError, ValueError):
         return {}
     user, _, password = base64.b64decode(auth).decode().partition(":")
-    told = json.dumps({"username": user, "password": password, "serveraddress": registry})
-    return {"X-Registry-Auth": base64.urlsafe_b64encode(told.encode()).decode()}
+    credentials = json.dumps({"username": user, "password": password, "serveraddress": registry})
+    return {"X-Registry-Auth": base64.urlsafe_b64encode(credentials.encode()).decode()}
 
 
-def _message(said: str) -> str:
+def _message(body: str) -> str:
     try:
-        return str(json.loads(said)["message"])
+        return str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):
-        return said.strip()[:200]
+        return body.strip()[:200]

@@ -1,4 +1,4 @@
-"""Where things lie on the host."""
+"""Paths on the host."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Layout:
-    """Every path, below `root`."""
+    """All paths below `root`."""
 
     root: Path = Path("/")
 
     @property
     def home(self) -> Path:
-        """Releases, what they share, and the deploy agent itself."""
+        """Releases, the files they share, and the deploy agent."""
         return self.root / "opt/archive"
 
     @property
     def releases(self) -> Path:
-        """A folder for each release, by commit."""
+        """One folder a release, named by commit."""
         return self.home / "releases"
 
     @property
     def configs(self) -> Path:
-        """What containers mount, by its hash: unchanged, it keeps its path, and they are not restarted."""
+        """Mounted files in folders named by hash: an unchanged path restarts no container."""
         return self.home / "configs"
 
     @property
     def current(self) -> Path:
-        """Link to the release that was switched to last."""
+        """Link to the release that the last order switched to."""
         return self.home / "current"
 
     @property
-    def good(self) -> Path:
-        """Link to the last release that was seen to work; where a failed deploy goes back to."""
-        return self.home / "good"
+    def verified(self) -> Path:
+        """Link to the last release that was live with data flowing; a failed deploy rolls back to it."""
+        return self.home / "verified"
 
     @property
     def settings(self) -> Path:
-        """Compose's variables and the daemons' settings on this host, made at its provision."""
+        """Compose variables and daemon settings of this host, written when it is provisioned."""
         return self.home / "shared/.env"
 
     @property
     def secrets(self) -> Path:
-        """A file for each secret."""
+        """One file a secret."""
         return self.home / "shared/secrets"
 
     @property
@@ -54,25 +54,25 @@ class Layout:
 
     @property
     def run(self) -> Path:
-        """In memory, so that there is room for a log and a lock when the disk is full."""
+        """On tmpfs: log and lock can be written while the disk is full."""
         return self.root / "run/archive"
 
     @property
     def lock(self) -> Path:
-        """Held while an order is carried out."""
+        """Held while an order runs."""
         return self.run / "deploy.lock"
 
     @property
     def logs(self) -> Path:
-        """The log of each order, when it is done."""
+        """The log of each finished order."""
         return self.root / "var/log/archive"
 
     @property
     def audit(self) -> Path:
-        """A line of JSON for each order."""
+        """One line of JSON an order."""
         return self.logs / "deploys.jsonl"
 
     @property
     def textfile(self) -> Path:
-        """Files that node_exporter reads."""
+        """Metric files that node_exporter reads."""
         return self.root / "var/lib/archive/textfile"

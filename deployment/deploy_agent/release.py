@@ -1,4 +1,4 @@
-"""A release on this host: its folder, what it says of itself, and Compose's words for it."""
+"""A release on this host: its folder, its metadata, the links to it, and Compose run on it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deployment.deploy_agent.docker import Done, docker
+from deployment.deploy_agent.docker import Completed, docker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,42 +19,43 @@ COMPOSE = ("docker-compose.yml", "docker-compose.prod.yml")
 IMAGES = "images.env"
 ABOUT = "release.json"
 AGENT = "deploy-agent"
+"""In a release's folder: the deploy agent that it brings."""
 CONFIG = "config"
-"""In a release's folder: link to what its containers mount."""
-SEEN_TO_WORK = "good"
-"""In a release's folder: made, or touched, whenever it was seen to work."""
+"""In a release's folder: link to the files that its containers mount."""
+VERIFIED = "verified"
+"""In a release's folder: touched whenever the release is live with data flowing; its mtime says when."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """What `deployment.release` wrote at the build."""
+    """What `deployment.release` wrote at build time."""
 
     folder: Path
     sha: str
     number: int
-    """How many commits lead up to it."""
+    """Number of commits up to and including this one."""
     committed_at: int
     """Unix seconds."""
     digest: str = ""
-    """The release image itself, `prefix/release@sha256:...`."""
+    """Of the release image, `prefix/release@sha256:...`."""
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Every image by digest."""
+        """Every image of the release, by digest."""
         return images_of(self.folder)
 
     @property
     def shown(self) -> str:
-        """For people."""
+        """Short id and number, for messages."""
         return f"{self.sha[:12]} (no. {self.number})"
 
     def is_older_than(self, other: Release) -> bool:
-        """Return whether it came before: by number, and by time where two branches have the same number."""
+        """Compare by number, then by commit time: two branches can have the same number."""
         return (self.number, self.committed_at) < (other.number, other.committed_at)
 
 
 def read(folder: Path) -> Release | None:
-    """Return the release in a folder, or the one a link leads to; None where there is none."""
+    """Return the release in a folder or behind a link; None where there is none."""
     try:
         folder = folder.resolve(strict=True)
         about = json.loads((folder / ABOUT).read_text("utf-8"))
@@ -64,12 +65,12 @@ def read(folder: Path) -> Release | None:
 
 
 def images_of(folder: Path) -> tuple[str, ...]:
-    """Return the images that a release names."""
+    """Return the image digests in a release's images.env."""
     return tuple(settings(folder / IMAGES).values())
 
 
 def settings(path: Path) -> dict[str, str]:
-    """Return the lines NAME=value of a file; empty where there is none."""
+    """Return the NAME=value lines of a file; empty where the file does not exist."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except FileNotFoundError:
@@ -79,7 +80,7 @@ def settings(path: Path) -> dict[str, str]:
 
 
 def switch(link: Path, release: Release) -> None:
-    """Point a link to a release, in one step that cannot be seen half done."""
+    """Point a link to a release, atomically and durably."""
     staged = link.with_name(f".{link.name}.new")
     staged.unlink(missing_ok=True)
     staged.symlink_to(release.folder)
@@ -91,8 +92,8 @@ def switch(link: Path, release: Release) -> None:
         os.close(folder)
 
 
-def compose(layout: Layout, release: Release, *words: str, seconds: float = 60) -> Done:
-    """Run Compose on a release."""
+def compose(layout: Layout, release: Release, *words: str, seconds: float = 60) -> Completed:
+    """Run a Compose command on a release."""
     files = [word for name in COMPOSE for word in ("--file", str(release.folder / name))]
     variables = [layout.settings, release.folder / IMAGES]
     return docker(
@@ -103,6 +104,6 @@ def compose(layout: Layout, release: Release, *words: str, seconds: float = 60) 
         *files,
         *words,
         seconds=seconds,
-        # Not from the host's file: these are where the deploy agent looks too.
+        # Set here and not in the host's settings file: the deploy agent reads the same paths.
         settings={"SECRETS_DIR": str(layout.secrets), "ENV_FILE": str(layout.settings)},
     )

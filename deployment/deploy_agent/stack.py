@@ -1,4 +1,4 @@
-"""Bring a release up, and say what is wrong with one that does not come up."""
+"""Start and stop the containers of a release, and report the state of unhealthy ones."""
 
 from __future__ import annotations
 
@@ -6,70 +6,73 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from deployment.deploy_agent.docker import Done, docker
-from deployment.deploy_agent.errors import Failed, Refused
-from deployment.deploy_agent.preflight import is_here
+from deployment.deploy_agent.docker import Completed, docker
+from deployment.deploy_agent.preflight import Refused, is_present
 from deployment.deploy_agent.release import PROJECT, Release, compose
 
 if TYPE_CHECKING:
     from deployment.deploy_agent.layout import Layout
-    from deployment.deploy_agent.output import Say
+    from deployment.deploy_agent.output import Output
 
 PULL_SECONDS = 300
-PULLS_AT_ONCE = 3
+PARALLEL_PULLS = 3
 UP_SECONDS = 180
-LINES = 30
+LOG_LINES = 30
 DAEMONS = ("jetstream", "data_writer")
-"""Healthy as they may be, they tell why nothing flows."""
+"""Their logs are shown even when they are healthy: they say why no data flow."""
 
 
-def pull(release: Release, say: Say) -> None:
-    """Get the images that are not here yet, by digest; nothing runs of them yet."""
-    missing = [image for image in dict.fromkeys(release.images) if not is_here(image)]
-    with ThreadPoolExecutor(PULLS_AT_ONCE) as threads:
-        for image, done in zip(missing, threads.map(_pull, missing), strict=True):
-            if done.code != 0:
-                raise Refused(f"{image} cannot be pulled: {done.said.splitlines()[-1]}; try again")
-            say(f"pulled {image}")
+class Failed(Exception):  # noqa: N818 - a state, as services/shared/errors.py names them
+    """The host was switched to the release, and the release does not work."""
+
+
+def pull(release: Release, output: Output) -> None:
+    """Pull the images that this host lacks, by digest; raises Refused."""
+    missing = [image for image in dict.fromkeys(release.images) if not is_present(image)]
+    with ThreadPoolExecutor(PARALLEL_PULLS) as threads:
+        for image, pulled in zip(missing, threads.map(_pull, missing), strict=True):
+            if pulled.code != 0:
+                raise Refused(f"{image} cannot be pulled: {pulled.output.splitlines()[-1]}; try again")
+            output(f"pulled {image}")
 
 
 def up(layout: Layout, release: Release) -> None:
-    """Start what changed and wait until everything is healthy; raises Failed."""
-    done = compose(
+    """Start the containers that changed and wait until all are healthy; raises Failed."""
+    started = compose(
         layout,
         release,
         *("up", "--detach", "--no-build", "--pull=never", "--remove-orphans", "--quiet-pull"),
         *("--wait", f"--wait-timeout={UP_SECONDS}"),
         seconds=UP_SECONDS + 120,
     )
-    if done.code != 0:
-        raise Failed(f"not every container became healthy: {done.said.splitlines()[-1]}")
+    if started.code != 0:
+        raise Failed(f"not every container became healthy: {started.output.splitlines()[-1]}")
 
 
 def down(layout: Layout, release: Release) -> None:
-    """Remove the containers; what they wrote stays."""
+    """Remove the containers; volumes stay."""
     compose(layout, release, "down", "--remove-orphans", seconds=180)
 
 
-def tell(say: Say) -> None:
-    """Say of each container that is not well how its checks went; last lines of it and of both daemons."""
+def report(output: Output) -> None:
+    """Print state, health checks and last log lines of each unhealthy container, and the daemons' logs."""
     listed = docker("ps", "--all", "--quiet", f"--filter=label=com.docker.compose.project={PROJECT}")
-    for container in json.loads(docker("inspect", *listed.said.split()).said) if listed.said else ():
+    for container in json.loads(docker("inspect", *listed.output.split()).output) if listed.output else ():
         state, service = container["State"], container["Config"]["Labels"]["com.docker.compose.service"]
         health = state.get("Health", {})
-        well = (
+        healthy = (
             state["Running"]
             and health.get("Status", "healthy") == "healthy"
             and not container["RestartCount"]
         )
-        if well and service not in DAEMONS:
+        if healthy and service not in DAEMONS:
             continue
-        say(f"{service}: {state['Status']}, {health.get('Status')}, exit code {state['ExitCode']}")
-        for check in () if well else (health.get("Log") or [])[-3:]:
-            say(f"  health check: exit code {check['ExitCode']}: {check['Output'].strip()[:300]}")
-        for line in docker("logs", f"--tail={LINES}", container["Id"]).said.splitlines():
-            say(f"  | {line}")
+        output(f"{service}: {state['Status']}, {health.get('Status')}, exit code {state['ExitCode']}")
+        for check in () if healthy else (health.get("Log") or [])[-3:]:
+            output(f"  health check: exit code {check['ExitCode']}: {check['Output'].strip()[:300]}")
+        for line in docker("logs", f"--tail={LOG_LINES}", container["Id"]).output.splitlines():
+            output(f"  | {line}")
 
 
-def _pull(image: str) -> Done:
+def _pull(image: str) -> Completed:
     return docker("pull", "--quiet", image, seconds=PULL_SECONDS)

@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from deployment.deploy_agent.errors import BUSY, DONE, FAILED, REFUSED
 from deployment.deploy_agent.layout import Layout
+from deployment.deploy_agent.orders import BUSY, DONE, FAILED, REFUSED
 from testing.harness.redis import free_port
 from testing.harness.waiting import wait_for
 
@@ -31,7 +31,7 @@ SETBACKS = (
     (
         "cp /etc/hosts /tmp/hosts; echo '192.0.2.1 archive.test' >/etc/hosts",
         "cat /tmp/hosts >/etc/hosts",
-        "leads to 192.0.2.1, not here; mend its DNS records",
+        "leads to 192.0.2.1, not here; correct its DNS records",
     ),
     (
         "mv /opt/archive/shared/secrets/redis_writer /tmp/",
@@ -112,7 +112,7 @@ def refused(production: Production, sha: str, older: str, live: str) -> None:
     unbuilt = "0" * 40
     _refused(production, older, f"is older than {live[:12]}")
     _refused(production, unbuilt, "let its build finish, or run it again")
-    _refused(production, unbuilt, "no release of", verb="rollback")
+    _refused(production, unbuilt, "no verified release of", verb="rollback")
     for do, mend, sentence in SETBACKS:
         vm.run(f"set -e; {do}")
         try:

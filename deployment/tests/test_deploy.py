@@ -11,7 +11,7 @@ import pytest
 from deployment import deploy
 from deployment.commands import ssh
 from deployment.deploy import main
-from deployment.deploy_agent.errors import BUSY, REFUSED
+from deployment.deploy_agent.orders import BUSY, REFUSED
 from deployment.deploy_settings import DeploySettingsError, load
 from deployment.ssh_failure import MEANS, meaning
 from testing.harness.redis import free_port

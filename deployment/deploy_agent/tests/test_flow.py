@@ -1,4 +1,4 @@
-"""Whether data flow, decided on figures alone."""
+"""Whether data flow, decided on samples of metrics."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ def _samples(*pairs: tuple[float, float], lags: tuple[float, ...] = ()) -> list[
     return [Sample(*pair, lag, paused=False, interval=300) for pair, lag in zip(pairs, lags, strict=True)]
 
 
-def test_two_daemons_begun_anew_and_at_work() -> None:
+def test_restarted_daemons_that_work() -> None:
     assert stopped_at(BEFORE, _samples((0, 0), (50, 0), (90, 120))) == ""
 
 
-def test_two_daemons_that_were_left_alone() -> None:
+def test_daemons_that_were_not_restarted() -> None:
     assert stopped_at(BEFORE, _samples((9100, 8000), (9200, 8100))) == ""
 
 
-def test_the_first_release_of_all() -> None:
+def test_the_first_release() -> None:
     assert stopped_at(None, _samples((0, 0), (50, 10))) == ""
 
 
@@ -32,22 +32,22 @@ def test_the_first_release_of_all() -> None:
         ([], "the daemons do not answer"),
         (_samples((50, 100)), "no events arrive"),
         (_samples((50, 100), (50, 120)), "no events arrive"),
-        # As a daemon that is begun anew again and again counts.
+        # The counter of a daemon that restarts again and again.
         (_samples((50, 100), (0, 120)), "no events arrive"),
         (_samples((50, 8000), (90, 8000)), "no parts are committed"),
         (_samples((50, 0), (90, 0)), "no parts are committed"),
         (_samples((50, 1), (90, 2), lags=(900, 905)), "the lag of 905 s does not fall"),
     ],
 )
-def test_what_does_not_flow_is_named(since: list[Sample], reason: str) -> None:
+def test_the_reason_is_named(since: list[Sample], reason: str) -> None:
     assert stopped_at(BEFORE, since) == reason
 
 
-def test_a_lag_that_falls_is_one_that_will_be_gone() -> None:
+def test_a_large_lag_that_falls_is_accepted() -> None:
     assert stopped_at(BEFORE, _samples((50, 1), (9000, 2), lags=(900, 850))) == ""
 
 
-def test_paused_is_told_as_what_it_is() -> None:
+def test_a_paused_ingester_is_the_reason() -> None:
     paused = [Sample(50, 100, 1.0, paused=True, interval=300)]
     assert "paused" in stopped_at(BEFORE, paused)
 
@@ -68,10 +68,10 @@ archive_claim_interval_seconds 300.0
 """
 
 
-def test_pages_are_summed_and_our_own_streams_are_no_data() -> None:
+def test_metrics_are_summed_without_gaps_and_rejects() -> None:
     assert sample(JETSTREAM, WRITER) == Sample(35.0, 7.0, 1.5, paused=False, interval=300.0)
 
 
-def test_a_page_without_a_figure_is_no_sample() -> None:
+def test_a_page_without_a_metric_raises() -> None:
     with pytest.raises(KeyError):
         sample("", WRITER)

@@ -1,4 +1,4 @@
-"""What a host must have before anything changes."""
+"""Preflight checks of a host, and the sentences of their refusals."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from deployment.deploy_agent.errors import Refused
 from deployment.deploy_agent.layout import Layout
-from deployment.deploy_agent.preflight import FREE_ENOUGH, here, host, room
+from deployment.deploy_agent.preflight import (
+    FREE_ENOUGH,
+    Refused,
+    free_space,
+    host,
+    leads_here,
+    registry_error,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 class Usage(NamedTuple):
-    """As shutil tells it."""
+    """As shutil.disk_usage returns it."""
 
     total: int
     used: int
@@ -33,34 +39,34 @@ class Usage(NamedTuple):
         (10_000_000_000, 1_499_000_000, False),
     ],
 )
-def test_room_is_a_share_of_a_small_disk_and_enough_of_a_large_one(
+def test_free_space_is_a_share_of_a_small_disk_and_enough_of_a_large_one(
     total: int, free: int, *, fits: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(total, total - free, free))
     if fits:
-        room(tmp_path)
+        free_space(tmp_path)
     else:
         with pytest.raises(Refused, match="make room"):
-            room(tmp_path)
+            free_space(tmp_path)
 
 
-def test_a_name_that_leads_here_is_taken() -> None:
-    here("localhost")
-    here("http://127.0.0.1")
+def test_a_name_that_leads_here_is_accepted() -> None:
+    leads_here("localhost")
+    leads_here("http://127.0.0.1")
 
 
-def test_a_name_that_leads_elsewhere_is_told_with_the_mend() -> None:
-    # An address for documentation: nobody has it.
-    with pytest.raises(Refused, match=r"leads to 192\.0\.2\.1, not here; mend its DNS records"):
-        here("192.0.2.1")
+def test_a_name_that_leads_elsewhere_is_refused_with_the_remedy() -> None:
+    # An address reserved for documentation.
+    with pytest.raises(Refused, match=r"leads to 192\.0\.2\.1, not here; correct its DNS records"):
+        leads_here("192.0.2.1")
 
 
-def test_a_name_that_leads_nowhere_is_told_with_the_mend() -> None:
+def test_a_name_without_an_address_is_refused() -> None:
     with pytest.raises(Refused, match="has no address"):
-        here("nowhere.invalid")
+        leads_here("nowhere.invalid")
 
 
-def test_a_host_without_settings_is_told_which(tmp_path: Path) -> None:
+def test_missing_settings_of_a_host_are_named(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     with pytest.raises(Refused, match="has no IMAGE_PREFIX"):
         host(layout)
@@ -68,3 +74,21 @@ def test_a_host_without_settings_is_told_which(tmp_path: Path) -> None:
     layout.settings.write_text("IMAGE_PREFIX=r/x\nSITE_ADDRESS=\n")
     with pytest.raises(Refused, match="has no SITE_ADDRESS"):
         host(layout)
+
+
+@pytest.mark.parametrize(
+    ("message", "remedy"),
+    [
+        ("Error response from daemon: manifest unknown: manifest unknown", "let its build finish"),
+        ("manifest for r/x not found: manifest unknown", "let its build finish"),
+        ("unauthorized: authentication required", "sudo docker login"),
+        ("denied: permission_denied: read_package", "sudo docker login"),
+        ("dial tcp: lookup ghcr.io: no such host", "try again when it answers"),
+        ("", "no reason given"),
+    ],
+)
+def test_each_registry_error_has_its_remedy(message: str, remedy: str) -> None:
+    sentence = registry_error("r/x:1", message)
+    assert "r/x:1" in sentence
+    assert remedy in sentence
+    assert "\n" not in sentence

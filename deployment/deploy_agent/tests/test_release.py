@@ -1,4 +1,4 @@
-"""A release on disk: what it names, which of two is older, and a switch that is never half done."""
+"""A release on disk: its images, which of two is older, and an atomic switch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _release(folder: Path, sha: str = "a" * 40, number: int = 7, committed_at: i
     return made
 
 
-def test_it_is_read_back_through_a_link(tmp_path: Path) -> None:
+def test_a_release_is_read_through_a_link(tmp_path: Path) -> None:
     release = _release(tmp_path / "one")
     switch(tmp_path / "current", release)
     assert read(tmp_path / "current") == release
@@ -27,7 +27,7 @@ def test_it_is_read_back_through_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / ".current.new").exists()
 
 
-def test_what_is_no_release_is_none(tmp_path: Path) -> None:
+def test_a_folder_without_a_release_is_none(tmp_path: Path) -> None:
     assert read(tmp_path / "nothing") is None
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
     assert read(tmp_path / "link") is None
