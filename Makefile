@@ -89,16 +89,16 @@ pulled: ## Where images can be pulled: all of them, and no stand-ins.
 
 # Where images go (PREFIX), and the commit that is checked out (SHA); ATTEST=1 adds an SBOM and provenance.
 build: $(READY) ## Build and push a commit's images for this processor (PREFIX, SHA, ATTEST=1).
-	@$(RUN) -m deployment.build --prefix "$(PREFIX)" --sha "$(SHA)" $(if $(ATTEST),--attest) $(ARGS)
+	@$(RUN) -m deployment.release build --prefix "$(PREFIX)" --sha "$(SHA)" $(if $(ATTEST),--attest) $(ARGS)
 
 release: $(READY) ## Make a release of what `build` pushed (PREFIX, SHA, MACHINES=x86_64,aarch64).
-	@$(RUN) -m deployment.publish --prefix "$(PREFIX)" --sha "$(SHA)" $(if $(MACHINES),--machines $(MACHINES)) $(ARGS)
+	@$(RUN) -m deployment.release publish --prefix "$(PREFIX)" --sha "$(SHA)" $(if $(MACHINES),--machines $(MACHINES)) $(ARGS)
 
 deploy: $(READY) ## Deploy a commit whose release is in the registry (SHA; DEPLOY_HOST, DEPLOY_KEY, DEPLOY_KNOWN_HOSTS).
 	@$(RUN) -m deployment.deploy "$(SHA)"
 
 rollback: $(READY) ## Roll back to a release that is still on the host (SHA; DEPLOY_* as above).
-	@$(RUN) -m deployment.rollback "$(SHA)"
+	@$(RUN) -m deployment.deploy --rollback "$(SHA)"
 
 clean: ## Remove the environment and every cache; archives stay.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""The deploy agent as one file, reproducible: `python -m deployment.pack_deploy_agent FILE`."""
+"""Pack the deploy agent into one file, reproducibly: `python -m deployment.pack_deploy_agent FILE`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ FOLDER = Path(__file__).parent / "deploy_agent"
 ENTRY = (
     "import os, sys\nfrom deployment.deploy_agent.main import main\nsys.exit(main(sys.argv, os.environ))\n"
 )
-LONG_AGO = (1980, 1, 1, 0, 0, 0)
-"""What zip files call the beginning of time."""
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip file can hold; the same for every entry."""
 
 
 def deploy_agent() -> bytes:
-    """Return the program: a zip file that Python runs, begun by a line that names Python.
+    """Return the program: a zip file that Python runs, behind a shebang line.
 
-    It must fit into a cloud-config, 32 KiB in all: so without what only readers need, and not compressed,
-    because the cloud-config compresses it as a whole, which is far better than file by file.
+    It must fit into a cloud-config of 32 KiB: hence without comments and docstrings. It is not compressed
+    here, because the cloud-config is compressed as a whole, which is far smaller than file by file.
     """
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
@@ -33,9 +33,9 @@ def deploy_agent() -> bytes:
 
 
 def main(words: list[str]) -> int:
-    """Write it, to be run."""
+    """Write it to a file and make that executable."""
     if len(words) != 1:
-        print("usage: python -m deployment.pack_deploy_agent FILE", file=sys.stderr)  # noqa: T201 - for who asked
+        print("usage: python -m deployment.pack_deploy_agent FILE", file=sys.stderr)  # noqa: T201 - a usage error
         return 2
     path = Path(words[0])
     path.write_bytes(deploy_agent())
@@ -44,12 +44,12 @@ def main(words: list[str]) -> int:
 
 
 def bare(source: str) -> str:
-    """Return source without comments and docstrings."""
+    """Return Python source without comments and docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            said = [statement for statement in node.body if not _is_docstring(statement)]
-            node.body = said or [ast.Pass()]
+            body = [statement for statement in node.body if not _is_docstring(statement)]
+            node.body = body or [ast.Pass()]
     return ast.unparse(tree) + "\n"
 
 
@@ -62,7 +62,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 
 def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
-    archive.writestr(zipfile.ZipInfo(name, LONG_AGO), text)
+    archive.writestr(zipfile.ZipInfo(name, EARLIEST), text)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ class Production:
     def deploy(self, sha: str, verb: str = "deploy", **changed: str) -> subprocess.CompletedProcess[str]:
         """Deploy a commit, or roll back to one, and wait for the end; settings may be changed."""
         env = {**self.environment(), **changed}
-        return self.releases.run(f"deployment.{verb}", sha, env=env, seconds=DEPLOY_SECONDS)
+        words = ["--rollback", sha] if verb == "rollback" else [sha]
+        return self.releases.run("deployment.deploy", *words, env=env, seconds=DEPLOY_SECONDS)
 
     def start_deploying(self, sha: str) -> subprocess.Popen[str]:
         """Begin to deploy a commit; the process' standard output is the host's log."""

@@ -83,9 +83,9 @@ class Releases:
         # Bases of our own images are on this machine; only what runs as it is comes from the registry.
         env = {name: image for name, image in others.items() if name in self._mirrored()}
         words = [f"--prefix={self.prefix}", f"--sha={sha}", f"--here={self.here}"]
-        for module in ("deployment.build", "deployment.publish"):
-            done = self.run(module, *words, env=env, seconds=BUILD_SECONDS)
-            assert done.returncode == 0, f"{module}: {done.returncode}\n{done.stdout[-4000:]}"
+        for verb in ("build", "publish"):
+            done = self.run("deployment.release", verb, *words, env=env, seconds=BUILD_SECONDS)
+            assert done.returncode == 0, f"{verb}: {done.returncode}\n{done.stdout[-4000:]}"
 
     def mirror(self) -> None:
         """Put the images of others into the registry; a stand-in for the one that cannot be had."""

@@ -12,8 +12,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from deployment.make_secrets import make_secrets
-from deployment.running import Place
-from deployment.services import images_of
+from deployment.release import Target, images_of
 from testing.harness.daemons import REPOSITORY
 from testing.harness.redis import free_port
 from testing.harness.waiting import wait_for
@@ -175,7 +174,7 @@ class Stack:
 
 def images_of_production(prefix: str, tag: str) -> dict[str, str]:
     """Return production's variables for images as they are on this machine: by tag."""
-    return {image.variable: image.source for image in images_of(Place(prefix, prefix, tag, 0, ""))}
+    return {image.variable: image.source for image in images_of(Target(prefix, prefix, tag, 0, ""))}
 
 
 def inspect(container: str) -> dict[str, Any]:
