@@ -11,18 +11,18 @@ from typer.core import TyperGroup
 
 from services.shared.errors import ArchiveError
 from services.shared.settings import SettingsError
-from services.tools.compact import compact
+from services.tools.cli.compact import compact
+from services.tools.cli.coverage import coverage
+from services.tools.cli.deletions import deletions
+from services.tools.cli.export import export
+from services.tools.cli.gaps import gaps
+from services.tools.cli.pull import pull
+from services.tools.cli.rejects import rejects
+from services.tools.cli.snapshot import snapshot
+from services.tools.cli.sql import sql
+from services.tools.cli.status import status
+from services.tools.cli.verify import verify
 from services.tools.console import UNUSABLE
-from services.tools.coverage import coverage
-from services.tools.deletions import deletions
-from services.tools.export import export
-from services.tools.gaps import gaps
-from services.tools.pull import pull
-from services.tools.rejects import rejects
-from services.tools.snapshot import snapshot
-from services.tools.sql import sql
-from services.tools.status import status
-from services.tools.verify import verify
 
 
 class _Commands(TyperGroup):
@@ -80,10 +80,10 @@ app.command(rich_help_panel=_KEEP)(pull)
 app.command(rich_help_panel=_KEEP)(compact)
 if find_spec("obstore") is not None:
     # Only in the image `tools`: the writer's has no network, and none of the packages for it.
-    from services.tools.forget.command import forget
-    from services.tools.offload.command import offload
-    from services.tools.repair.command import repair
-    from services.tools.replay import replay
+    from services.tools.cli.forget import forget
+    from services.tools.cli.offload import offload
+    from services.tools.cli.repair import repair
+    from services.tools.cli.replay import replay
 
     _MEND = "With Redis and the network"
     app.command(rich_help_panel=_MEND)(repair)

@@ -159,7 +159,12 @@ def test_the_judge_imports_nothing_of_what_it_judges() -> None:
         text=True,
     )
     # How a row becomes its event is what `archive export` shares with it; that module stands on nothing.
-    assert told.stdout.split() == ["services", "services.tools", "services.tools.rebuild"]
+    assert told.stdout.split() == [
+        "services",
+        "services.tools",
+        "services.tools.query",
+        "services.tools.query.rebuild",
+    ]
 
 
 def test_the_command_compares_with_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

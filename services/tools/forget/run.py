@@ -14,14 +14,14 @@ from services.shared.retry import until_done
 from services.tools.forget.erase import delete_trash, replace_object, rewrite_hour
 from services.tools.forget.search import in_datasets, in_trash
 from services.tools.offload.index import indexed
-from services.tools.settled import Moment, unsettled
+from services.tools.redis_session import Moment, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from services.shared.lifecycle import Stopping
-    from services.tools.buffers import Buffers
     from services.tools.offload.bucket import Bucket
+    from services.tools.redis_session import Buffers
 
 LOOK_SECONDS = 1.0
 Hours = Counter[tuple[Stream, int]]

@@ -15,8 +15,7 @@ from services.archive.paths import HOUR_US, hour_start
 from services.jetstream.validate import event_identity, reject_identity, validate
 from services.shared.errors import BadInput
 from services.shared.event import JETSTREAM_STREAMS, Reason, Stream
-from services.tools.hours import row_groups
-from services.tools.span import Span
+from services.tools.query.intervals import Span, row_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

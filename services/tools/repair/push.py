@@ -12,9 +12,12 @@ from services.buffer.connection import Full
 from services.buffer.push import RecentPush
 from services.jetstream.backpressure import Backpressure
 from services.jetstream.dedup import DedupWindow
+from services.jetstream.dictionary import Decompressor, load_dictionary
 from services.jetstream.metrics import IngesterMetrics
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from services.buffer.operator_push import OperatorPusher
     from services.jetstream.draft import Draft
     from services.jetstream.settings import IngesterSettings
@@ -68,3 +71,11 @@ def remembering(known: set[bytes]) -> DedupWindow:
     memory.refill([RecentPush(0, tuple(known))])
     known.clear()
     return memory
+
+
+def opener(settings: IngesterSettings) -> Callable[[bytes], bytes]:
+    """Return what makes JSON of a frame: nothing to do, unless the hosts compress."""
+    if not settings.ingest_compress:
+        return bytes
+    dictionary = load_dictionary(settings.ingest_dictionary)
+    return Decompressor(dictionary, settings.ingest_max_event_bytes).open

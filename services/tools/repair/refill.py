@@ -13,12 +13,11 @@ from services.jetstream.source import Source
 from services.jetstream.validate import validator
 from services.shared.cursor import Cursor, Window
 from services.shared.errors import BadInput
+from services.tools.query.intervals import Span, minus
 from services.tools.repair.push import remembering
-from services.tools.segments.asking import NotHad
-from services.tools.segments.events import frame_of
-from services.tools.segments.plan import covered, overlapping, span_of
-from services.tools.segments.web import Rewritten
-from services.tools.span import Span, minus
+from services.tools.segments.archive import Rewritten, covered, overlapping, span_of
+from services.tools.segments.client import NotHad
+from services.tools.segments.format import frame_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from services.jetstream.settings import IngesterSettings
     from services.shared.lifecycle import Stopping
     from services.tools.repair.push import Pushing
-    from services.tools.segments.form import Row
-    from services.tools.segments.web import Archive
+    from services.tools.segments.archive import Archive
+    from services.tools.segments.format import Row
 
 PLANS = 3
 """A segment that is rewritten each time while we read it is left for another day."""

@@ -15,8 +15,8 @@ from services.jetstream.receive import Receiver
 from services.jetstream.resume import Plan, Wish
 from services.jetstream.validate import validator
 from services.shared.cursor import Cursor, Window
+from services.tools.query.intervals import Span
 from services.tools.repair.push import TICK_SECONDS, remembering
-from services.tools.span import Span
 
 if TYPE_CHECKING:
     from collections import Counter

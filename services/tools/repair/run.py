@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from services.shared.errors import BadInput
 from services.shared.event import Gap, GapReason, Stream
+from services.tools.query.intervals import Span, merged, minus, pieces
+from services.tools.redis_session import EpochEnded, Moment, unsettled
 from services.tools.repair.known import known_identities
-from services.tools.settled import EpochEnded, Moment, unsettled
-from services.tools.span import Span, merged, minus, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from services.shared.lifecycle import Stopping
-    from services.tools.buffers import Buffers
+    from services.tools.redis_session import Buffers
     from services.tools.repair.known import Datasets
     from services.tools.repair.push import Pushing
     from services.tools.repair.refill import Refill, Refilled

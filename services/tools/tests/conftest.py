@@ -50,5 +50,5 @@ def ask(root: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setenv("TOOLS_METRICS_URL", "http://127.0.0.1:1/metrics")
     for module in ("pull", "compact"):
         # Loggers keep the standard error that they were first made for; here each run has its own.
-        monkeypatch.setattr(f"services.tools.{module}.start_logs", lambda *_names: None)
+        monkeypatch.setattr(f"services.tools.cli.{module}.start_logs", lambda *_names: None)
     return lambda *words: CliRunner().invoke(app, list(words))

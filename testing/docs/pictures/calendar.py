@@ -13,8 +13,8 @@ from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
 from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
-from services.tools.calendar import HOURS_A_DAY, LOOKS, calendar, span
-from services.tools.calendar_picture import drawing
+from services.tools.query.calendar_picture import drawing
+from services.tools.query.coverage import HOURS_A_DAY, LOOKS, calendar, span
 from testing.events import HostView, Traffic
 from testing.harness.truth import stream_of
 

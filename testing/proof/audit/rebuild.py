@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from services.tools.rebuild import rebuild
+from services.tools.query.rebuild import rebuild
 from testing.proof.audit.canonical import Event, parse
 
 if TYPE_CHECKING:

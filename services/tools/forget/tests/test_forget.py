@@ -11,8 +11,8 @@ import duckdb
 
 from services.archive.paths import HOUR_US
 from services.shared.event import Stream
-from services.tools.forget.conditions import conditions
 from services.tools.forget.erase import replace_object
+from services.tools.forget.search import conditions
 from services.tools.offload.bucket import Bucket
 from services.tools.offload.index import indexed
 from services.tools.offload.tests.conftest import StreamHour, place, store, swift_endpoint

@@ -86,7 +86,7 @@ def place(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         if name.startswith((*PREFIXES, "TOOLS_", "COMPACT_")):
             monkeypatch.delenv(name)
     # Loggers keep the standard error that they were first made for; here each run has its own.
-    monkeypatch.setattr("services.tools.pull.start_logs", lambda *_names: None)
+    monkeypatch.setattr("services.tools.cli.pull.start_logs", lambda *_names: None)
     truth = events(1440, rate=0.2)
     root = archive(tmp_path / "archive", truth, chunk=400)
     monkeypatch.setenv("ARCHIVE_ROOT", str(root))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from services.archive.paths import archive_id_path
 from services.shared.event import Stream
+from services.tools.copy.sources import Folder
 from services.tools.offload.bucket import Bucket, measure
 from services.tools.offload.index import indexed
+from services.tools.query.tiers import BothTiers, bucket_for, only_there
 from services.tools.settings import ToolsSettings
-from services.tools.sources import Folder
 from services.tools.tests.making import START_HOUR, events, settle, write
-from services.tools.tiers import BothTiers, bucket_for, only_there
 from testing.proof.audit.canonical import canonical, parse
 
 if TYPE_CHECKING:

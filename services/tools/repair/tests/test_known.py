@@ -11,9 +11,9 @@ from services.archive.paths import HOUR_US
 from services.archive.schema import SCHEMAS
 from services.jetstream.validate import reject_identity, validate
 from services.shared.event import JETSTREAM_STREAMS, Reason, Reject, Stream
-from services.tools.offload.far import HOURS
+from services.tools.offload.remote import HOURS
+from services.tools.query.intervals import Span
 from services.tools.repair.known import known_events, known_identities
-from services.tools.span import Span
 from services.tools.tests.making import START_US, archive, events, write
 
 if TYPE_CHECKING:

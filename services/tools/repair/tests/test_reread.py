@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from services.shared.cursor import Cursor, Window
-from services.tools.repair.command import SETTLED_US, within_reach
+from services.tools.cli.repair import SETTLED_US, within_reach
+from services.tools.query.intervals import Span
 from services.tools.repair.reread import SLACK_US, Reading
-from services.tools.span import Span
 
 ASKED = Span(100 * SLACK_US, 200 * SLACK_US)
 

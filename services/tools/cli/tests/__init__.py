@@ -1,0 +1,1 @@
+"""Tests, each the twin of the module beside it."""

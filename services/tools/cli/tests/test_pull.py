@@ -1,0 +1,205 @@
+"""Copies: whole or not there, gone on with where they broke off, and never two archives in one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from services.compactor.tests.archives import compact
+from services.shared.event import Stream
+from services.shared.settings import load
+from services.tools.cli.verify import look
+from services.tools.settings import ToolsSettings
+from services.tools.tests.making import settle, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from services.tools.tests.conftest import Ask
+
+
+@pytest.fixture
+def copy(tmp_path: Path, root: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder for a copy of the archive, whose hours are closed; commands work on the copy."""
+    assert ask("status").exit_code == 0
+    settle(root)
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    monkeypatch.setenv("ARCHIVE_ROOT", str(folder))
+    return folder
+
+
+def parts(root: Path) -> dict[str, bytes]:
+    found = root.glob("*/year=*/month=*/day=*/hour=*/*.parquet")
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+
+
+class Server(SimpleHTTPRequestHandler):
+    """Serves files with ranges as a real server does, and hangs up after so many bytes, so many times."""
+
+    hangs_up_after = 20_000
+    hang_ups: list[int]
+    asked: list[tuple[str, str | None]]
+
+    def do_GET(self) -> None:
+        """Answer."""
+        path = Path(self.translate_path(self.path))
+        self.asked.append((path.name, self.headers["Range"]))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        found = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
+        start = int(found[1]) if found else 0
+        content = path.read_bytes()[start:]
+        self.send_response(206 if found else 200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.hang_ups and len(content) > self.hangs_up_after:
+            self.hang_ups.pop()
+            content = content[: self.hangs_up_after]
+            self.close_connection = True
+        self.wfile.write(content)
+
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def serving(root: Path, hang_ups: int = 0) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
+    asked: list[tuple[str, str | None]] = []
+    kind = type("Of", (Server,), {"hang_ups": [0] * hang_ups, "asked": asked})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(kind, directory=str(root)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_closed_hours_of_a_folder_are_copied(root: Path, copy: Path, ask: Ask) -> None:
+    answer = ask("pull", str(root))
+    assert answer.exit_code == 0, answer.stderr
+    assert parts(copy) == parts(root)
+    assert look(load(ToolsSettings, "TOOLS_")).findings == []
+    assert ask("coverage", "--hours", "2026-09-21T16").exit_code == 0
+    assert not list(copy.glob(".staging/**/*.tmp"))
+
+
+def test_hours_can_be_chosen_and_open_ones_must_be_asked_for(root: Path, copy: Path, ask: Ask) -> None:
+    assert ask("pull", str(root), "--hours", "2026-09-21T17").exit_code == 0
+    assert {path.split("/")[4] for path in parts(copy)} == {"hour=17"}
+    shutil.rmtree(root / "coverage")
+    answer = ask("pull", str(root))
+    assert answer.exit_code == 2
+    assert "--open" in answer.stderr
+    assert ask("pull", str(root), "--open").exit_code == 0
+    assert parts(copy) == parts(root)
+
+
+def test_what_was_broken_off_is_gone_on_with(
+    root: Path, copy: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHIVE_ROOT", str(root))
+    assert ask("snapshot", "all").exit_code == 0
+    monkeypatch.setenv("ARCHIVE_ROOT", str(copy))
+    with serving(root, hang_ups=3) as (address, asked):
+        answer = ask("pull", address, "--snapshot", "all")
+    assert answer.exit_code == 0, answer.stderr
+    assert parts(copy) == parts(root)
+    assert sum(requested == "bytes=20000-" for _, requested in asked) == 3
+    assert ask("snapshot", "verify", "all").exit_code == 0
+    with serving(root) as (address, asked):
+        assert ask("pull", address, "--snapshot", "all").exit_code == 0
+    assert not [name for name, _ in asked if name[0].isdigit()], "what is here is not asked for again"
+
+
+def test_an_address_needs_a_snapshot(root: Path, copy: Path, ask: Ask) -> None:
+    assert copy.exists()
+    with serving(root) as (address, _):
+        assert "--snapshot" in ask("pull", address).stderr
+        missing = ask("pull", address, "--snapshot", "none")
+    assert missing.exit_code == 2
+    assert "archive snapshot none" in missing.stderr
+    assert ask("pull", "no-such-folder").exit_code == 2
+
+
+def test_nobody_answers(copy: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert copy.exists()
+    answer = ask("pull", "http://127.0.0.1:1", "--snapshot", "all")
+    assert answer.exit_code == 2
+    assert "cannot read http://127.0.0.1:1" in answer.stderr
+    monkeypatch.delenv("ARCHIVE_ROOT")
+
+
+def test_a_damaged_source_gives_nothing(root: Path, copy: Path, ask: Ask) -> None:
+    spoilt = min(root.glob("likes/**/*.parquet"))
+    whole = bytearray(spoilt.read_bytes())
+    whole[40] ^= 1
+    spoilt.write_bytes(whole)
+    answer = ask("pull", str(root))
+    assert answer.exit_code == 2
+    assert spoilt.name in answer.stderr
+    assert not list(copy.rglob(spoilt.name))
+
+
+def test_two_archives_never_mix(root: Path, copy: Path, ask: Ask) -> None:
+    (copy / ".archive-id").write_text("fedcba9876543210")
+    answer = ask("pull", str(root))
+    assert answer.exit_code == 2
+    assert "another one" in answer.stderr
+    assert parts(copy) == {}
+
+
+def test_what_was_compacted_at_the_source_replaces_its_parts_here(root: Path, copy: Path, ask: Ask) -> None:
+    assert ask("pull", str(root)).exit_code == 0
+    before = json.loads(ask("sql", "--json", "SELECT count(*) AS n FROM likes").stdout)
+    mine = min(copy.glob("posts/**/*.parquet"))
+    compact(root)
+    settle(root)
+    # Lost at the source and never compacted there: it may be the last copy.
+    for path in (root / "posts").rglob("*.parquet"):
+        path.unlink()
+    settle(root)
+    answer = ask("pull", str(root))
+    assert answer.exit_code == 0, answer.stderr
+    theirs = parts(root)
+    assert {path for path in parts(copy) if not path.startswith("posts")} == set(theirs)
+    assert mine.exists()
+    assert json.loads(ask("sql", "--json", "SELECT count(*) AS n FROM likes").stdout) == before
+
+
+def likes(root: Path) -> int:
+    """Count the rows that the files hold, repeats too."""
+    return sum(pq.read_metadata(path).num_rows for path in root.glob("likes/year=*/**/*.parquet"))
+
+
+def test_what_the_copy_compacted_by_itself_is_not_brought_again(
+    root: Path, copy: Path, ask: Ask, truth: dict[Stream, list[bytes]]
+) -> None:
+    assert ask("pull", str(root)).exit_code == 0
+    assert ask("compact", "--close-all").exit_code == 0
+    rows, merged = likes(copy), parts(copy)
+    assert any("compacted-" in path for path in merged)
+    write(root, Stream.LIKES, [frame.replace(b'"rev":"', b'"rev":"4') for frame in truth[Stream.LIKES][:3]])
+    settle(root)
+    answer = ask("pull", str(root))
+    assert answer.exit_code == 0, answer.stderr
+    assert {path: parts(copy).get(path) for path in merged} == merged
+    assert "archive compact --close-all" in answer.stdout
+    assert likes(copy) == rows + 3, "what came late is brought"
+    assert ask("compact", "--close-all").exit_code == 0
+    assert likes(copy) == rows + 3
+    assert look(load(ToolsSettings, "TOOLS_")).findings == []

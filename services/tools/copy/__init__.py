@@ -1,0 +1,1 @@
+"""Copies parts from other archives, and manifests of snapshots."""

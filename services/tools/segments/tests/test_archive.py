@@ -1,0 +1,153 @@
+"""An archive that lies: what passes is asked for again, what does not is said with its mend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.shared.errors import BadInput
+from services.shared.lifecycle import Stopping
+from services.tools.query.intervals import Span
+from services.tools.segments.archive import Archive, Rewritten, Segment, covered, overlapping
+from services.tools.segments.client import Asking, NotHad
+from services.tools.segments.format import Row
+from testing.events import HostView, Traffic
+from testing.fakes.segments import FakeSegments, Lie, row_of
+from testing.fakes.segments.server import TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = [
+    row_of(frame, seq)
+    for seq, frame in enumerate(Traffic(3, 1_790_006_400_000_000, 1.0, 300).truth(HostView()), 1)
+]
+
+
+@pytest.fixture
+def host() -> Iterator[FakeSegments]:
+    with FakeSegments(ROWS, segment_events=100, block_events=30, page=2) as served:
+        yield served
+
+
+def archive(host: FakeSegments, said: list[str] | None = None, token: str = TOKEN) -> Archive:
+    stopping, told = Stopping(), said if said is not None else []
+    return Archive(Asking(host.address, token, stopping, told.append), stopping)
+
+
+def everything(asked: Archive) -> list[Row]:
+    return [
+        row
+        for segment in asked.segments()
+        for block in asked.blocks(segment)
+        for row in asked.rows(segment, block)
+    ]
+
+
+@pytest.mark.parametrize("by_first_names", [False, True])
+def test_all_of_it_is_read_page_by_page(host: FakeSegments, by_first_names: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    host.by_first_names = by_first_names
+    assert everything(archive(host)) == [Row(*row) for row in ROWS]
+    assert host.count("listSegments") == 2
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        Lie("status", "getBlock", times=2, status=503),
+        Lie("status", "getBlock", times=1, status=429, retry_after="1"),
+        Lie("status", "listSegments", times=1, status=500),
+        Lie("cut", "getBlock", times=2),
+        Lie("cut", "getSegment", times=1),
+        Lie("drop", "getSegment", times=1),
+        Lie("flip", "blockIndex=2", times=2),
+        Lie("move", "getBlock"),
+    ],
+    ids=lambda lie: f"{lie.what} {lie.status or ''}".strip(),
+)
+def test_what_passes_is_asked_for_again_and_nothing_is_lost(host: FakeSegments, lie: Lie) -> None:
+    said: list[str] = []
+    host.lies.append(lie)
+    assert everything(archive(host, said)) == [Row(*row) for row in ROWS]
+    assert [("waiting 1 s" in one) for one in said] == ([True] if lie.retry_after else [])
+
+
+@pytest.mark.parametrize(
+    ("lie", "said"),
+    [
+        (
+            Lie("status", status=401),
+            "refuses the token .401.: make a new one at https://bsky.network/account",
+        ),
+        (Lie("status", status=403), "refuses the token"),
+        (Lie("status", status=400), "is TOOLS_SEGMENTS_URL the address of a Jetstream v2 host"),
+        (Lie("status", status=429, retry_after="7200"), "run the same command again after"),
+        (Lie("flip", "listSegments"), "another list of segments"),
+    ],
+    ids=lambda value: f"{value.what} {value.status or ''}".strip() if isinstance(value, Lie) else "",
+)
+def test_what_ends_it_is_said_with_the_mend(host: FakeSegments, lie: Lie, said: str) -> None:
+    host.lies.append(lie)
+    with pytest.raises(BadInput, match=said) as caught:
+        everything(archive(host))
+    assert not isinstance(caught.value, NotHad)
+
+
+@pytest.mark.parametrize(
+    ("lie", "said"),
+    [
+        (Lie("status", "blockIndex=1", status=404), "404"),
+        (Lie("status", "getSegment", status=410), "410"),
+        (Lie("flip", "blockIndex=1"), "block 1 of segment seg_0000000000.jss cannot be used, 3 downloads"),
+        (Lie("whole", "getSegment"), "whole segment"),
+    ],
+    ids=lambda value: f"{value.what} {value.status or ''}".strip() if isinstance(value, Lie) else "",
+)
+def test_what_alone_cannot_be_had_is_named(host: FakeSegments, lie: Lie, said: str) -> None:
+    host.lies.append(lie)
+    with pytest.raises(NotHad, match=said):
+        everything(archive(host))
+
+
+def test_a_segment_that_was_rewritten_is_not_mixed_with_what_it_was(host: FakeSegments) -> None:
+    asked = archive(host)
+    first = asked.segments()[0]
+    blocks = asked.blocks(first)
+    host.segments[0].rewrite()
+    with pytest.raises(Rewritten):
+        asked.rows(first, blocks[0])
+    asked.forget()
+    assert everything(asked) == [Row(*row) for row in ROWS]
+
+
+def test_a_wrong_token_is_told_as_such(host: FakeSegments) -> None:
+    with pytest.raises(BadInput, match="TOOLS_SEGMENTS_TOKEN_FILE"):
+        archive(host, token="another").segments()  # noqa: S106 - of nothing
+
+
+def test_a_block_that_two_pieces_share_is_downloaded_once(host: FakeSegments) -> None:
+    asked = archive(host)
+    assert everything(asked) == everything(asked)
+    assert host.count("getBlock") == 12
+    assert host.count("getSegment") == 6
+
+
+def segment(number: int, first_us: int, last_us: int) -> Segment:
+    return Segment(f"seg_{number}", number, 1000, "0" * 16, 10, first_us, last_us)
+
+
+THREE = [segment(4, 100, 199), segment(5, 205, 299), segment(7, 400, 499)]
+
+
+def test_only_what_overlaps_is_downloaded() -> None:
+    assert overlapping(THREE, Span(199, 205)) == THREE[:1]
+    assert overlapping(THREE, Span(200, 205)) == []
+    assert overlapping(THREE, Span(0, 1000)) == THREE
+
+
+def test_neighbours_cover_the_time_between_them_and_a_missing_number_does_not() -> None:
+    assert covered(THREE, Span(150, 250)) == [Span(150, 250)]
+    assert covered(THREE, Span(0, 1000)) == [Span(100, 300), Span(400, 500)]
+    assert covered(THREE, Span(300, 400)) == []
+    assert covered([], Span(0, 1)) == []

@@ -1,0 +1,1 @@
+"""Checks parts and whole archives."""
