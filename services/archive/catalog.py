@@ -9,20 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from services.archive import footer as footers
 from services.archive.durable import write_durably
+from services.archive.parquet import DamagedFile, open_part
 from services.archive.paths import hour_directory, hour_of, hour_text, parse_name, stream_root
-from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-COMPARED = "archive.compared"
-"""In a compacted file's footer: ids of the chunks in earlier hours that its hour was compared with."""
 
 _NOTES = ".compared"
 """Beside the streams: what hours were compared with since they were merged, where nothing was found."""
@@ -66,8 +61,7 @@ class Catalog:
     def files(self, stream: Stream, hour: int, names: Iterable[str]) -> tuple[File, ...]:
         """Return what is known of an hour's files.
 
-        Raises FileNotFoundError when they were just replaced, OSError, or BrokenInvariant for a file that is
-        damaged or none of ours.
+        Raises as `open_part` does: FileNotFoundError when a file was just replaced.
         """
         directory = hour_directory(self._root, stream, hour)
         return tuple(self._file(directory / name, stream) for name in names)
@@ -89,35 +83,29 @@ class Catalog:
 
 
 def read_file(path: Path, stream: Stream) -> File:
-    """Read a file's footer. Raises OSError, or BrokenInvariant for one that is damaged or none of ours."""
-    try:
-        metadata = pq.read_metadata(path)
-    except pa.ArrowInvalid as error:
-        raise BrokenInvariant(
-            f"{path} is no Parquet file: take it out of the archive and look at its disk"
-        ) from error
-    raw = metadata.metadata or {}
-    footer = {key.decode(): value.decode() for key, value in raw.items() if key.startswith(b"archive.")}
-    name = parse_name(path.name)
-    if name is None or footer.get("archive.stream") != stream:
-        raise BrokenInvariant(f"{path} is no file of this archive's {stream}: take it out")
-    first_us, last_us = _times(path, stream)
-    counts = footers.rows_by_epoch(footer)
-    if footers.rows_in(counts) != metadata.num_rows:
-        raise BrokenInvariant(f"{path} has other rows than its footer says: take it out of the archive")
-    return File(
-        name=path.name,
-        is_compacted=name.is_compacted,
-        rows=metadata.num_rows,
-        bytes=path.stat().st_size,
-        first_us=first_us,
-        last_us=last_us,
-        counts=counts,
-        removed=footers.removed_by_epoch(footer),
-        duplicates=int(footer.get(footers.DUPLICATES, "0")),
-        sources=footers.sources(footer, path.name),
-        compared=frozenset(msgspec.json.decode(footer.get(COMPARED, "[]"), type=list[str])),
-    )
+    """Read what is known of a file of a stream. Raises as `open_part` does."""
+    with open_part(path, stream) as part:
+        footer = part.footer
+        name = parse_name(path.name)
+        if name is None:
+            raise DamagedFile(path, "its name is not that of a part")
+        counts = footers.rows_by_epoch(footer)
+        if footers.rows_in(counts) != part.rows:
+            raise DamagedFile(path, f"{part.rows} rows, and its footer says {footers.rows_in(counts)}")
+        first_us, last_us = _times(path, stream)
+        return File(
+            name=path.name,
+            is_compacted=name.is_compacted,
+            rows=part.rows,
+            bytes=part.bytes,
+            first_us=first_us,
+            last_us=last_us,
+            counts=counts,
+            removed=footers.removed_by_epoch(footer),
+            duplicates=footers.duplicates(footer),
+            sources=footers.sources(footer, path.name),
+            compared=footers.compared(footer),
+        )
 
 
 def time_column(stream: Stream) -> str:
@@ -144,15 +132,15 @@ def _note_path(root: Path, stream: Stream, hour: int) -> Path:
 
 
 def _times(path: Path, stream: Stream) -> tuple[int | None, int | None]:
-    # By DuckDB, which raises for a damaged footer: looking at its statistics in pyarrow ends the process.
+    # Read by DuckDB, which raises for damaged statistics: pyarrow ends the process over some.
     column = time_column(stream)
     query = f"SELECT min({column}), max({column}) FROM read_parquet($path)"  # noqa: S608 - a name of our own
     try:
         found = _database().execute(query, {"path": str(path)}).fetchone()
-    except duckdb.IOException as error:
-        raise FileNotFoundError(f"{path} cannot be opened: {error}") from error
     except duckdb.Error as error:
-        raise BrokenInvariant(f"{path} cannot be read ({error}): take it out of the archive") from error
+        if isinstance(error, duckdb.IOException) and not path.exists():
+            raise FileNotFoundError(f"{path} was replaced") from error
+        raise DamagedFile(path, str(error)) from error
     return found or (None, None)
 
 

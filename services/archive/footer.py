@@ -5,16 +5,17 @@ Pure. A part's rows are of one epoch and one source stream; those of a compacted
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from services.archive.paths import parse_name
-from services.shared.errors import BrokenInvariant
+from services.shared.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+T = TypeVar("T")
 Counts = dict[str, dict[str, int]]
 """Rows by epoch, and within it by the stream whose buffer they came from."""
 
@@ -24,6 +25,12 @@ REMOVED_BY_EPOCH = "archive.removed_by_epoch"
 DUPLICATES = "archive.duplicates"
 """Rows that this file's hour lost as duplicates, in all its compactions."""
 SOURCES = "archive.sources"
+COMPARED = "archive.compared"
+"""Ids of the chunks in earlier hours that a compacted file's hour was compared with."""
+
+
+class FooterError(BadInput):
+    """A footer without the values that this archive's files have; the message does not name the file."""
 
 
 class SourceChunk(msgspec.Struct, frozen=True, array_like=True):
@@ -47,15 +54,28 @@ class _Cursor(msgspec.Struct):
 def rows_by_epoch(footer: Mapping[str, str]) -> Counts:
     """Return how many rows the file has; empty for a file that is not of this archive."""
     if COMPACTED in footer:
-        return _counts(footer.get(ROWS_BY_EPOCH, "{}"))
+        return _decoded(footer.get(ROWS_BY_EPOCH, "{}"), Counts)
     if "archive.epoch" not in footer:
         return {}
-    return {footer["archive.epoch"]: {footer["archive.source_stream"]: int(footer["archive.rows"])}}
+    try:
+        return {footer["archive.epoch"]: {footer["archive.source_stream"]: int(footer["archive.rows"])}}
+    except (KeyError, ValueError) as error:
+        raise FooterError(f"its footer is not one of this archive's: {error!r}") from error
 
 
 def removed_by_epoch(footer: Mapping[str, str]) -> Counts:
     """Return how many rows were removed when the file was made, and when what it was made from was."""
-    return _counts(footer.get(REMOVED_BY_EPOCH, "{}"))
+    return _decoded(footer.get(REMOVED_BY_EPOCH, "{}"), Counts)
+
+
+def duplicates(footer: Mapping[str, str]) -> int:
+    """Return how many rows the file's hour lost as duplicates."""
+    return _decoded(footer.get(DUPLICATES, "0"), int)
+
+
+def compared(footer: Mapping[str, str]) -> frozenset[str]:
+    """Return the ids of the chunks that the file's hour was compared with."""
+    return _decoded(footer.get(COMPARED, "[]"), frozenset[str])
 
 
 def accounted(footer: Mapping[str, str]) -> Counts:
@@ -64,7 +84,7 @@ def accounted(footer: Mapping[str, str]) -> Counts:
 
 
 def sources(footer: Mapping[str, str], name: str) -> tuple[SourceChunk, ...]:
-    """Return the chunks that the file of this name has rows of. Raises BrokenInvariant for a stray file."""
+    """Return the chunks that the file of this name has rows of. Raises FooterError for a stray file."""
     try:
         if COMPACTED in footer:
             return msgspec.json.decode(footer[SOURCES], type=tuple[SourceChunk, ...])
@@ -75,10 +95,8 @@ def sources(footer: Mapping[str, str], name: str) -> tuple[SourceChunk, ...]:
             host = footer.get("archive.host", "")
             return (SourceChunk(part.id, stream, epoch, cursor.push, host, part.first_us, part.last_us),)
     except (KeyError, ValueError) as error:
-        raise BrokenInvariant(
-            f"{name} has no footer of ours ({error!r}); take it out of the archive"
-        ) from error
-    raise BrokenInvariant(f"{name} is no name of ours; take it out of the archive")
+        raise FooterError(f"the footer of {name} is not one of this archive's: {error!r}") from error
+    raise FooterError(f"{name} is not the name of a part")
 
 
 def total(*parts: Mapping[str, Mapping[str, int]]) -> Counts:
@@ -114,8 +132,8 @@ def rows_in(counts: Mapping[str, Mapping[str, int]]) -> int:
     return sum(rows for streams in counts.values() for rows in streams.values())
 
 
-def _counts(text: str) -> Counts:
+def _decoded(text: str, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(text, type=Counts)
+        return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as error:
-        raise BrokenInvariant(f"a footer's counts cannot be read: {text[:80]!r}") from error
+        raise FooterError(f"its footer cannot be read: {text[:80]!r}") from error

@@ -13,7 +13,7 @@ import msgspec
 
 from services.archive.durable import write_durably
 from services.archive.footer import Counts, accounted, rows_in, total
-from services.archive.parquet import read_footer
+from services.archive.parquet import open_part
 from services.archive.paths import (
     hour_directory,
     inputs_id,
@@ -114,12 +114,12 @@ class Rewrite(msgspec.Struct, frozen=True):
 
 
 def inputs_of(root: Path, stream: Stream, hour: int, names: Iterable[str]) -> tuple[Input, ...]:
-    """Read the footers of an hour's files. Raises OSError, or BrokenInvariant for one that is no Parquet."""
-    directory = hour_directory(root, stream, hour)
-    return tuple(
-        Input(name, (directory / name).stat().st_size, accounted(read_footer(directory / name)))
-        for name in sorted(names)
-    )
+    """Read the footers of an hour's files. Raises as `open_part` does."""
+    found = []
+    for name in sorted(names):
+        with open_part(hour_directory(root, stream, hour) / name) as part:
+            found.append(Input(name, part.bytes, accounted(part.footer)))
+    return tuple(found)
 
 
 def removal_of(root: Path, stream: Stream, hour: int, names: Iterable[str], cause: Cause) -> SwapManifest:

@@ -1,11 +1,15 @@
-"""Writes one table as one Parquet file, and reads back that it is one. The file that speaks Parquet.
+"""Writes the archive's Parquet files, and opens them: `open_part` reports every kind of damage as one error.
 
-Readable by any engine: plain Parquet 2 types, no extension types, no column of the partition inside the file.
+Any engine can read the files: plain Parquet 2 types, no extension types, no partition column inside the file.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
+import os
+import stat
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -13,11 +17,12 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services.archive.schema import ROWS_PER_ROW_GROUP, SCHEMAS, column_encodings
-from services.shared.errors import BrokenInvariant
+from services.archive.footer import FooterError
+from services.archive.schema import ROWS_PER_ROW_GROUP, SCHEMAS, column_encodings, schema_difference
+from services.shared.errors import BadInput, BrokenInvariant, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from services.shared.event import Stream
@@ -152,51 +157,170 @@ def write_table(
         writer.close()
 
 
+class DamagedFile(BadInput):
+    """A file of the archive that cannot be used. Skip it: only its own hour is affected."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"{path} is not a valid file of the archive ({what}): "
+            "take it out (`archive verify --quarantine`) and check its disk"
+        )
+        self.path = path
+        self.what = what
+
+
+class UnreadableFile(Transient):
+    """A file of the archive that cannot be read: no permission, or an I/O error. It may be undamaged."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        remedy = f"let user {os.getuid()} read it" if isinstance(error, PermissionError) else "check its disk"
+        super().__init__(f"{path} cannot be read ({error.strerror or error}): {remedy}")
+        self.path = path
+
+
+class OpenPart:
+    """An open Parquet file of the archive. Every method that reads raises as `open_part` does.
+
+    Does not expose the statistics in the footer: pyarrow ends the process over some that are damaged.
+    """
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path = path
+        self._descriptor = file.fileno()
+        self.bytes = os.fstat(self._descriptor).st_size
+        with _damage_of(path):
+            self._file = pq.ParquetFile(file, page_checksum_verification=True)
+            metadata = self._file.metadata
+            self.rows: int = metadata.num_rows
+            self.row_groups: int = metadata.num_row_groups
+            self.schema: pa.Schema = self._file.schema_arrow
+            self.footer = {
+                key.decode(): value.decode()
+                for key, value in (metadata.metadata or {}).items()
+                if key.startswith(b"archive.")
+            }
+
+    @property
+    def sorted_by(self) -> tuple[str, ...]:
+        """Columns by which the rows are sorted, as the first row group declares; none without a row group."""
+        with _damage_of(self.path):
+            if not self.row_groups:
+                return ()
+            columns = self._file.metadata.row_group(0).sorting_columns
+            return tuple(self.schema.names[one.column_index] for one in columns)
+
+    def rows_sha256(self, progress: Callable[[int], None] = lambda _count: None) -> str:
+        """Return the SHA-256 of all row groups; `progress` is called with the bytes read."""
+        digest, at = hashlib.sha256(), 0
+        with _damage_of(self.path):
+            end = int(self.footer.get("archive.rows_bytes", "0"))
+            while at < end and (block := os.pread(self._descriptor, min(_BLOCK_BYTES, end - at), at)):
+                digest.update(block)
+                at += len(block)
+                progress(len(block))
+        return digest.hexdigest()
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read all rows, of these columns or of all, and verify the pages' checksums."""
+        with _damage_of(self.path):
+            return self._file.read(columns=columns)
+
+    def read_row_group(self, index: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read one row group, as `read` does."""
+        with _damage_of(self.path):
+            return self._file.read_row_group(index, columns=columns)
+
+
+@contextlib.contextmanager
+def open_part(path: Path, stream: Stream | None = None) -> Iterator[OpenPart]:
+    """Open a Parquet file of the archive; with `stream`, also check that it is a part of that stream.
+
+    Raises FileNotFoundError when the file is gone, UnreadableFile without permission or on an I/O error, and
+    DamagedFile for everything else: not a regular file, a link to nothing, empty, truncated, no valid footer,
+    another stream, other columns than the stream's, and a FooterError inside the block.
+    """
+    with _opened(path) as file:
+        part = OpenPart(path, file)
+        if stream is not None:
+            _check_stream(part, stream)
+        try:
+            yield part
+        except FooterError as error:
+            raise DamagedFile(path, error.reason) from error
+
+
+def read_footer(path: Path) -> dict[str, str]:
+    """Return a file's `archive.*` key-value metadata. Raises as `open_part` does."""
+    with open_part(path) as part:
+        return part.footer
+
+
 def check_file(path: Path, rows: int, schema: pa.Schema) -> None:
-    """Read the footer back; raise BrokenInvariant if these are not the rows that were written."""
+    """Read a file's footer back; raise BrokenInvariant unless it has these rows and columns."""
     try:
-        metadata = pq.read_metadata(path)
-    except pa.ArrowInvalid as error:
+        with open_part(path) as part:
+            is_the_same = part.rows == rows and part.schema.equals(schema)
+    except DamagedFile as error:
         raise BrokenInvariant(
-            f"{path} was written and does not read back: check this disk and memory"
+            f"{path} was written and does not read back ({error.what}): check this disk and memory"
         ) from error
-    if metadata.num_rows != rows or not metadata.schema.to_arrow_schema().equals(schema):
+    if not is_the_same:
         raise BrokenInvariant(
             f"{path} reads back as another part than was written: check this disk and memory"
         )
 
 
 def check_rows(path: Path) -> None:
-    """Read all row groups; raise BrokenInvariant if they are not what was written. Raises OSError.
+    """Compare all row groups with the hash in the footer. Raises as `open_part` does.
 
-    Readers do not look at page checksums: what is damaged and still decodes would be copied as if it were
-    right.
+    Readers do not verify page checksums: a damaged page that still decodes would be copied as if it were
+    whole.
     """
-    footer = read_footer(path)
-    digest = hashlib.sha256()
-    left = int(footer.get("archive.rows_bytes", "0"))
-    with path.open("rb") as file:
-        while left:
-            block = file.read(min(left, _BLOCK_BYTES))
-            if not block:
-                break
-            digest.update(block)
-            left -= len(block)
-    if left or digest.hexdigest() != footer.get("archive.rows_sha256"):
-        raise BrokenInvariant(
-            f"{path} is damaged: its rows are not those that were written; take it out of the archive"
-        )
+    with open_part(path) as part:
+        if part.rows_sha256() != part.footer.get("archive.rows_sha256"):
+            raise DamagedFile(path, "its rows are not those that were written")
 
 
-def read_footer(path: Path) -> dict[str, str]:
-    """Return the part's `archive.*` key-value metadata.
-
-    Raises OSError, or BrokenInvariant where the file is no Parquet.
-    """
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file; another kind is not opened, for a FIFO would block until somebody writes to it."""
     try:
-        metadata = pq.read_metadata(path).metadata or {}
-    except pa.ArrowInvalid as error:
-        raise BrokenInvariant(
-            f"{path} is no Parquet file: take it out of the archive and look at its disk"
-        ) from error
-    return {key.decode(): value.decode() for key, value in metadata.items() if key.startswith(b"archive.")}
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DamagedFile(path, "not a regular file")
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise DamagedFile(path, "a link to nothing") from error
+        raise
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise DamagedFile(path, "a link to itself") from error
+        raise UnreadableFile(path, error) from error
+    with file:
+        yield file
+
+
+@contextlib.contextmanager
+def _damage_of(path: Path) -> Iterator[None]:
+    """Translate what pyarrow raises for a damaged file: ArrowException, OSError without errno, ValueError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            raise UnreadableFile(path, error) from error
+        raise DamagedFile(path, _first_line(error)) from error
+    except (pa.ArrowException, ValueError, LookupError) as error:
+        raise DamagedFile(path, _first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _check_stream(part: OpenPart, stream: Stream) -> None:
+    if part.footer.get("archive.stream") != stream:
+        raise DamagedFile(part.path, f"its footer does not say that it is a part of {stream}")
+    with _damage_of(part.path):
+        version = int(part.footer.get("archive.schema_version", "0"))
+    if difference := schema_difference(stream, part.schema, version):
+        raise DamagedFile(part.path, difference)

@@ -96,6 +96,23 @@ SCHEMAS: dict[Stream, pa.Schema] = {
 """The columns of each stream, in order."""
 
 
+def schema_difference(stream: Stream, schema: pa.Schema, version: int) -> str | None:
+    """Return how a file's columns differ from the stream's, or None.
+
+    A file of an older schema version has the first of the columns.
+    """
+    if version > SCHEMA_VERSION:
+        return f"schema version {version} is newer than this program's {SCHEMA_VERSION}"
+    ours = SCHEMAS[stream]
+    if version == SCHEMA_VERSION and schema.names != ours.names:
+        return f"columns {', '.join(schema.names)}"
+    for column in schema:
+        index = ours.get_field_index(column.name)
+        if index < 0 or not ours.field(index).type.equals(column.type):
+            return f"column {column.name} of type {column.type}"
+    return None
+
+
 class ColumnEncodings(NamedTuple):
     """How the leaves of one stream's columns are laid down before compression."""
 

@@ -18,6 +18,7 @@ import structlog
 
 from services.archive.catalog import read_note
 from services.archive.manifest import Cause
+from services.archive.parquet import DamagedFile
 from services.archive.paths import hour_directory, hour_text
 from services.compactor import deletions
 from services.compactor.deletions import OF_ACCOUNTS
@@ -121,7 +122,7 @@ class Deletions:
                 self._go_on(self._pass, came)
         except OSError as error:
             raise Transient(f"cannot apply deletions to {self._root}: {error}") from error
-        except BrokenInvariant as error:
+        except (BrokenInvariant, DamagedFile) as error:
             # Merging and coverage go on; what is damaged is for a person to look at.
             self._tell(str(error))
             came.postponed = came.trouble = str(error)
@@ -155,7 +156,7 @@ class Deletions:
                 )
             except FileNotFoundError:
                 continue
-            except BrokenInvariant as error:
+            except (BrokenInvariant, DamagedFile) as error:
                 self._tell(str(error))
                 continue
             if not of_hour.has_parts:
@@ -189,7 +190,7 @@ class Deletions:
         except FileNotFoundError:
             # Removed as a whole, or just replaced: the next pass sees what is there.
             log.info("deletions.skipped", hour=hour_text(hour), stream=stream)
-        except BrokenInvariant as error:
+        except (BrokenInvariant, DamagedFile) as error:
             self._tell(str(error))
         except Transient as error:
             log.warning("compact.again", hour=hour_text(hour), stream=stream, error=str(error))

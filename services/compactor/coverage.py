@@ -17,6 +17,7 @@ from services.archive.durable import make_directories, sync_directory, up_to
 from services.archive.footer import rows_in, total
 from services.archive.gaps import what_is_left
 from services.archive.manifest import read_removals
+from services.archive.parquet import DamagedFile, open_part
 from services.archive.paths import (
     HOUR_US,
     REMOVED,
@@ -30,7 +31,7 @@ from services.compactor.look import watermark_us
 from services.compactor.plan import closed_before
 from services.compactor.prepare import workshop
 from services.shared.crash_points import CrashPoint, reach
-from services.shared.errors import BrokenInvariant, Transient
+from services.shared.errors import Transient
 from services.shared.event import GapReason, Stream
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ SCHEMA = pa.schema(
 
 
 def read(root: Path) -> list[CoverageRow]:
-    """Return the table's rows, the oldest hour first. Raises OSError."""
+    """Return the table's rows, the oldest hour first. Raises OSError, and as `open_part` does."""
     rows: list[CoverageRow] = []
     for path in sorted((root / "coverage").glob(f"year=*/month=*/day=*/{_NAME}")):
         rows += _read(path)
@@ -95,7 +96,7 @@ class Coverage:
                 if self._known(day) != rows:
                     self._write(day, rows, now_us)
                 self._written[day] = rows
-        except OSError as error:
+        except (OSError, DamagedFile) as error:
             raise Transient(f"cannot renew the coverage of {self._root}: {error}") from error
 
     def _rows(self) -> Iterable[CoverageRow]:
@@ -133,7 +134,7 @@ class Coverage:
             for name in names:
                 try:
                     known += self._catalogue.files(stream, hour, [name])
-                except (FileNotFoundError, BrokenInvariant):
+                except (FileNotFoundError, DamagedFile):
                     # Replaced just now: the next look counts it. Damaged: its rows are not there to be read.
                     continue
             found[hour] = tuple(known)
@@ -147,9 +148,8 @@ class Coverage:
         ]
         for path in paths:
             if path not in self._holes:
-                table = pq.read_table(
-                    path, columns=["from_us", "to_us", "reason", "collection"], partitioning=None
-                )
+                with open_part(path, Stream.GAPS) as part:
+                    table = part.read(["from_us", "to_us", "reason", "collection"])
                 self._holes[path] = [OpenGap(**row) for row in table.to_pylist()]
         noted = [hole for path in paths for hole in self._holes[path]]
         repairs = [(hole.from_us, hole.to_us) for hole in noted if hole.reason == GapReason.REPAIRED]
@@ -164,7 +164,7 @@ class Coverage:
             return self._written[day]
         try:
             return _read(self._path(day))
-        except (FileNotFoundError, pa.ArrowInvalid):
+        except (FileNotFoundError, DamagedFile):
             return None
 
     def _write(self, day: int, rows: list[CoverageRow], now_us: int) -> None:
@@ -208,8 +208,12 @@ def _quiet(hours: Iterable[int], holes: Iterable[OpenGap], passed_us: int) -> It
 
 
 def _read(path: Path) -> list[CoverageRow]:
+    with open_part(path) as table:
+        if not table.schema.equals(SCHEMA):
+            raise DamagedFile(path, "its columns are not those of the coverage table")
+        held = table.read()
     rows = []
-    for row in pq.read_table(path, partitioning=None).to_pylist():
+    for row in held.to_pylist():
         del row["updated_at"]
         hour = int(row.pop("hour").timestamp()) // 3600
         row["stream"], row["state"] = Stream(row["stream"]), State(row["state"])

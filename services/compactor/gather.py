@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow.parquet as pq
-
 from services.archive.duckdb import engine
+from services.archive.parquet import open_part
 from services.archive.paths import hour_directory
 from services.compactor import deletions
 from services.compactor.deletions import OF_ACCOUNTS, OF_RECORDS
@@ -68,4 +67,5 @@ def _write(files: list[str], query: str, into: Path, bounds: MergeLimits) -> int
         return 0
     with engine(into.parent, bounds.memory_mb, f"gather deletions for {into}") as database:
         database.sql(f"SELECT {query.format(read=READ)}", params=[files]).write_parquet(str(into))
-        return int(pq.read_metadata(into).num_rows)
+    with open_part(into) as written:
+        return written.rows

@@ -9,6 +9,7 @@ import structlog
 
 from services.archive.catalog import Catalog, File, read_note
 from services.archive.checkpoints import read_checkpoints
+from services.archive.parquet import DamagedFile, UnreadableFile
 from services.archive.paths import hour_directory, hour_text
 from services.compactor.job import Job, merge_limits
 from services.compactor.overlaps import overlaps
@@ -108,7 +109,7 @@ class Look:
                 hours[hour] = planned(hour, files[hour], read_note(self._root, stream, hour))
             except FileNotFoundError:
                 continue  # it was just replaced: next time
-            except (BrokenInvariant, OSError) as error:
+            except (DamagedFile, UnreadableFile) as error:
                 came.refused += 1
                 self._tell(str(error))
         spans = overlaps(
@@ -144,7 +145,7 @@ class Look:
             manifest = prepare(self._root, job, self._bounds)
             came.prepared += 1
             came.duplicates += int(manifest.report["duplicates"])
-        except BrokenInvariant as error:
+        except (BrokenInvariant, DamagedFile) as error:
             came.refused += 1
             self._tell(str(error))
         except Transient as error:

@@ -48,7 +48,7 @@ def merge(job: Job, folder: Path, scratch: Path, bounds: MergeLimits) -> Merged:
     """Write the hour's rows, each event once and sorted, to files in `folder`; `scratch` is for sorting.
 
     Transient: a file was replaced meanwhile, or there is no room; to be done again from the start.
-    BrokenInvariant: a file is damaged, or rows do not add up.
+    DamagedFile: a file is damaged. BrokenInvariant: rows do not add up.
     """
     with engine(scratch, bounds.memory_mb, f"merge {job.directory}") as database:
         for file in job.files:

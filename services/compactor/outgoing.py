@@ -10,7 +10,7 @@ import msgspec
 import pyarrow.compute as pc
 
 from services.archive import footer as footers
-from services.archive.catalog import COMPARED, time_column
+from services.archive.catalog import time_column
 from services.archive.manifest import Output
 from services.archive.parquet import Codec, Compression, PartWriter, ReadHints, check_file
 from services.archive.paths import HOUR_US, compacted_name, inputs_id
@@ -91,7 +91,7 @@ class Outgoing:
             footers.REMOVED_BY_EPOCH: _json(self.removed if first else {}),
             footers.DUPLICATES: str(self.duplicates if first else 0),
             footers.SOURCES: _json(_sources(self.job.files) if first else ()),
-            COMPARED: _json(sorted(self.job.compared) if first else ()),
+            footers.COMPARED: _json(sorted(self.job.compared) if first else ()),
         }
 
 

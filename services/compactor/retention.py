@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.archive.manifest import Cause, removal_of, write_manifest
+from services.archive.parquet import DamagedFile
 from services.archive.paths import HOUR_US, hour_text
 from services.compactor.prepare import is_prepared
-from services.shared.errors import BrokenInvariant, Transient
+from services.shared.errors import Transient
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def retire(root: Path, catalog: Catalog, days: float, now_us: int) -> int:
                 write_manifest(root, removal_of(root, stream, hour, names[hour], Cause.RETENTION))
             except FileNotFoundError:
                 continue  # it was just replaced: next time
-            except BrokenInvariant as error:
+            except DamagedFile as error:
                 # A damaged file cannot be accounted for: a person is to look at it first.
                 log.error("retention.refused", error=str(error))  # noqa: TRY400 - the message is the mend
                 continue

@@ -17,9 +17,9 @@ import structlog
 
 from services.archive.footer import Counts, accounted
 from services.archive.manifest import read_removals, removed_here
-from services.archive.parquet import read_footer
+from services.archive.parquet import open_part
 from services.archive.paths import REMOVED, hour_directory, hour_of_text, stream_root
-from services.shared.errors import BrokenInvariant
+from services.shared.errors import ArchiveError
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
@@ -123,12 +123,17 @@ def _files(root: Path, streams: Iterable[Stream]) -> Iterator[Path]:
 def _read(paths: Iterable[Path]) -> Iterator[tuple[Path, Counts]]:
     for path in paths:
         try:
-            yield path, _removed(path) if path.suffix == ".json" else accounted(read_footer(path))
+            yield path, _removed(path) if path.suffix == ".json" else _accounted(path)
         except FileNotFoundError:
             continue
-        except (OSError, BrokenInvariant) as error:
+        except (OSError, ArchiveError) as error:
             # Its rows count as lost, which is what they are; the writer's work does not depend on them.
             log.error("commit.unreadable", error=str(error))  # noqa: TRY400 - the message is the mend
+
+
+def _accounted(path: Path) -> Counts:
+    with open_part(path) as part:
+        return accounted(part.footer)
 
 
 def _removed(path: Path) -> Counts:

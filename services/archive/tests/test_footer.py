@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.archive.footer import accounted, rows_by_epoch, rows_in, sources, split, total
-from services.shared.errors import BrokenInvariant
+from services.archive.footer import FooterError, accounted, rows_by_epoch, rows_in, sources, split, total
 
 NAME = "1790000000000000-1790000000000009-5-0123456789abcdef01234567.parquet"
 PART = {
@@ -40,9 +39,9 @@ def test_a_compacted_file_speaks_of_several_and_of_what_was_removed() -> None:
 
 def test_a_stray_file_is_named() -> None:
     assert rows_by_epoch({}) == {}
-    with pytest.raises(BrokenInvariant, match=r"mine\.parquet"):
+    with pytest.raises(FooterError, match=r"mine\.parquet"):
         sources({}, "mine.parquet")
-    with pytest.raises(BrokenInvariant, match="compacted"):
+    with pytest.raises(FooterError, match="compacted"):
         sources({"archive.compacted": "1"}, f"compacted-{NAME}")
 
 

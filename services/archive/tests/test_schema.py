@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from services.archive.schema import SCHEMA_VERSION, SCHEMAS, column_encodings
+from services.archive.schema import SCHEMA_VERSION, SCHEMAS, column_encodings, schema_difference
 from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
 from services.shared.event import JETSTREAM_STREAMS, Gap, GapReason, Reason, Reject, Stream
@@ -125,3 +125,10 @@ def test_the_columns_of_version_1_stay_as_they_are() -> None:
     for stream in JETSTREAM_STREAMS:
         assert SCHEMAS[stream].field("event_time").type == pa.timestamp("ms", tz="UTC")
         assert SCHEMAS[stream].names[-1] == "extra"
+
+
+def test_columns_of_older_versions_are_accepted_and_foreign_ones_named() -> None:
+    ours = pa.schema([("time_us", pa.int64())])
+    assert schema_difference(Stream.LIKES, ours, 0) is None
+    assert schema_difference(Stream.LIKES, ours, 99)
+    assert schema_difference(Stream.LIKES, pa.schema([("time_us", pa.string())]), 0)

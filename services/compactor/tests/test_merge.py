@@ -12,7 +12,7 @@ import pytest
 
 from services.archive.catalog import File, read_file
 from services.archive.footer import accounted, rows_in, total
-from services.archive.parquet import read_footer
+from services.archive.parquet import DamagedFile, read_footer
 from services.archive.paths import HOUR_US, hour_directory
 from services.archive.schema import SCHEMAS
 from services.compactor.job import Job, MergeLimits
@@ -21,7 +21,7 @@ from services.compactor.order import IDENTITY, SEARCHED, SORTED_BY
 from services.compactor.tests.archives import BORDER_US, put
 from services.compactor.tests.test_plan import kept
 from services.data_writer.tests.feeding import traffic
-from services.shared.errors import BrokenInvariant, Transient
+from services.shared.errors import Transient
 from services.shared.event import Reason, Reject, Stream
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def test_a_damaged_file_is_named_and_a_vanished_one_is_met_later(tmp_path: Path)
     path = one.directory / one.files[0].name
     whole = path.read_bytes()
     path.write_bytes(whole[:200] + b"\0" * 200 + whole[400:])
-    with pytest.raises(BrokenInvariant, match=path.name):
+    with pytest.raises(DamagedFile, match=path.name):
         merge(one, folder, tmp_path / "scratch", MergeLimits())
     path.unlink()
     with pytest.raises(Transient):

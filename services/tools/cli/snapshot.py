@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-import pyarrow.parquet as pq
 import typer
 from typer.core import TyperGroup
 
 from services.archive.durable import write_durably
 from services.archive.manifest import read_rewrites
+from services.archive.parquet import open_part
 from services.archive.paths import archive_id_path, hour_of, hour_text, parse_name, rewritten_path
 from services.shared.errors import BadInput
 from services.shared.event import Stream
@@ -165,7 +165,7 @@ def manifest_of(
             FileEntry(
                 part.path.relative_to(root).as_posix(),
                 part.path.stat().st_size,
-                pq.read_metadata(part.path).num_rows,
+                _rows(part.path),
                 file_hash(part.path, lambda count: bar.advance(task, count)),
             )
             for part in parts
@@ -188,6 +188,11 @@ def manifest_of(
         sha256=content_hash(files),
         files=tuple(files),
     )
+
+
+def _rows(path: Path) -> int:
+    with open_part(path) as part:
+        return part.rows
 
 
 def compare(root: Path, kept: SnapshotManifest, far: Mapping[str, Bucket]) -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from services.archive import footer as footers
 from services.archive.durable import make_directories, sync_directory, up_to
-from services.archive.parquet import read_footer
+from services.archive.parquet import UnreadableFile, read_footer
 from services.archive.paths import STAGING
-from services.shared.errors import BadInput, BrokenInvariant, Transient
+from services.shared.errors import BadInput, Transient
 from services.tools.copy.snapshot_manifest import file_hash
 from services.tools.verify.part_check import check_part
 
@@ -98,7 +98,7 @@ def replaced(mine: Iterable[PartFile], theirs: Iterable[PartFile]) -> list[PartF
 def _chunks(part: PartFile) -> set[str]:
     try:
         return {source.chunk for source in footers.sources(read_footer(part.path), part.path.name)} or {""}
-    except (OSError, BrokenInvariant):  # damaged: nobody knows what it holds
+    except (FileNotFoundError, BadInput, UnreadableFile):  # its chunks are unknown
         return {""}
 
 

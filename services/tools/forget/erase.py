@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def rewrite_hour(root: Path, stream: Stream, hour: int, condition: str, memory_mb: int) -> bool:
     """Prepare an hour without these rows, for its owner to swap; False while another change of it waits.
 
-    Raises Transient when a file was just replaced, BrokenInvariant for a damaged one.
+    Raises Transient when a file was just replaced, DamagedFile for a damaged one.
     """
     if is_prepared(root, stream, hour):
         return False

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-
+from services.archive.parquet import UnreadableFile
 from services.archive.paths import hour_start
 from services.compactor import coverage
 from services.compactor.cover import CoverageRow, State
-from services.shared.errors import BrokenInvariant
+from services.shared.errors import BadInput, BrokenInvariant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,7 +119,7 @@ def read_coverage(root: Path) -> Table:
     """
     try:
         return {(row.stream, row.hour): row for row in coverage.read(root)}
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, BadInput, UnreadableFile) as error:
         raise BrokenInvariant(
             f"the coverage table cannot be read ({error}); delete {root}/coverage and run `archive compact`"
         ) from error

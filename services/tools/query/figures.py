@@ -8,10 +8,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from prometheus_client.parser import text_string_to_metric_families
 
+from services.archive.parquet import DamagedFile, UnreadableFile, open_part
 from services.archive.paths import HOUR_US
 from services.shared.event import Stream
 from services.tools.query.coverage import is_settled
@@ -69,15 +68,15 @@ def _read(parts: Iterable[PartFile], mine: StreamFigures) -> tuple[int, int | No
     rows, newest, size = 0, 0, 0
     for part in parts:
         try:
-            part_rows = pq.read_metadata(part.path).num_rows
-            size += part.path.stat().st_size
+            with open_part(part.path) as opened:
+                rows += opened.rows
+                size += opened.bytes
         except FileNotFoundError:  # compacted meanwhile
             continue
-        except (OSError, pa.ArrowInvalid):
+        except (DamagedFile, UnreadableFile):
             mine.unreadable += 1
             continue
         mine.parts += 1
-        rows += part_rows
         newest = max(newest, _newest(part))
     return rows, newest or None, size
 

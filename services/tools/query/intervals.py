@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from services.archive.parquet import open_part
 from services.archive.paths import HOUR_US, hour_directory
-from services.shared.errors import BrokenInvariant, Transient
+from services.shared.errors import Transient
 from services.tools.console import instant_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
     from services.shared.event import Stream
 
@@ -75,14 +75,12 @@ def parts(root: Path, stream: Stream, span: Span) -> Iterator[Path]:
 def row_groups(root: Path, stream: Stream, span: Span, names: list[str]) -> Iterator[pa.Table]:
     """Yield these columns of every row group of the hours that `span` touches.
 
-    Raises Transient when a part was compacted away meanwhile, BrokenInvariant for a damaged one.
+    Raises Transient when a part was compacted away meanwhile, and as `open_part` does.
     """
     for path in parts(root, stream, span):
         try:
-            with pq.ParquetFile(path) as part:
-                for index in range(part.num_row_groups):
-                    yield part.read_row_group(index, columns=names)
+            with open_part(path, stream) as part:
+                for index in range(part.row_groups):
+                    yield part.read_row_group(index, names)
         except FileNotFoundError as error:
             raise Transient(f"{path} was compacted meanwhile; looking again") from error
-        except (OSError, pa.ArrowInvalid) as error:
-            raise BrokenInvariant(f"{path} does not read ({error}); run: archive verify") from error

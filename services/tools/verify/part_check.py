@@ -6,35 +6,35 @@ rows, so a byte that flips there is found where it changes what the file says of
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from services.archive import footer as footers
+from services.archive.parquet import DamagedFile, UnreadableFile, open_part
 from services.archive.paths import HOUR_US, hour_text
-from services.archive.schema import SCHEMA_VERSION, SCHEMAS
-from services.shared.errors import BrokenInvariant
+from services.archive.schema import schema_difference
+from services.shared.errors import BadInput
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from services.archive.parquet import OpenPart
     from services.tools.query.parts import PartFile
-
-_BLOCK = 1 << 20
 
 
 class Fault(StrEnum):
     """What can be wrong with an archive: the whole list."""
 
     UNREADABLE = "unreadable"
-    """No Parquet, cut off, or without a footer of ours."""
+    """Not Parquet, truncated, or without a footer of this archive."""
+    NO_ACCESS = "no_access"
+    """It may not be read, or its disk reports an I/O error: it may be undamaged, and stays where it is."""
     ALTERED = "altered"
     """Its rows are not the bytes that were written."""
     WRONG_ROWS = "wrong_rows"
@@ -57,8 +57,8 @@ class Fault(StrEnum):
     """The writer's ledger does not come to 0."""
 
 
-DAMAGE = frozenset(set(Fault) - {Fault.MISSING, Fault.DUPLICATE, Fault.UNACCOUNTED})
-"""Faults of one file, that taking it out of the datasets ends."""
+DAMAGE = frozenset(set(Fault) - {Fault.NO_ACCESS, Fault.MISSING, Fault.DUPLICATE, Fault.UNACCOUNTED})
+"""Faults of one file that end when it is taken out of the datasets."""
 
 
 class Finding(NamedTuple):
@@ -89,25 +89,24 @@ def check_part(root: Path, part: PartFile, read: Callable[[int], None]) -> Check
 
     Raises FileNotFoundError where it was taken away meanwhile.
     """
-    checked = Checked(part, bytes=part.path.stat().st_size)
+    checked = Checked(part, bytes=part.path.lstat().st_size)
     where = part.path.relative_to(root).as_posix()
     try:
-        file = pq.ParquetFile(part.path, page_checksum_verification=True)
-        metadata = file.metadata
-        checked.footer = {
-            key.decode(): value.decode()
-            for key, value in (metadata.metadata or {}).items()
-            if key.startswith(b"archive.")
-        }
-        checked.rows = metadata.num_rows
-        found = [*_rows_hash(part.path, checked.footer, read), *_by_footer(part, file, checked)]
-        if not found:
-            _read_all(file)
-            found = list(_by_rows(part, file))
-    except FileNotFoundError:
-        raise
-    except (OSError, pa.ArrowException, BrokenInvariant, LookupError, ValueError) as error:
-        # pyarrow tells of damage in each of these ways; a footer without our keys is no part either.
+        with open_part(part.path) as file:
+            checked.footer, checked.rows = file.footer, file.rows
+            found = list(_by_footer(part, file, checked))
+            if file.rows_sha256(read) != checked.footer["archive.rows_sha256"]:
+                what = "its rows are not the bytes that were written (archive.rows_sha256)"
+                found.insert(0, (Fault.ALTERED, what))
+            if not found:
+                _read_all(file)
+                found = list(_by_rows(part, file))
+    except DamagedFile as error:
+        found = [(Fault.UNREADABLE, f"it cannot be read: {error.what}")]
+    except UnreadableFile as error:
+        found = [(Fault.NO_ACCESS, str(error))]
+    except (BadInput, LookupError, ValueError) as error:
+        # A footer without this archive's keys.
         found = [(Fault.UNREADABLE, f"it cannot be read: {error}".splitlines()[0])]
     checked.findings = [Finding(fault, where, what) for fault, what in found]
     return checked
@@ -116,20 +115,8 @@ def check_part(root: Path, part: PartFile, read: Callable[[int], None]) -> Check
 _Found = tuple[Fault, str]
 
 
-def _rows_hash(path: Path, footer: dict[str, str], read: Callable[[int], None]) -> Iterator[_Found]:
-    left = int(footer["archive.rows_bytes"])
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while left > 0 and (block := file.read(min(_BLOCK, left))):
-            digest.update(block)
-            left -= len(block)
-            read(len(block))
-    if digest.hexdigest() != footer["archive.rows_sha256"]:
-        yield Fault.ALTERED, "its rows are not the bytes that were written (archive.rows_sha256)"
-
-
-def _by_footer(part: PartFile, file: pq.ParquetFile, checked: Checked) -> Iterator[_Found]:
-    footer, name, rows = checked.footer, part.name, file.metadata.num_rows
+def _by_footer(part: PartFile, file: OpenPart, checked: Checked) -> Iterator[_Found]:
+    footer, name, rows = checked.footer, part.name, file.rows
     if footer["archive.stream"] != part.stream:
         yield Fault.WRONG_PLACE, f"it is of the stream {footer['archive.stream']}"
     if int(footer["archive.rows"]) != rows:
@@ -147,13 +134,13 @@ def _by_footer(part: PartFile, file: pq.ParquetFile, checked: Checked) -> Iterat
             yield Fault.WRONG_NAME, f"it is of the chunk {footer['archive.chunk_id']}"
         if rows > name.rows:
             yield Fault.WRONG_ROWS, f"{rows} rows, and its chunk had {name.rows}"
-    if wrong := wrong_schema(part.stream, file.schema_arrow, int(footer["archive.schema_version"])):
+    if wrong := schema_difference(part.stream, file.schema, int(footer["archive.schema_version"])):
         yield Fault.WRONG_SCHEMA, wrong
 
 
-def _by_rows(part: PartFile, file: pq.ParquetFile) -> Iterator[_Found]:
+def _by_rows(part: PartFile, file: OpenPart) -> Iterator[_Found]:
     column = "received_at" if part.stream in (Stream.REJECTS, Stream.GAPS) else "time_us"
-    times = file.read(columns=[column])[column]
+    times = file.read([column])[column]
     ends = pc.min_max(times).as_py()
     first, last = ends["min"], ends["max"]
     name = part.name
@@ -166,33 +153,16 @@ def _by_rows(part: PartFile, file: pq.ParquetFile) -> Iterator[_Found]:
     exact = name.is_compacted and (first, last) != (name.first_us, name.last_us)
     if exact or (part.stream is not Stream.REJECTS and not name.first_us <= first <= last <= name.last_us):
         yield Fault.WRONG_NAME, f"its rows are of {first} to {last}"
-    order = [file.schema_arrow.names[one.column_index] for one in file.metadata.row_group(0).sorting_columns]
-    if order and not is_sorted(file.read(columns=order).select(order)):
+    order = file.sorted_by
+    if order and not is_sorted(file.read(order).select(order)):
         yield Fault.UNSORTED, f"its rows are not in the order of {', '.join(order)}"
 
 
-def _read_all(file: pq.ParquetFile) -> None:
-    """Read every value, one column of one row group at a time; raises pyarrow's errors or OSError.
-
-    The footer's statistics are not looked at: pyarrow ends the whole process over some that are broken.
-    """
-    for group in range(file.metadata.num_row_groups):
-        for name in file.schema_arrow.names:
-            file.read_row_group(group, columns=[name])
-
-
-def wrong_schema(stream: Stream, schema: pa.Schema, version: int) -> str | None:
-    """Return how columns differ from a stream's, or None. An older version has the first of them. Pure."""
-    if version > SCHEMA_VERSION:
-        return f"schema version {version} is newer than this program's {SCHEMA_VERSION}"
-    ours = SCHEMAS[stream]
-    if version == SCHEMA_VERSION and schema.names != ours.names:
-        return f"columns {', '.join(schema.names)}"
-    for column in schema:
-        index = ours.get_field_index(column.name)
-        if index < 0 or not ours.field(index).type.equals(column.type):
-            return f"column {column.name} of type {column.type}"
-    return None
+def _read_all(file: OpenPart) -> None:
+    """Read every value, one column of one row group at a time. Raises as `open_part` does."""
+    for group in range(file.row_groups):
+        for name in file.schema.names:
+            file.read_row_group(group, [name])
 
 
 def is_sorted(table: pa.Table) -> bool:

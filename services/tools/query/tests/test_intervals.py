@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.archive.parquet import DamagedFile
 from services.archive.paths import HOUR_US
-from services.shared.errors import BrokenInvariant, Transient
+from services.shared.errors import Transient
 from services.shared.event import Stream
 from services.tools.query.intervals import Span, merged, minus, parts, pieces, row_groups
 from services.tools.tests.making import START_US, archive, events
@@ -51,7 +52,7 @@ def test_a_part_that_was_merged_meanwhile_is_looked_for_again(root: Path) -> Non
 def test_a_damaged_part_is_named_with_the_mend(root: Path) -> None:
     path = next(parts(root, Stream.LIKES, Span(START_US, START_US + 1)))
     path.write_bytes(b"PAR1")
-    with pytest.raises(BrokenInvariant, match="archive verify"):
+    with pytest.raises(DamagedFile, match="archive verify"):
         list(row_groups(root, Stream.LIKES, Span(START_US, START_US + 1), ["did"]))
 
 
