@@ -10,7 +10,6 @@ from testing.harness.fixtures import missing
 from testing.harness.redis import NoServerError, find_server
 from testing.proof.mutants.catalogue import MUTANTS
 from testing.proof.mutants.plays import PLAYS
-from testing.proof.mutants.resp import Commands
 from testing.proof.mutants.run import Found, Shown, run_without
 from testing.proof.mutants.tree import Edit, StaleEditError, mutated_tree
 
@@ -60,14 +59,3 @@ def test_harm_must_be_the_one_named_and_the_intact_code_without_fault() -> None:
     assert not Shown(checkpoint, Found(CLEAN | {"lost": 1}), Found(CLEAN | {"lost": 3})).as_it_should
     assert Shown(fence, Found(CLEAN), Found(CLEAN)).as_it_should
     assert not Shown(fence, Found(CLEAN), Found(CLEAN | {"lost": 1})).as_it_should
-
-
-@pytest.mark.parametrize("size", [1, 2, 7, 1000])
-def test_commands_are_found_however_the_bytes_are_cut(size: int) -> None:
-    sent = b"*1\r\n$5\r\nMULTI\r\n*3\r\n$5\r\nrpush\r\n$1\r\nk\r\n$6\r\n\r\n*1\r\n\r\n*1\r\n$4\r\nEXEC\r\n"
-    commands = Commands()
-    pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
-    found = [command for piece in pieces for command in commands.feed(piece)]
-    assert [command.words for command in found] == [(b"MULTI",), (b"rpush", b"k", b"\r\n*1\r\n"), (b"EXEC",)]
-    assert [command.name for command in found] == [b"MULTI", b"RPUSH", b"EXEC"]
-    assert b"".join(command.raw for command in found) == sent

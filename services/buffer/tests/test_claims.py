@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.buffer.claims import SCANNED_AT_ONCE, Claim, Claims, StoredPosition
-from services.buffer.tests.test_connection import Proxy
 from services.shared.cursor import Cursor
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
+from testing.harness.proxy import Proxy
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -123,15 +123,14 @@ def test_a_claim_that_another_writer_finished_is_not_acked(claims: Claims, tools
 def test_after_a_lost_reply_an_ack_is_not_repeated(redis_server: RedisServer, tools: Redis) -> None:
     elements = fill(tools, 6)
     with Proxy(redis_server.port) as proxy:
-        one = Claims(proxy.url(redis_server, "writer"), Stopping())
+        one = Claims(proxy.redirect(redis_server.url("writer")), Stopping())
         one.open()
         claim = one.take(Stream.POSTS, 2)
         assert claim is not None
         read(one, claim)
-        proxy.swallow = b"LTRIM"
+        proxy.lose_reply(b"EXEC")
         with pytest.raises(Transient):
             one.ack(claim, 2)
-        proxy.swallow = b""
         one.open()
         assert one.found(Stream.POSTS) == [claim]
         assert read(one, claim) == elements[2:4]

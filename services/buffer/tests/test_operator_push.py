@@ -11,12 +11,12 @@ from redis import Redis
 from services.buffer.connection import Full
 from services.buffer.operator_push import SLICE, OperatorPusher
 from services.buffer.push import Pusher
-from services.buffer.tests.test_connection import Proxy
 from services.buffer.tests.test_push import START, batch, confirm
 from services.shared.cursor import Epoch
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
+from testing.harness.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,8 +78,8 @@ def test_a_push_whose_reply_was_lost_is_there_and_is_not_done_again(
     redis_server: RedisServer, tools: Redis
 ) -> None:
     with Proxy(redis_server.port) as proxy:
-        pusher = opened(proxy.url(redis_server, "operator"))
-        proxy.swallow = b"EXEC"
+        pusher = opened(proxy.redirect(redis_server.url("operator")))
+        proxy.lose_reply(b"EXEC")
         with pytest.raises(Transient):
             push(pusher, b"a")
     assert posts(tools) == [b"a"]

@@ -10,11 +10,11 @@ from redis import Redis
 
 from services.buffer.connection import Full
 from services.buffer.push import SLICE, Push, Pusher, RecentPush
-from services.buffer.tests.test_connection import Proxy
 from services.shared.cursor import Cursor, Epoch
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
+from testing.harness.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,16 +196,15 @@ def test_after_a_lost_reply_nothing_is_resent(
     tools: Redis,
 ) -> None:
     with Proxy(redis_server.port) as proxy:
-        one = Pusher(proxy.url(redis_server, "ingester"), Stopping())
+        one = Pusher(proxy.redirect(redis_server.url("ingester")), Stopping())
         assert one.reset() is not None
         one.push(batch(1))
         if answered:
-            proxy.swallow = b"EXEC"
+            proxy.lose_reply(b"EXEC")
         else:
             redis_server.kill()
         with pytest.raises(Transient):
             one.push(batch(2))
-        proxy.swallow = b""
         if not answered:
             redis_server.start()
             assert one.reset() is None, "a writer must confirm first that no backup was restored"

@@ -8,10 +8,10 @@ import pytest
 
 from services.buffer.claims import Claim, Claims
 from services.buffer.reading import BYTES_PER_EVENT, FIRST_SLICE, SLICE, SLICE_BYTES
-from services.buffer.tests.test_connection import Proxy
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
+from testing.harness.proxy import Proxy
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -130,17 +130,16 @@ def test_a_connection_that_breaks_meanwhile_is_transient_and_tells_so_again(
 ) -> None:
     claim = claim_of(tools, FOR_EVER, numbered(10 * SLICE, 500))
     with Proxy(redis_server.port) as proxy:
-        claims = Claims(proxy.url(redis_server, "writer"), Stopping())
+        claims = Claims(proxy.redirect(redis_server.url("writer")), Stopping())
         claims.open()
         with claims.reading(claim, 1) as reading:
             slices = reading.next_chunk()
             next(slices)
-            proxy.swallow = b"LRANGE"
+            proxy.lose_reply(b"LRANGE")
             with pytest.raises(Transient, match="connection lost"):
                 list(slices)
         with pytest.raises(Transient, match="closed"):
             claims.length(claim)
-        proxy.swallow = b""
         claims.open()
         assert len(chunks_of(claims, claim, 1)[0]) == 10 * SLICE
         claims.close()

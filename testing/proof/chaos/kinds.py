@@ -133,13 +133,11 @@ TRAPPED = {
     Kind.ACK_REPLY_LOST: Part.WRITER,
     Kind.ACK_LOST: Part.WRITER,
     Kind.ACK_LATE: Part.WRITER,
-}
-"""Whose words to Redis must be listened to, to catch the right one."""
-
-WIRED = {
-    **{kind: part for kind in Kind for part in Part if kind.name.startswith(f"{part.name}_")},
     Kind.RENAME_REPLY_LOST: Part.WRITER,
 }
+"""Whose commands to Redis a proxy must parse, to act on the right one."""
+
+WIRED = {kind: part for kind in Kind for part in Part if kind.name.startswith(f"{part.name}_")}
 """Whose network is disturbed: a daemon's to Redis, or the host's to the ingester."""
 
 _OF_INGESTER = frozenset(

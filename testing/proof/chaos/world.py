@@ -16,10 +16,9 @@ from services.archive.paths import parse_name
 from testing.events import HostView, Traffic
 from testing.harness.host import Host
 from testing.harness.pipeline import JETSTREAM, Pipeline
+from testing.harness.proxy import Proxy
 from testing.harness.waiting import wait_for
 from testing.proof.chaos.kinds import TRAPPED, WIRED, Kind, Part
-from testing.proof.chaos.wire import Wire
-from testing.proof.mutants.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,11 +61,9 @@ class World:
     plan: Plan
     pipeline: Pipeline
     first_us: int
-    wires: dict[Part, Wire]
+    proxies: dict[Part, Proxy]
     """INGESTER and WRITER: between that daemon and Redis; HOST: between the ingester and the first host.
     Only where the plan needs one."""
-    proxies: dict[Part, Proxy]
-    """INGESTER and WRITER: between it and Redis, nearer to Redis than a wire; only where needed."""
     fired: Counter[Kind] = field(default_factory=Counter)
     crashed: Counter[CrashPoint] = field(default_factory=Counter)
     allowed: list[Allowance] = field(default_factory=list)
@@ -169,13 +166,11 @@ def world(plan: Plan, folder: Path) -> Iterator[World]:
     server = pipeline.redis
     ports = {Part.INGESTER: server.port, Part.WRITER: server.port, Part.HOST: hosts[0].port}
     with contextlib.ExitStack() as stack:
-        proxies, wires = {}, {}
-        for part in {TRAPPED[kind] for kind in plan.kinds & TRAPPED.keys()}:
-            proxies[part] = stack.enter_context(Proxy(ports[part]))
+        proxies = {}
+        by_proxy = TRAPPED | WIRED
+        for part in {by_proxy[kind] for kind in plan.kinds & by_proxy.keys()}:
+            proxies[part] = stack.enter_context(Proxy(ports[part], parses_redis=part is not Part.HOST))
             ports[part] = proxies[part].port
-        for part in {WIRED[kind] for kind in plan.kinds & WIRED.keys()}:
-            wires[part] = stack.enter_context(Wire(ports[part]))
-            ports[part] = wires[part].port
         urls = {
             part: server.url(part.value).replace(f":{server.port}/", f":{ports[part]}/")
             + f"?socket_timeout={REDIS_TIMEOUT_SECONDS}&socket_connect_timeout={REDIS_TIMEOUT_SECONDS}"
@@ -195,7 +190,7 @@ def world(plan: Plan, folder: Path) -> Iterator[World]:
             "WRITER_CHUNK": str(plan.chunk),
         }
         stack.callback(pipeline.end)
-        yield World(plan, pipeline, first_us, wires, proxies, views=views)
+        yield World(plan, pipeline, first_us, proxies, views=views)
 
 
 def _hosts(plan: Plan, first_us: int) -> tuple[list[Host], list[HostView]]:

@@ -11,10 +11,10 @@ from services.archive.schema import SCHEMA_VERSION
 from testing.harness.host import Host
 from testing.harness.interrupts import unwind_on_signals
 from testing.harness.pipeline import Pipeline
+from testing.harness.proxy import Action, Proxy, Trap
 from testing.harness.truth import truth_of
 from testing.harness.waiting import wait_for
 from testing.proof.golden.sample import NO_EVENT, dumped, pack, sample_path
-from testing.proof.mutants.proxy import Act, Proxy, Trap
 
 EVENTS = 200
 SECONDS = 30.0
@@ -50,9 +50,8 @@ def make(folder: Path) -> None:
         if pipeline.ingester.stop() != 0:
             raise RuntimeError(pipeline.ingester.log.read_text(encoding="utf-8"))
         with Proxy(pipeline.redis.port) as proxy:
-            trap = proxy.arm(Trap(b"archive:claim:likes:", 1, Act.LOSE_EXEC, pipeline.writer.kill))
-            url = pipeline.redis.url("writer").replace(f":{pipeline.redis.port}/", f":{proxy.port}/")
-            pipeline.writer.settings["REDIS_URL"] = url
+            trap = proxy.arm(Trap(b"archive:claim:likes:", 1, Action.LOSE_COMMAND, pipeline.writer.kill))
+            pipeline.writer.settings["REDIS_URL"] = proxy.redirect(pipeline.redis.url("writer"))
             pipeline.writer.start("--once")
             wait_for(trap.sprung.is_set, SECONDS, "an ack of likes")
         with pipeline.tools() as tools:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from testing.harness.proxy import Action, Trap
 from testing.harness.waiting import wait_for
-from testing.proof.mutants.proxy import Act, Trap
 from testing.proof.mutants.world import END_SECONDS, World, world
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ OTHER_CHUNK = "150"
 
 def push_carried_out_ingester_killed(tree: Path, folder: Path) -> Audit:
     """Kill the ingester when Redis has carried out its third push and nobody has heard of it."""
-    return _push_trapped(tree, folder, Act.LOSE_REPLY, kill=True)
+    return _push_trapped(tree, folder, Action.LOSE_REPLY, kill=True)
 
 
 def push_not_carried_out_ingester_killed(tree: Path, folder: Path) -> Audit:
     """Kill the ingester when its third push has not reached Redis."""
-    return _push_trapped(tree, folder, Act.LOSE_EXEC, kill=True)
+    return _push_trapped(tree, folder, Action.LOSE_COMMAND, kill=True)
 
 
 def reply_to_push_lost(tree: Path, folder: Path) -> Audit:
     """Lose the reply to a push that was carried out, and the connection; the ingester lives."""
-    return _push_trapped(tree, folder, Act.LOSE_REPLY, kill=False)
+    return _push_trapped(tree, folder, Action.LOSE_REPLY, kill=False)
 
 
 def reply_to_ack_lost(tree: Path, folder: Path) -> Audit:
@@ -46,23 +46,23 @@ def reply_to_ack_lost(tree: Path, folder: Path) -> Audit:
     with world(tree, folder) as here:
         here.prepare()
         here.push_all()
-        _spring(here, Trap(ACK, 2, Act.LOSE_REPLY))
+        _spring(here, Trap(ACK, 2, Action.LOSE_REPLY))
         return here.finish()
 
 
 def ack_carried_out_writer_killed(tree: Path, folder: Path) -> Audit:
     """Kill the writer when Redis has carried out an ack and nobody has heard of it."""
-    return _ack_trapped(tree, folder, Act.LOSE_REPLY)
+    return _ack_trapped(tree, folder, Action.LOSE_REPLY)
 
 
 def ack_not_carried_out_writer_killed(tree: Path, folder: Path) -> Audit:
     """Kill the writer between its commit and the ack; the next one starts as it did."""
-    return _ack_trapped(tree, folder, Act.LOSE_EXEC)
+    return _ack_trapped(tree, folder, Action.LOSE_COMMAND)
 
 
 def ack_not_carried_out_chunk_changed(tree: Path, folder: Path) -> Audit:
     """Kill the writer between its commit and the ack; the next one is set to another chunk size."""
-    return _ack_trapped(tree, folder, Act.LOSE_EXEC, WRITER_CHUNK=OTHER_CHUNK)
+    return _ack_trapped(tree, folder, Action.LOSE_COMMAND, WRITER_CHUNK=OTHER_CHUNK)
 
 
 def ack_not_carried_out_hour_prepared(tree: Path, folder: Path) -> Audit:
@@ -70,7 +70,7 @@ def ack_not_carried_out_hour_prepared(tree: Path, folder: Path) -> Audit:
     with world(tree, folder) as here:
         here.prepare()
         here.push_all()
-        _spring(here, Trap(ACK, 2, Act.LOSE_EXEC, here.writer.kill))
+        _spring(here, Trap(ACK, 2, Action.LOSE_COMMAND, here.writer.kill))
         here.prepare_hours()
         here.writer.start()
         return here.finish()
@@ -81,8 +81,8 @@ def old_ack_lands_late(tree: Path, folder: Path) -> Audit:
     with world(tree, folder) as here:
         here.prepare()
         here.push_all()
-        _spring(here, Trap(ACK, 2, Act.HOLD, here.writer.kill))
-        here.writers.arm(Trap(ACK, 1, Act.PASS, here.writers.release))
+        _spring(here, Trap(ACK, 2, Action.DELAY, here.writer.kill))
+        here.writers.arm(Trap(ACK, 1, Action.PASS, here.writers.release))
         here.writer.start()
         return here.finish()
 
@@ -92,10 +92,10 @@ def old_push_lands_late(tree: Path, folder: Path) -> Audit:
     with world(tree, folder) as here:
         here.prepare()
         here.confirm()
-        held = here.ingesters.arm(Trap(PUSH, 3, Act.HOLD, here.ingester.kill))
+        held = here.ingesters.arm(Trap(PUSH, 3, Action.DELAY, here.ingester.kill))
         here.ingester.start()
         wait_for(held.sprung.is_set, END_SECONDS, "the third push")
-        here.ingesters.arm(Trap(PUSH, 1, Act.PASS, here.ingesters.release))
+        here.ingesters.arm(Trap(PUSH, 1, Action.PASS, here.ingesters.release))
         here.ingester.start()
         here.writer.start()
         return here.finish()
@@ -111,18 +111,18 @@ def cursor_touched(tree: Path, folder: Path) -> Audit:
             with contextlib.closing(here.pipeline.tools()) as tools:
                 tools.eval("redis.call('SET', KEYS[1], redis.call('GET', KEYS[1]))", 1, "archive:cursor")
 
-        touched = here.ingesters.arm(Trap(PUSH, 3, Act.PASS, touch))
+        touched = here.ingesters.arm(Trap(PUSH, 3, Action.PASS, touch))
         here.ingester.start()
         wait_for(touched.sprung.is_set, END_SECONDS, "the third push")
         here.writer.start()
         return here.finish()
 
 
-def _push_trapped(tree: Path, folder: Path, act: Act, *, kill: bool) -> Audit:
+def _push_trapped(tree: Path, folder: Path, action: Action, *, kill: bool) -> Audit:
     with world(tree, folder) as here:
         here.prepare()
         here.confirm()
-        trap = Trap(PUSH, 3, act, here.ingester.kill if kill else lambda: None)
+        trap = Trap(PUSH, 3, action, here.ingester.kill if kill else lambda: None)
         here.ingesters.arm(trap)
         here.ingester.start()
         wait_for(trap.sprung.is_set, END_SECONDS, "the third push")
@@ -132,11 +132,11 @@ def _push_trapped(tree: Path, folder: Path, act: Act, *, kill: bool) -> Audit:
         return here.finish()
 
 
-def _ack_trapped(tree: Path, folder: Path, act: Act, **changed: str) -> Audit:
+def _ack_trapped(tree: Path, folder: Path, action: Action, **changed: str) -> Audit:
     with world(tree, folder) as here:
         here.prepare()
         here.push_all()
-        _spring(here, Trap(ACK, 2, act, here.writer.kill))
+        _spring(here, Trap(ACK, 2, action, here.writer.kill))
         here.writer.settings |= changed
         here.writer.start()
         return here.finish()

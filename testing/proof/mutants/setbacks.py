@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from testing.harness.proxy import Action, Trap
 from testing.harness.waiting import wait_for
-from testing.proof.mutants.proxy import Act, Trap
 from testing.proof.mutants.scenarios import ACK
 from testing.proof.mutants.world import END_SECONDS, EVENTS, World, world
 
@@ -127,7 +127,7 @@ def volume_lost_before_the_first_round(tree: Path, folder: Path) -> Audit:
 
 def _spring_in_one_round(here: World, then: Callable[[], None]) -> None:
     """Trap a writer that ends with a round of all streams, whatever comes between; then let another go on."""
-    trap = here.writers.arm(Trap(ACK, 2, Act.LOSE_EXEC, then))
+    trap = here.writers.arm(Trap(ACK, 2, Action.LOSE_COMMAND, then))
     here.writer.start("--once")
     wait_for(trap.sprung.is_set, END_SECONDS, "the writer's second ack of likes")
     here.expect("the writer of one round", here.writer.wait())

@@ -15,10 +15,10 @@ from testing.events import HostView, Traffic
 from testing.harness.daemons import Daemon
 from testing.harness.host import Host
 from testing.harness.pipeline import Pipeline
+from testing.harness.proxy import Proxy
 from testing.harness.waiting import wait_for
 from testing.proof.audit import Audit, audit
 from testing.proof.audit.__main__ import stream_of
-from testing.proof.mutants.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,12 +153,8 @@ def world(tree: Path, folder: Path, *, seconds: float = 1.0, backlog: float | No
     )
     server = pipeline.redis
     with Proxy(server.port) as ingesters, Proxy(server.port) as writers:
-        through = {"ingester": ingesters.port, "writer": writers.port}
-        urls = {
-            user: server.url(user).replace(f":{server.port}/", f":{port}/") for user, port in through.items()
-        }
-        pipeline.ingest["REDIS_URL"] = urls["ingester"]
-        pipeline.write["REDIS_URL"] = urls["writer"]
+        pipeline.ingest["REDIS_URL"] = ingesters.redirect(server.url("ingester"))
+        pipeline.write["REDIS_URL"] = writers.redirect(server.url("writer"))
         try:
             yield World(pipeline, rate, ingesters, writers)
         finally:

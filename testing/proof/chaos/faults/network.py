@@ -4,45 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from testing.harness.proxy import HALF_OPEN, Flow
 from testing.harness.waiting import wait_for
 from testing.proof.chaos.kinds import WIRED, Kind, Part
-from testing.proof.chaos.wire import State
 from testing.proof.chaos.world import PROVE_SECONDS, NotFiredError, World, pause
 
 if TYPE_CHECKING:
+    from testing.harness.proxy import Proxy
     from testing.proof.chaos.plan import Fault
-    from testing.proof.chaos.wire import Wire
 
-STATES = {"CUT": State.CUT, "STALLED": State.STALLED, "BYTEWISE": State.BYTEWISE}
+FLOWS = {"CUT": Flow.CUT, "STALLED": Flow.STALLED, "BYTEWISE": Flow.BYTEWISE}
 NETWORK: dict[Kind, tuple[Part, str]] = {
-    kind: (part, kind.name.removeprefix(f"{part.name}_"))
-    for kind, part in WIRED.items()
-    if kind is not Kind.RENAME_REPLY_LOST
+    kind: (part, kind.name.removeprefix(f"{part.name}_")) for kind, part in WIRED.items()
 }
 
 
 def disturb(world: World, fault: Fault) -> None:
-    """Disturb a wire that is in use, and heal it."""
+    """Disturb connections that are in use, and let bytes pass again."""
     part, how = NETWORK[fault.kind]
-    wire = world.wires[part]
-    _wait(lambda: wire.live, f"a connection to disturb: {fault.kind}")
+    proxy = world.proxies[part]
+    _wait(lambda: proxy.live, f"a connection to disturb: {fault.kind}")
     if how == "HALF_OPEN":
-        before = wire.hits["half-open"]
-        wire.half_open()
-        if wire.hits["half-open"] == before:
+        before = proxy.hits[HALF_OPEN]
+        proxy.half_open()
+        if proxy.hits[HALF_OPEN] == before:
             raise NotFiredError(f"no connection was there to be lost: {fault.kind}")
         return
-    _change(wire, STATES[how], fault)
+    _change(proxy, FLOWS[how], fault)
 
 
-def _change(wire: Wire, state: State, fault: Fault) -> None:
-    before = wire.hits[state]
-    wire.be(state)
+def _change(proxy: Proxy, flow: Flow, fault: Fault) -> None:
+    before = proxy.hits[flow]
+    proxy.set_flow(flow)
     try:
-        _wait(lambda: wire.hits[state] > before, f"something to be disturbed: {fault.kind}")
+        _wait(lambda: proxy.hits[flow] > before, f"something to be disturbed: {fault.kind}")
         pause(fault.seconds)
     finally:
-        wire.be(State.OPEN)
+        proxy.set_flow(Flow.OPEN)
 
 
 def _wait(condition: object, what: str) -> None:
