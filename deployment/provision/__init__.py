@@ -1,1 +1,1 @@
-"""One rented machine at Hetzner and what belongs to it: told, made, taken away; found again by its label."""
+"""One rented machine at Hetzner with its other objects, which are identified by their labels."""

@@ -1,4 +1,4 @@
-"""The steps of a plan, made; and their opposite. Each step can be made again after a stop at any place."""
+"""Apply the changes of a plan, and destroy. Every step can be repeated after an interruption."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from hcloud.server_types import ServerType
 from hcloud.servers import ServerCreatePublicNetwork
 from hcloud.zones import ZoneRecord
 
-from deployment.provision.plan import Change, gigabytes
-from deployment.provision.resource import KINDS, labels
+from deployment.provision.plan import KINDS, Change, gigabytes, labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,26 +19,26 @@ if TYPE_CHECKING:
     from hcloud.actions import BoundAction
 
     from deployment.provision.cloud_init import CloudConfig
+    from deployment.provision.plan import Resource
     from deployment.provision.project import Project
-    from deployment.provision.resource import Thing
 
-KEPT = ("volume", "primary_ip")
-"""What destroy leaves, unless each is named: the archive, and the addresses that others know."""
+RETAINED = ("volume", "primary_ip")
+"""Kinds that destroy leaves unless the object is named: the archive, and its public addresses."""
 
 
-def create(project: Project, thing: Thing, user_data: Callable[[], CloudConfig]) -> None:
-    """Make an object, protected where its fields say so; `user_data` gives the cloud-config."""
-    client, name, fields = project.client, project.settings.name, thing.fields
-    common: dict[str, Any] = {"name": thing.name, "labels": labels(name)}
-    if thing.kind == "ssh_key":
+def create(project: Project, resource: Resource, user_data: Callable[[], CloudConfig]) -> None:
+    """Create a resource, protected where its fields say so; `user_data` returns the cloud-config."""
+    client, name, fields = project.client, project.settings.name, resource.fields
+    common: dict[str, Any] = {"name": resource.name, "labels": labels(name)}
+    if resource.kind == "ssh_key":
         made: Any = client.ssh_keys.create(public_key=fields["public_key"], **common)
-    elif thing.kind == "firewall":
+    elif resource.kind == "firewall":
         made = client.firewalls.create(rules=firewall_rules(fields["rules"]), **common).firewall
-    elif thing.kind == "primary_ip":
+    elif resource.kind == "primary_ip":
         made = client.primary_ips.create(
             type=fields["type"], location=Location(name=fields["location"]), auto_delete=False, **common
         ).primary_ip
-    elif thing.kind == "volume":
+    elif resource.kind == "volume":
         place = Location(name=fields["location"])
         answer = client.volumes.create(
             size=gigabytes(fields["size"]), location=place, format="ext4", **common
@@ -47,10 +46,10 @@ def create(project: Project, thing: Thing, user_data: Callable[[], CloudConfig])
         made = answer.volume
         for action in [answer.action, *answer.next_actions]:
             action.wait_until_finished()
-    elif thing.kind == "server":
-        made = _create_server(project, thing, user_data())
+    elif resource.kind == "server":
+        made = _create_server(project, resource, user_data())
     else:
-        label, _, kind = thing.name.rpartition("/")
+        label, _, kind = resource.name.rpartition("/")
         zone = project.objects["zone", str(project.settings.zone)]
         answer = zone.create_rrset(
             name=label,
@@ -61,19 +60,19 @@ def create(project: Project, thing: Thing, user_data: Callable[[], CloudConfig])
         )
         answer.action.wait_until_finished()
         made = answer.rrset
-    project.objects[thing.key] = made
+    project.objects[resource.key] = made
     if fields.get("protected") == "yes":
-        protect(project, thing, on=True)
+        protect(project, resource, on=True)
 
 
 def change(project: Project, step: Change) -> None:
-    """Set one field to what is wanted."""
-    thing, bound = step.thing, project.objects[step.thing.key]
-    value = thing.fields[step.field]
+    """Set one field to its desired value."""
+    resource, bound = step.resource, project.objects[step.resource.key]
+    value = resource.fields[step.field]
     if step.field == "protected":
-        protect(project, thing, on=True)
+        protect(project, resource, on=True)
         return
-    ways: dict[tuple[str, str], Callable[[], list[BoundAction]]] = {
+    setters: dict[tuple[str, str], Callable[[], list[BoundAction]]] = {
         ("firewall", "rules"): lambda: bound.set_rules(firewall_rules(value)),
         ("primary_ip", "survives"): lambda: bound.update(auto_delete=False) and [],
         ("volume", "size"): lambda: [bound.resize(gigabytes(value))],
@@ -85,37 +84,37 @@ def change(project: Project, step: Change) -> None:
         ("rrset", "records"): lambda: [bound.set_rrset_records([ZoneRecord(value)])],
         ("rrset", "ttl"): lambda: [bound.change_rrset_ttl(int(value))],
     }
-    for action in ways[thing.kind, step.field]():
+    for action in setters[resource.kind, step.field]():
         action.wait_until_finished()
 
 
-def destroy(project: Project, found: Iterable[Thing], also: frozenset[str]) -> list[str]:
-    """Remove what was found, the server first; returns what was kept."""
-    kept = []
-    for thing in sorted(found, key=lambda one: -KINDS.index(one.kind)):
-        if thing.kind in KEPT and thing.name not in also:
-            kept.append(f"{thing.kind} {thing.name}")
+def destroy(project: Project, found: Iterable[Resource], also: frozenset[str]) -> list[str]:
+    """Delete the resources found, the server first; returns those that are retained."""
+    retained = []
+    for resource in sorted(found, key=lambda one: -KINDS.index(one.kind)):
+        if resource.kind in RETAINED and resource.name not in also:
+            retained.append(f"{resource.kind} {resource.name}")
             continue
-        if thing.kind in ("server", *KEPT):
-            protect(project, thing, on=False)
-        bound = project.objects[thing.key]
-        if thing.kind == "rrset":
+        if resource.kind in ("server", *RETAINED):
+            protect(project, resource, on=False)
+        bound = project.objects[resource.key]
+        if resource.kind == "rrset":
             bound.delete_rrset().action.wait_until_finished()
-        elif thing.kind == "server":
+        elif resource.kind == "server":
             bound.delete().wait_until_finished()
         else:
             bound.delete()
-    return kept
+    return retained
 
 
-def protect(project: Project, thing: Thing, *, on: bool) -> None:
-    """Guard an object against deletion by mistake, or lift that."""
-    also = {"rebuild": on} if thing.kind == "server" else {}
-    project.objects[thing.key].change_protection(delete=on, **also).wait_until_finished()
+def protect(project: Project, resource: Resource, *, on: bool) -> None:
+    """Set or lift the protection of a resource against deletion."""
+    also = {"rebuild": on} if resource.kind == "server" else {}
+    project.objects[resource.key].change_protection(delete=on, **also).wait_until_finished()
 
 
 def firewall_rules(text: str) -> list[FirewallRule]:
-    """Return rules as the API takes them from how a person reads them."""
+    """Parse the text of rules into those of the API."""
     rules = []
     for line in text.split("; "):
         what, _, networks = line.partition(" from ")
@@ -126,10 +125,10 @@ def firewall_rules(text: str) -> list[FirewallRule]:
     return rules
 
 
-def _create_server(project: Project, thing: Thing, config: CloudConfig) -> Any:
-    name, fields, objects = project.settings.name, thing.fields, project.objects
+def _create_server(project: Project, resource: Resource, config: CloudConfig) -> Any:
+    name, fields, objects = project.settings.name, resource.fields, project.objects
     answer = project.client.servers.create(
-        name=thing.name,
+        name=resource.name,
         server_type=ServerType(name=fields["type"]),
         image=Image(name=fields["image"]),
         location=Location(name=fields["location"]),

@@ -1,66 +1,159 @@
-"""Pure: what lies between wanted and found, as changes that can be printed, counted and made."""
+"""The objects at Hetzner that settings desire, and the changes from those found to those desired. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from deployment.provision.resource import KINDS, Thing
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-TOLD = {
-    ("ssh_key", "public_key"): "Hetzner uses it at a server's birth only; change authorized_keys on the host",
-    ("server", "user_data"): "it acts at a first boot only; a server is never replaced for it",
+    from deployment.provision.settings import Settings
+
+KINDS = ("ssh_key", "firewall", "primary_ip", "volume", "server", "rrset")
+"""In the order in which they are created; each needs only those before it."""
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+TTL_SECONDS = 300
+UNKNOWN = "known when it is created"
+MANUAL = {
+    (
+        "ssh_key",
+        "public_key",
+    ): "Hetzner uses it only when it creates a server; change authorized_keys on the host",
+    ("server", "user_data"): "it is used at the first boot only; a server is never replaced for it",
     ("server", "type"): "rescale it in the console, powered off, then run provision again",
-    ("server", "image"): "it acts at a first boot only; a server is never replaced for it",
+    ("server", "image"): "it is used at the first boot only; a server is never replaced for it",
     ("server", "location"): "a server cannot move; README, chapter Move region",
     ("volume", "location"): "a Volume cannot move; README, chapter Move region",
     ("volume", "size"): "a Volume cannot shrink; put the larger size into the settings",
     ("primary_ip", "location"): "an address cannot move; README, chapter Move region",
-    ("primary_ip", "type"): "rename it in the console; provision makes another",
+    ("primary_ip", "type"): "rename it in the console; provision creates another",
 }
-"""Differences that are shown and left, and what a person can do about them."""
+"""Differences that are shown and not applied, by kind and field, and what a person can do about them."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One object at Hetzner, desired or found; `fields` hold text that a plan can show."""
+
+    kind: str
+    name: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What identifies it in a project."""
+        return self.kind, self.name
 
 
 @dataclass(frozen=True)
 class Change:
-    """One step: an object to create, a field to change, or (with `why`) one to leave."""
+    """A resource to create, a field to change, or (with `why`) a difference that is not applied."""
 
-    thing: Thing
+    resource: Resource
     field: str = ""
     found: str = ""
     why: str = ""
 
     def __str__(self) -> str:
-        """Return the line that a person reads."""
-        name = f"{self.thing.kind} {self.thing.name}"
+        """Return one line of the plan."""
+        name = f"{self.resource.kind} {self.resource.name}"
         if not self.field:
-            fields = ", ".join(f"{key} {value}" for key, value in self.thing.fields.items())
+            fields = ", ".join(f"{key} {value}" for key, value in self.resource.fields.items())
             return f"+ {name}: {fields}"
-        mark, wants = ("!" if self.why else "~"), self.thing.fields[self.field]
-        line = f"{mark} {name}: {self.field} is {self.found or 'nothing'}, wanted {wants}"
+        mark, value = ("!" if self.why else "~"), self.resource.fields[self.field]
+        line = f"{mark} {name}: {self.field} is {self.found or 'nothing'}, desired {value}"
         return f"{line} ({self.why})" if self.why else line
 
 
-def plan(wanted: Iterable[Thing], found: Iterable[Thing]) -> list[Change]:
-    """Return the steps in the order in which they can be made."""
-    there = {thing.key: thing for thing in found}
+def labels(name: str) -> dict[str, str]:
+    """Return the labels of every object of an archive; a project may hold two archives."""
+    return {"app": "bluesky-archive", "managed-by": "provision", "archive": name}
+
+
+def selector(name: str) -> str:
+    """Return the label selector of an archive's objects."""
+    return ",".join(f"{key}={value}" for key, value in labels(name).items())
+
+
+def rules(settings: Settings) -> list[str]:
+    """Return the firewall's rules, each as protocol, port and networks."""
+    from_all = " ".join(sorted(EVERYWHERE))
+    return [
+        f"tcp 22 from {' '.join(sorted(settings.ssh_from))}",
+        f"tcp 80 from {from_all}",
+        f"tcp 443 from {from_all}",
+        f"udp 443 from {from_all}",
+        f"icmp from {from_all}",
+    ]
+
+
+def desired(settings: Settings, user_data: str | None, addresses: dict[str, str]) -> list[Resource]:
+    """Return all desired resources; fields that depend on objects yet to be created are UNKNOWN."""
+    name = settings.name
+    resources = [
+        Resource("ssh_key", f"{name}-admin", {"public_key": settings.admin_key}),
+        Resource("firewall", name, {"rules": "; ".join(sorted(rules(settings)))}),
+        Resource(
+            "volume",
+            f"{name}-data",
+            {
+                "size": f"{settings.volume_gb} GB",
+                "location": settings.location,
+                "protected": "yes",
+            },
+        ),
+        Resource(
+            "server",
+            name,
+            {
+                "type": settings.server_type,
+                "image": settings.image,
+                "location": settings.location,
+                "firewall": name,
+                "volume": f"{name}-data",
+                "backups": "on",
+                "protected": "yes",
+                "user_data": user_data or UNKNOWN,
+            },
+        ),
+    ]
+    for version in ("ipv4", "ipv6"):
+        fields = {"type": version, "location": settings.location, "survives": "yes", "protected": "yes"}
+        resources.append(Resource("primary_ip", f"{name}-{version}", fields))
+    if settings.zone is not None:
+        label = settings.site.removesuffix(settings.zone).rstrip(".") or "@"
+        for version, kind in (("ipv4", "A"), ("ipv6", "AAAA")):
+            records = {"records": addresses.get(version, UNKNOWN), "ttl": str(TTL_SECONDS)}
+            resources.append(Resource("rrset", f"{label}/{kind}", records))
+    return resources
+
+
+def address(ip: str) -> str:
+    """Return the machine's address for a primary IP: the IP itself, or the first host of its network."""
+    return ip if "/" not in ip else str(ip_network(ip)[1])
+
+
+def plan(wanted: Iterable[Resource], found: Iterable[Resource]) -> list[Change]:
+    """Return the changes in the order in which they can be applied."""
+    present = {resource.key: resource for resource in found}
     changes = []
-    for thing in sorted(wanted, key=lambda one: KINDS.index(one.kind)):
-        if thing.key not in there:
-            changes.append(Change(thing))
+    for resource in sorted(wanted, key=lambda one: KINDS.index(one.kind)):
+        if resource.key not in present:
+            changes.append(Change(resource))
             continue
-        has = there[thing.key].fields
-        for name, value in thing.fields.items():
+        has = present[resource.key].fields
+        for name, value in resource.fields.items():
             if has.get(name) != value:
-                changes.append(Change(thing, name, has.get(name, ""), _why(thing, name, has.get(name, ""))))
+                changes.append(
+                    Change(resource, name, has.get(name, ""), _why(resource, name, has.get(name, "")))
+                )
     return changes
 
 
 def steps(changes: Iterable[Change]) -> list[Change]:
-    """Return those that apply makes."""
+    """Return the changes that apply makes."""
     return [change for change in changes if not change.why]
 
 
@@ -69,7 +162,7 @@ def gigabytes(size: str) -> int:
     return int(size.partition(" ")[0])
 
 
-def _why(thing: Thing, name: str, found: str) -> str:
-    if (thing.kind, name) == ("volume", "size") and gigabytes(found) < gigabytes(thing.fields[name]):
+def _why(resource: Resource, name: str, found: str) -> str:
+    if (resource.kind, name) == ("volume", "size") and gigabytes(found) < gigabytes(resource.fields[name]):
         return ""
-    return TOLD.get((thing.kind, name), "")
+    return MANUAL.get((resource.kind, name), "")

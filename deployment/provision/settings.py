@@ -1,4 +1,4 @@
-"""What is wanted, from a TOML file; the token from the environment alone."""
+"""Settings of a machine from a TOML file; the token only from the environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings
 
-from deployment.provision.refusal import Refused
+from deployment.provision.errors import Refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,14 +21,14 @@ HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])
 
 def _public_key(text: str) -> str:
     if not KEY.fullmatch(text.strip()):
-        raise ValueError("is no public ed25519 or ECDSA key; give the line of a .pub file")
-    # What stands behind the key is for people, and differs between machines.
+        raise ValueError("is not a public ed25519 or ECDSA key; give the line of a .pub file")
+    # The comment behind the key differs between machines.
     return " ".join(text.split()[:2])
 
 
 def _host(text: str) -> str:
     if not HOST.fullmatch(text):
-        raise ValueError("is no host name in lower case")
+        raise ValueError("is not a host name in lower case")
     return text
 
 
@@ -42,47 +42,52 @@ Network = Annotated[str, AfterValidator(_network)]
 
 
 class Settings(BaseModel):
-    """One archive's machine; every name in the file."""
+    """The machine of one archive: every name in the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: HostName = Field(default="archive", description="What the objects at Hetzner begin with.")
+    name: HostName = Field(default="archive", description="Prefix of the names of the objects at Hetzner.")
     site: HostName = Field(description="Host name of the site, say archive.example.org.")
     zone: HostName | None = Field(
-        default=None, description="DNS zone at Hetzner that holds it; left out: you make A and AAAA yourself."
+        default=None, description="DNS zone at Hetzner that holds it; if absent, create A and AAAA yourself."
     )
-    image_prefix: str = Field(description="Where the images are, say ghcr.io/you/bluesky-archive.")
-    admin_key: PublicKey = Field(description="Public SSH key of the person who may do everything.")
+    image_prefix: str = Field(description="Registry and path of the images, say ghcr.io/you/bluesky-archive.")
+    admin_key: PublicKey = Field(description="Public SSH key of the administrator.")
     deploy_key: PublicKey = Field(
-        description="Public SSH key of the workflow, which may only call the deploy agent."
+        description="Public SSH key of the workflow, which may only run the deploy agent."
     )
     ssh_from: tuple[Network, ...] = Field(
-        min_length=1, description="Networks that may reach port 22; GitHub's runners come from everywhere."
+        min_length=1,
+        description="Networks that may reach port 22; GitHub's runners have addresses everywhere.",
     )
     location: str = Field(default="nbg1", description="Hetzner's location.")
     server_type: str = Field(default="cx33", description="2 cores, 4 GB and 80 GB at least; amd64 or arm64.")
-    image: str = Field(default="debian-13", description="What the machine starts from.")
-    volume_gb: int = Field(default=200, ge=10, le=10240, description="The archive's disk; it can only grow.")
+    image: str = Field(default="debian-13", description="Image of the machine.")
+    volume_gb: int = Field(
+        default=200, ge=10, le=10240, description="Size of the archive's Volume; it can only grow."
+    )
 
 
 class Token(BaseSettings):
-    """The project's token, HCLOUD_TOKEN, and where the API is, HCLOUD_ENDPOINT."""
+    """HCLOUD_TOKEN, the token of the project, and HCLOUD_ENDPOINT, the address of the API."""
 
     hcloud_token: SecretStr = SecretStr("")
     hcloud_endpoint: str = "https://api.hetzner.cloud/v1"
 
 
 def read(path: Path) -> Settings:
-    """Read the file; raises Refused, naming each line that cannot be used."""
+    """Read the file; raises Refused, naming each value that cannot be used."""
     try:
         settings = Settings.model_validate(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
         raise Refused(f"{error}; copy deployment/hetzner/example.toml there and fill it in") from error
     except tomllib.TOMLDecodeError as error:
-        raise Refused(f"{path} is no TOML: {error}") from error
+        raise Refused(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
         lines = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise Refused(f"{path} cannot be used: {lines}") from error
     if settings.zone is not None and not f".{settings.site}".endswith(f".{settings.zone}"):
-        raise Refused(f"{path}: {settings.site} does not lie in the zone {settings.zone}; mend one of them")
+        raise Refused(
+            f"{path}: {settings.site} does not lie in the zone {settings.zone}; correct one of them"
+        )
     return settings

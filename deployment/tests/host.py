@@ -5,8 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from deployment.provision.cloud_init import render
-from deployment.provision.programs import programs
+from deployment.provision.cloud_init import programs, render
 from deployment.provision.settings import Settings
 from testing.environment.images.recipes import BASE
 from testing.fakes.vm.build import MACHINE

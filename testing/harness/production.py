@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployment.deploy_agent.layout import Layout
 from deployment.deploy_agent.release import PROJECT
-from deployment.provision.cloud_init import render
-from deployment.provision.programs import programs
+from deployment.provision.cloud_init import programs, render
 from deployment.provision.settings import Settings
 from services.buffer.keys import PUSHED
 from testing.environment.images.references import references

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from deployment.provision.sizes import sizes
+from deployment.provision.cloud_init import sizes
 from testing.environment.images.recipes import NOT_TO_BE_HAD, OLDER, RECIPES, minor
 from testing.environment.images.references import references
 from testing.harness.daemons import REPOSITORY

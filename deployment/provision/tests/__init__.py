@@ -1,1 +1,1 @@
-"""Tests of provision: its pure parts, and all of it against a server that speaks the API."""
+"""Tests of provision: its pure parts, and the whole of it against a fake of the API."""

@@ -26,7 +26,7 @@ SETTINGS = {
 
 
 def write(folder: Path, **changed: str) -> Path:
-    """Write the settings, with lines changed or, when empty, left out."""
+    """Write the settings, with values changed or, when empty, omitted."""
     lines = {**SETTINGS, **changed}
     path = folder / "archive.toml"
     path.write_text("".join(f"{name} = {value}\n" for name, value in lines.items() if value), "utf-8")
@@ -34,18 +34,18 @@ def write(folder: Path, **changed: str) -> Path:
 
 
 class Console:
-    """Somebody at a terminal: runs provision, reads what it says."""
+    """Runs provision and returns its output."""
 
     def __init__(
-        self, api: FakeHetzner, folder: Path, said: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
+        self, api: FakeHetzner, folder: Path, output: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
     ) -> None:
-        self._api, self._folder, self._said, self._patch = api, folder, said, patch
+        self._api, self._folder, self._output, self._patch = api, folder, output, patch
 
     def run(self, *words: str, token: str = TOKEN, **changed: str) -> tuple[int, str]:
-        """Return exit code and output."""
+        """Run a command; returns exit code and output."""
         self._patch.setenv("HCLOUD_TOKEN", token)
         self._patch.setenv("HCLOUD_ENDPOINT", self._api.endpoint)
         path = write(self._folder, **changed)
-        self._said.readouterr()
+        self._output.readouterr()
         code = main([*words, "--settings", str(path)])
-        return code, self._said.readouterr().out
+        return code, self._output.readouterr().out
