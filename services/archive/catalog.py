@@ -14,10 +14,12 @@ from services.archive import footer as footers
 from services.archive.durable import write_durably
 from services.archive.parquet import DamagedFile, open_part
 from services.archive.paths import hour_directory, hour_of, hour_text, parse_name, stream_root
-from services.shared.event import Stream
+from services.archive.schema import time_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from services.shared.event import Stream
 
 _NOTES = ".compared"
 """Beside the streams: what hours were compared with since they were merged, where nothing was found."""
@@ -106,11 +108,6 @@ def read_file(path: Path, stream: Stream) -> File:
             sources=footers.sources(footer, path.name),
             compared=footers.compared(footer),
         )
-
-
-def time_column(stream: Stream) -> str:
-    """Return the column that decides a row's hour."""
-    return "received_at" if stream in (Stream.REJECTS, Stream.GAPS) else "time_us"
 
 
 def write_note(root: Path, stream: Stream, hour: int, note: Note) -> None:

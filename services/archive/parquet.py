@@ -10,7 +10,6 @@ import errno
 import hashlib
 import os
 import stat
-from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -18,35 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.archive.footer import FooterError
-from services.archive.schema import ROWS_PER_ROW_GROUP, SCHEMAS, column_encodings, schema_difference
+from services.archive.schema import ROWS_PER_ROW_GROUP, SCHEMAS, Codec, column_encodings, schema_difference
 from services.shared.errors import BadInput, BrokenInvariant, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from services.archive.schema import Compression
     from services.shared.event import Stream
-
-
-class Codec(StrEnum):
-    """How a part's pages are compressed."""
-
-    ZSTD = "zstd"
-    SNAPPY = "snappy"
-    GZIP = "gzip"
-    LZ4 = "lz4"
-    NONE = "none"
-
-
-class Compression(NamedTuple):
-    """A codec and, for zstd and gzip, its level."""
-
-    codec: Codec = Codec.ZSTD
-    level: int | None = 3
-    """None: the codec's own default. Not looked at for codecs that have no levels."""
-
-
-DEFAULT_COMPRESSION = Compression()
 
 
 class ReadHints(NamedTuple):

@@ -1,18 +1,18 @@
-"""The Arrow schema of each stream, and how each column is written to Parquet.
+"""The Arrow schema of each stream, its time, identity and sort columns, and how it is written to Parquet.
 
-Explicit, because an inferred one breaks readers: a first part whose `langs` are all null would be typed
-null, and the next part could no longer be read beside it. Versioned, and only ever added to: a column keeps
-its name, type and meaning for as long as the archive lives. DATA.md explains the columns to those who read
-them.
+The schemas are explicit, because an inferred one breaks readers: a first part whose `langs` are all null
+would be typed null, and could not be read together with the next part. They are versioned, and columns are
+only added: a column keeps its name, type and meaning. DATA.md documents the columns for readers.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from services.shared.event import Stream
+from services.shared.event import OWN_STREAMS, Stream
 
 SCHEMA_VERSION = 1
 """Raised when a column is added; written into every part's footer."""
@@ -96,6 +96,48 @@ SCHEMAS: dict[Stream, pa.Schema] = {
 """The columns of each stream, in order."""
 
 
+_COMMIT_IDENTITY = ("did", "rev", "collection", "rkey", "operation")
+_RELAYED_IDENTITY = ("did", "relay_seq")
+
+IDENTITY_COLUMNS: dict[Stream, tuple[str, ...]] = {
+    Stream.POSTS: _COMMIT_IDENTITY,
+    Stream.LIKES: _COMMIT_IDENTITY,
+    Stream.REPOSTS: _COMMIT_IDENTITY,
+    Stream.FOLLOWS: _COMMIT_IDENTITY,
+    Stream.RECORDS: _COMMIT_IDENTITY,
+    Stream.IDENTITIES: _RELAYED_IDENTITY,
+    Stream.ACCOUNTS: _RELAYED_IDENTITY,
+    Stream.REJECTS: ("frame",),
+    Stream.GAPS: ("from_us", "to_us", "reason", "host", "collection"),
+}
+"""Rows of a stream that agree in these columns are the same event."""
+
+SORT_COLUMNS: dict[Stream, tuple[str, ...]] = {
+    Stream.POSTS: ("did", "time_us"),
+    Stream.LIKES: ("subject_uri", "time_us"),
+    Stream.REPOSTS: ("subject_uri", "time_us"),
+    Stream.FOLLOWS: ("subject_did", "time_us"),
+    Stream.RECORDS: ("did", "time_us"),
+    Stream.IDENTITIES: ("did", "time_us"),
+    Stream.ACCOUNTS: ("did", "time_us"),
+    Stream.REJECTS: ("received_at",),
+    Stream.GAPS: ("from_us", "to_us"),
+}
+"""Sort order of a compacted file, ascending: chosen for size, and for lookups by post, subject or account."""
+
+BLOOM_COLUMNS: dict[Stream, tuple[str, ...]] = {
+    Stream.LIKES: ("did",),
+    Stream.REPOSTS: ("did",),
+    Stream.FOLLOWS: ("did",),
+}
+"""Columns of a compacted file that get a Bloom filter: looked up by one value, and not sorted."""
+
+
+def time_column(stream: Stream) -> str:
+    """Return the column whose value, in Unix microseconds, decides a row's hour."""
+    return "received_at" if stream in OWN_STREAMS else "time_us"
+
+
 def schema_difference(stream: Stream, schema: pa.Schema, version: int) -> str | None:
     """Return how a file's columns differ from the stream's, or None.
 
@@ -111,6 +153,27 @@ def schema_difference(stream: Stream, schema: pa.Schema, version: int) -> str | 
         if index < 0 or not ours.field(index).type.equals(column.type):
             return f"column {column.name} of type {column.type}"
     return None
+
+
+class Codec(StrEnum):
+    """How a part's pages are compressed."""
+
+    ZSTD = "zstd"
+    SNAPPY = "snappy"
+    GZIP = "gzip"
+    LZ4 = "lz4"
+    NONE = "none"
+
+
+class Compression(NamedTuple):
+    """A codec and, for zstd and gzip, its level."""
+
+    codec: Codec = Codec.ZSTD
+    level: int | None = 3
+    """None: the codec's own default. Ignored for codecs without levels."""
+
+
+DEFAULT_COMPRESSION = Compression()
 
 
 class ColumnEncodings(NamedTuple):

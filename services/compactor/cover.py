@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from services.archive.footer import rows_in
 from services.archive.paths import HOUR_US
-from services.shared.event import STREAM_OF_COLLECTION, Stream
+from services.shared.event import OWN_STREAMS, STREAM_OF_COLLECTION, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from services.archive.catalog import File
-
-OWN = (Stream.REJECTS, Stream.GAPS)
 
 
 class State(StrEnum):
@@ -70,7 +68,7 @@ def cover(
 ) -> CoverageRow:
     """Return the row of an hour."""
     stream, hour = place
-    overlapping = [] if stream in OWN else _overlapping(stream, hour, holes)
+    overlapping = [] if stream in OWN_STREAMS else _overlapping(stream, hour, holes)
     rows = sum(file.rows for file in files)
     if is_open:
         state = State.OPEN

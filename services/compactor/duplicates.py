@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.archive.catalog import time_column
+from services.archive.schema import IDENTITY_COLUMNS, time_column
 from services.compactor.job import READ
-from services.compactor.order import IDENTITY
 
 if TYPE_CHECKING:
     import duckdb
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 
 def find_lost(database: duckdb.DuckDBPyConnection, job: Job) -> dict[int, int]:
     """Find the rows that are not the first of their event, as table `lost`; returns how many a file."""
-    identity = ", ".join(IDENTITY[job.stream])
-    names = IDENTITY[job.stream]
+    identity = ", ".join(IDENTITY_COLUMNS[job.stream])
+    names = IDENTITY_COLUMNS[job.stream]
     same = " AND ".join(f"mine.{name} IS NOT DISTINCT FROM theirs.{name}" for name in names)
     of_mine = ", ".join(f"mine.{name}" for name in names)
     time = time_column(job.stream)

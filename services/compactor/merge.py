@@ -13,10 +13,9 @@ import pyarrow as pa
 from services.archive.duckdb import engine
 from services.archive.footer import Counts, rows_in, split, total
 from services.archive.parquet import check_rows
-from services.archive.schema import ROWS_PER_ROW_GROUP, SCHEMAS
+from services.archive.schema import BLOOM_COLUMNS, ROWS_PER_ROW_GROUP, SCHEMAS, SORT_COLUMNS
 from services.compactor.duplicates import find_dropped, find_lost, has_dropped
 from services.compactor.job import READ
-from services.compactor.order import SEARCHED, SORTED_BY
 from services.compactor.outgoing import Outgoing
 from services.shared.errors import BrokenInvariant
 
@@ -104,7 +103,7 @@ def _merge(database: duckdb.DuckDBPyConnection, job: Job, folder: Path, bounds: 
 def _distinct(database: duckdb.DuckDBPyConnection, job: Job) -> dict[str, int]:
     """Return about how many values a row group has of each column that is searched."""
     found = {}
-    for column in SEARCHED.get(job.stream, ()):
+    for column in BLOOM_COLUMNS.get(job.stream, ()):
         query = f"SELECT approx_count_distinct({column}) FROM {READ}"
         row = database.execute(query, [job.paths]).fetchone()
         found[column] = min(int(row[0]) if row else 1, ROWS_PER_ROW_GROUP)
@@ -117,7 +116,7 @@ def _tables(database: duckdb.DuckDBPyConnection, job: Job) -> Iterator[pa.Table]
     described = database.execute(f"DESCRIBE SELECT * FROM {READ}", [job.paths]).fetchall()
     there = {row[0] for row in described}
     columns = ", ".join(name if name in there else f"NULL AS {name}" for name in schema.names)
-    order = ", ".join(SORTED_BY[job.stream])
+    order = ", ".join(SORT_COLUMNS[job.stream])
     query = f"""
         SELECT {columns} FROM {READ} AS mine
         ANTI JOIN lost ON lost.f = mine.file_index AND lost.r = mine.file_row_number

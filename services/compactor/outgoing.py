@@ -10,12 +10,10 @@ import msgspec
 import pyarrow.compute as pc
 
 from services.archive import footer as footers
-from services.archive.catalog import time_column
 from services.archive.manifest import Output
-from services.archive.parquet import Codec, Compression, PartWriter, ReadHints, check_file
+from services.archive.parquet import PartWriter, ReadHints, check_file
 from services.archive.paths import HOUR_US, compacted_name, inputs_id
-from services.archive.schema import SCHEMA_VERSION, SCHEMAS
-from services.compactor.order import SORTED_BY
+from services.archive.schema import SCHEMA_VERSION, SCHEMAS, SORT_COLUMNS, Codec, Compression, time_column
 from services.shared.version import VERSION
 
 if TYPE_CHECKING:
@@ -101,7 +99,7 @@ class _Open:
     def __init__(self, path: Path, stream: Stream, bounds: MergeLimits, distinct: dict[str, int]) -> None:
         self._file = path.open("wb")
         self._stream = stream
-        finding = ReadHints(SORTED_BY[stream], distinct)
+        finding = ReadHints(SORT_COLUMNS[stream], distinct)
         self.writer = PartWriter(self._file, stream, Compression(Codec.ZSTD, bounds.level), finding)
         self.rows = 0
         self.first_us: int | None = None

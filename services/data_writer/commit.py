@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.archive.durable import make_directories, sync_directory, up_to
-from services.archive.parquet import DEFAULT_COMPRESSION, Compression, check_file, write_table
+from services.archive.parquet import check_file, write_table
 from services.archive.paths import (
     Chunk,
     part_path,
@@ -21,7 +21,7 @@ from services.archive.paths import (
     staging_root,
     stream_root,
 )
-from services.archive.schema import SCHEMA_VERSION
+from services.archive.schema import DEFAULT_COMPRESSION, SCHEMA_VERSION, Compression
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.archive.parquet import Codec, Compression
+from services.archive.schema import Codec, Compression
 from services.data_writer.commit import ChunkOrigin, commit, remove_strangers
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.event import Stream

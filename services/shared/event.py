@@ -33,8 +33,11 @@ STREAM_OF_COLLECTION = {
 }
 """Collections with a schema of their own; every other collection goes to `records`."""
 
-JETSTREAM_STREAMS = tuple(stream for stream in Stream if stream not in (Stream.REJECTS, Stream.GAPS))
-"""The streams whose elements are Jetstream frames; `rejects` and `gaps` are our own."""
+OWN_STREAMS = (Stream.REJECTS, Stream.GAPS)
+"""The streams whose events are made here; they have `received_at` where Jetstream's have `time_us`."""
+
+JETSTREAM_STREAMS = tuple(stream for stream in Stream if stream not in OWN_STREAMS)
+"""The streams whose events are Jetstream frames."""
 
 
 class Reason(StrEnum):

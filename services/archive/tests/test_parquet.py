@@ -16,8 +16,6 @@ import pytest
 
 from services.archive.catalog import read_file
 from services.archive.parquet import (
-    Codec,
-    Compression,
     DamagedFile,
     PartWriter,
     ReadHints,
@@ -28,6 +26,7 @@ from services.archive.parquet import (
     read_footer,
     write_table,
 )
+from services.archive.schema import Codec, Compression
 from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
 from services.data_writer.tests.test_encode import like

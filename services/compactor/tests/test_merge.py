@@ -14,10 +14,9 @@ from services.archive.catalog import File, read_file
 from services.archive.footer import accounted, rows_in, total
 from services.archive.parquet import DamagedFile, read_footer
 from services.archive.paths import HOUR_US, hour_directory
-from services.archive.schema import SCHEMAS
+from services.archive.schema import BLOOM_COLUMNS, IDENTITY_COLUMNS, SCHEMAS, SORT_COLUMNS
 from services.compactor.job import Job, MergeLimits
 from services.compactor.merge import merge
-from services.compactor.order import IDENTITY, SEARCHED, SORTED_BY
 from services.compactor.tests.archives import BORDER_US, put
 from services.compactor.tests.test_plan import kept
 from services.data_writer.tests.feeding import traffic
@@ -82,14 +81,14 @@ def test_rows_are_the_same_and_sorted(tmp_path: Path, stream: Stream) -> None:
     assert rows(paths, stream) == rows(one.paths, stream)
     table = pq.read_table(paths[0], partitioning=None)
     assert table.schema.equals(SCHEMAS[stream])
-    assert table.sort_by([(name, "ascending") for name in SORTED_BY[stream]]).equals(table)
+    assert table.sort_by([(name, "ascending") for name in SORT_COLUMNS[stream]]).equals(table)
     metadata = pq.read_metadata(paths[0])
     assert [column.column_index for column in metadata.row_group(0).sorting_columns] == [
-        SCHEMAS[stream].get_field_index(name) for name in SORTED_BY[stream]
+        SCHEMAS[stream].get_field_index(name) for name in SORT_COLUMNS[stream]
     ]
     asked = "SELECT DISTINCT path_in_schema FROM parquet_metadata(?) WHERE bloom_filter_length > 0"
     filters = duckdb.execute(asked, [str(paths[0])]).fetchall()
-    assert {name for (name,) in filters} == set(SEARCHED.get(stream, ()))
+    assert {name for (name,) in filters} == set(BLOOM_COLUMNS.get(stream, ()))
 
 
 def test_of_each_event_the_first_copy_stays_as_the_rule_says(tmp_path: Path) -> None:
@@ -101,7 +100,7 @@ def test_of_each_event_the_first_copy_stays_as_the_rule_says(tmp_path: Path) -> 
         some = dice.sample(frames, 60)
         put(root, [("likes", moved(frame, dice.randint(-3, 3) * HOUR_US // 3)) for frame in some])
     one = job(root, Stream.LIKES, earlier=1)
-    identity = ", ".join(IDENTITY[Stream.LIKES])
+    identity = ", ".join(IDENTITY_COLUMNS[Stream.LIKES])
     wanted = f"concat_ws('/', {identity}), time_us, file_index, file_row_number"
     query = f"SELECT {wanted} FROM read_parquet(?)"  # noqa: S608 - our own names
     copies = duckdb.execute(query, [one.paths]).fetchall()

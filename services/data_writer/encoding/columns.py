@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Raw, Struct, field
 
-from services.archive.schema import SCHEMAS
-from services.data_writer.encoding.decode import NO_REF, NULL, OWN_STREAMS, Follow, Like, Post
+from services.archive.schema import SCHEMAS, time_column
+from services.data_writer.encoding.decode import NO_REF, NULL, Follow, Like, Post
 from services.data_writer.encoding.lenient import DECODE_ERRORS, Residual
 from services.data_writer.encoding.timestamps import read_column
 from services.shared.event import Stream
@@ -45,9 +45,9 @@ def to_table(stream: Stream, events: Sequence[Any], residuals: ResidualsByIndex)
     UnicodeError, for a value that Arrow cannot store.
     """
     columns = _COLUMNS_OF[stream](events, residuals)
-    time_column = "received_at" if stream in OWN_STREAMS else "time_us"
-    columns[time_column] = pa.array(columns[time_column], pa.int64())
-    columns["event_time"] = pc.divide(columns[time_column], 1000).view(pa.timestamp("ms", tz="UTC"))
+    hour_from = time_column(stream)
+    columns[hour_from] = pa.array(columns[hour_from], pa.int64())
+    columns["event_time"] = pc.divide(columns[hour_from], 1000).view(pa.timestamp("ms", tz="UTC"))
     schema = SCHEMAS[stream]
     if "extra" in schema.names:
         columns["extra"] = _extra(len(events), residuals)

@@ -18,9 +18,6 @@ from services.shared.event import Stream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OWN_STREAMS = (Stream.REJECTS, Stream.GAPS)
-"""Streams that this project writes itself; they have `received_at` where events have `time_us`."""
-
 NULL: Any = None
 """Default of an absent key. msgspec checks the types of JSON values, not of defaults."""
 

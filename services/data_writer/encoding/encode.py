@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from services.archive.paths import HOUR_US, Chunk, chunk_of
-from services.archive.schema import SCHEMAS
+from services.archive.schema import SCHEMAS, time_column
 from services.data_writer.encoding.columns import ResidualsByIndex, to_table
-from services.data_writer.encoding.decode import OWN_STREAMS, ROUND_TRIPS, STRICT, BufferedReject, TimeUs
+from services.data_writer.encoding.decode import ROUND_TRIPS, STRICT, BufferedReject, TimeUs
 from services.data_writer.encoding.lenient import DECODE_ERRORS, decode_leniently
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BadInput
-from services.shared.event import Reason, Stream
+from services.shared.event import OWN_STREAMS, Reason, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -134,20 +134,19 @@ def _encode(stream: Stream, events: Iterable[bytes], host: str) -> EncodedChunk:
         reach(CrashPoint.ENCODE_BLOCK)
     table = pa.concat_tables(tables)
 
-    time_column = "received_at" if stream in OWN_STREAMS else "time_us"
     times = [time_of(stream, event) for event in rejected_events]
-    chunk = chunk_of(stream, all_events, [*pc.min_max(table[time_column]).as_py().values(), *times])
+    chunk = chunk_of(stream, all_events, [*pc.min_max(table[time_column(stream)]).as_py().values(), *times])
     rejected = tuple(
         RejectedEvent(event, chunk.first_us if time_us is None else time_us)
         for event, time_us in zip(rejected_events, times, strict=True)
     )
     rejects = _rejects_table(stream, rejected, host)
-    parts = _by_hour(stream, table, time_column)
+    parts = _by_hour(stream, table)
     if stream is Stream.REJECTS:
         # Both tables are rows of `rejects`: two parts of one hour would have the same name.
-        parts = _by_hour(stream, pa.concat_tables([table, rejects]), time_column)
+        parts = _by_hour(stream, pa.concat_tables([table, rejects]))
     elif rejected:
-        parts += _by_hour(Stream.REJECTS, rejects, "received_at")
+        parts += _by_hour(Stream.REJECTS, rejects)
     raw_bytes = sum(map(len, all_events))
     return EncodedChunk(chunk, tuple(parts), table.num_rows, rejected, type_mismatches, raw_bytes)
 
@@ -204,9 +203,9 @@ def _rejects_table(stream: Stream, rejected: Sequence[RejectedEvent], host: str)
     return to_table(Stream.REJECTS, rows, ResidualsByIndex())
 
 
-def _by_hour(stream: Stream, table: pa.Table, time_column: str) -> list[Part]:
+def _by_hour(stream: Stream, table: pa.Table) -> list[Part]:
     """Split a table by UTC hour; most chunks have one."""
-    hours = pc.divide(table[time_column], HOUR_US)
+    hours = pc.divide(table[time_column(stream)], HOUR_US)
     found = sorted(pc.unique(hours).to_pylist())
     if len(found) == 1:
         return [Part(stream, found[0], table)]

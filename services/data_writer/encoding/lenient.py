@@ -16,7 +16,6 @@ from services.data_writer.encoding.decode import (
     NO_REF,
     NO_REPLY,
     NULL,
-    OWN_STREAMS,
     Account,
     AccountEvent,
     Commit,
@@ -34,7 +33,7 @@ from services.data_writer.encoding.decode import (
     TimeUs,
 )
 from services.shared.errors import BadInput
-from services.shared.event import Reason, Stream
+from services.shared.event import OWN_STREAMS, Reason, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from services.archive.parquet import Codec, Compression
+from services.archive.schema import Codec, Compression
 from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
 from services.data_writer.tests.faults import FAULTS

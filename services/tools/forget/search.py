@@ -10,7 +10,7 @@ import duckdb
 from services.archive.paths import TRASH, hour_of
 from services.jetstream.settings import DID
 from services.shared.errors import BadInput, BrokenInvariant, Transient
-from services.shared.event import Stream
+from services.shared.event import OWN_STREAMS, Stream
 from services.tools.query.parts import find
 from services.tools.query.views import literal
 
@@ -102,7 +102,7 @@ def conditions(did: str, *, mentions: bool) -> dict[Stream, str]:
         raise BadInput(f"{did!r} is no DID; write it as did:plc:ewvi7nxzyoun6zhxrhs64oiz")
     found = {Stream.REJECTS: _named("frame::VARCHAR", did)}
     for stream in Stream:
-        if stream in (Stream.REJECTS, Stream.GAPS):
+        if stream in OWN_STREAMS:
             continue
         ways = [f"did = '{did}'"]
         if mentions:

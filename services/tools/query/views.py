@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from services.archive.schema import SCHEMAS
-from services.compactor.order import IDENTITY
+from services.archive.schema import IDENTITY_COLUMNS, SCHEMAS
 from services.shared.event import Stream
 from services.tools.query.parts import find
 
@@ -87,7 +86,7 @@ def relation(stream: Stream, parts: Sequence[PartFile]) -> str:
     if settled:
         chosen.append(f"SELECT * FROM {scan(settled)}")  # noqa: S608 - quoted paths
     if unsettled:
-        once = ", ".join(f'"{name}"' for name in (*_PARTITION, *IDENTITY[stream]))
+        once = ", ".join(f'"{name}"' for name in (*_PARTITION, *IDENTITY_COLUMNS[stream]))
         first = f"QUALIFY row_number() OVER (PARTITION BY {once}) = 1"
         chosen.append(f"SELECT * FROM {scan(unsettled)} {first}")  # noqa: S608 - as above
     return " UNION ALL BY NAME ".join(f"({query})" for query in chosen)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.archive import footer as footers
 from services.archive.paths import HOUR_US, REMOVED, hour_directory, hour_of_text, hour_text
-from services.compactor.order import IDENTITY
+from services.archive.schema import IDENTITY_COLUMNS
 from services.tools.query.coverage import is_settled
 from services.tools.query.views import literal, scan
 from services.tools.verify.part_check import Fault, Finding
@@ -98,7 +98,7 @@ def duplicates(
 def _twice(
     connection: duckdb.DuckDBPyConnection, root: Path, stream: Stream, here: Path, paths: list[Path]
 ) -> Iterator[Finding]:
-    identity = ", ".join(f'"{name}"' for name in IDENTITY[stream])
+    identity = ", ".join(f'"{name}"' for name in IDENTITY_COLUMNS[stream])
     files = scan(paths, more=", filename = true")
     mine = f"bool_or(starts_with(filename, {literal(f'{here}/')}))"
     # A digest of eight bytes an event first: the texts are only compared where two of these agree.

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from services.archive import footer as footers
 from services.archive.parquet import DamagedFile, UnreadableFile, open_part
 from services.archive.paths import HOUR_US, hour_text
-from services.archive.schema import schema_difference
+from services.archive.schema import schema_difference, time_column
 from services.shared.errors import BadInput
 from services.shared.event import Stream
 
@@ -139,7 +139,7 @@ def _by_footer(part: PartFile, file: OpenPart, checked: Checked) -> Iterator[_Fo
 
 
 def _by_rows(part: PartFile, file: OpenPart) -> Iterator[_Found]:
-    column = "received_at" if part.stream in (Stream.REJECTS, Stream.GAPS) else "time_us"
+    column = time_column(part.stream)
     times = file.read([column])[column]
     ends = pc.min_max(times).as_py()
     first, last = ends["min"], ends["max"]

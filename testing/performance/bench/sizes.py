@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import zstandard
 
 from services.archive.catalog import read_file
-from services.archive.parquet import Codec, Compression
 from services.archive.paths import hour_of
+from services.archive.schema import Codec, Compression
 from services.compactor.job import Job, MergeLimits
 from services.compactor.merge import merge
 from services.data_writer.commit import ChunkOrigin, commit

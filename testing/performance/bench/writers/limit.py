@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from services.archive.parquet import DEFAULT_COMPRESSION, write_table
+from services.archive.parquet import write_table
+from services.archive.schema import DEFAULT_COMPRESSION
 from services.buffer.keys import buffer_key
 from services.buffer.reading import SLICE
 from services.data_writer.encoding.encode import encode
