@@ -9,6 +9,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from services.archive.durable import stage, sync_directory, sync_file
 from services.archive.paths import checkpoint_path
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.cursor import Cursor, decode_cursor
@@ -27,10 +28,10 @@ def read_checkpoints(root: Path) -> dict[Stream, Cursor]:
         for stream in Stream:
             path = checkpoint_path(root, stream)
             if path.exists():
-                _sync(path)
+                sync_file(path)
                 found[stream] = decode_cursor(path.read_bytes(), str(path))
         if found:
-            _sync(checkpoint_path(root, Stream.POSTS).parent)
+            sync_directory(checkpoint_path(root, Stream.POSTS).parent)
     except OSError as error:
         raise Transient(f"cannot read the checkpoints of {root}: {error}") from error
     return found
@@ -55,11 +56,11 @@ def write_checkpoint(root: Path, stream: Stream, cursor: bytes) -> None:
     """Move a stream's checkpoint, durably."""
     path = checkpoint_path(root, stream)
     try:
-        staged = _staged(path, cursor)
+        staged = stage(path, cursor)
         reach(CrashPoint.CHECKPOINT_BEFORE_RENAME)
         staged.replace(path)
         reach(CrashPoint.CHECKPOINT_AFTER_RENAME)
-        _sync(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         raise Transient(f"cannot write {path}: {error}") from error
 
@@ -78,8 +79,8 @@ def note_epoch(root: Path, epoch: int) -> None:
     """Remember an epoch, durably, before it is begun: no number is used twice."""
     path = root / ".epoch"
     try:
-        _staged(path, str(epoch).encode()).replace(path)
-        _sync(root)
+        stage(path, str(epoch).encode()).replace(path)
+        sync_directory(root)
     except OSError as error:
         raise Transient(f"cannot write {path}: {error}") from error
 
@@ -90,30 +91,13 @@ def create_checkpoints(root: Path, streams: Iterable[Stream], cursor: bytes) -> 
         for stream in streams:
             path = checkpoint_path(root, stream)
             path.parent.mkdir(parents=True, exist_ok=True)
-            staged = _staged(path, cursor)
+            staged = stage(path, cursor)
             with contextlib.suppress(FileExistsError):
                 # Unlike a rename a link never replaces: of two writers the first one wins.
                 os.link(staged, path)
             staged.unlink()
             reach(CrashPoint.RECOVER_CHECKPOINT_CREATED)
-        _sync(path.parent)
-        _sync(root)
+        sync_directory(path.parent)
+        sync_directory(root)
     except OSError as error:
         raise Transient(f"cannot write the checkpoints of {root}: {error}") from error
-
-
-def _staged(path: Path, cursor: bytes) -> Path:
-    staged = path.with_suffix(f".{os.getpid()}.tmp")
-    with staged.open("wb") as file:
-        file.write(cursor)
-        file.flush()
-        os.fsync(file.fileno())
-    return staged
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

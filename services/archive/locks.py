@@ -8,6 +8,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
+from services.archive.durable import stage, sync_directory, sync_file
 from services.archive.paths import archive_id_path, lock_path
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
@@ -79,7 +80,11 @@ def archive_id(root: Path, known_to_redis: str | None) -> str:
         raise Transient(f"{path} was made and is gone")
     if known_to_redis is None:
         # Redis will know it for good: a power cut must not take it back, whoever made it.
-        _sync(path)
+        try:
+            sync_file(path)
+            sync_directory(path.parent)
+        except OSError as error:
+            raise Transient(f"cannot sync {path}: {error}") from error
     return mine
 
 
@@ -93,10 +98,8 @@ def _read(path: Path) -> str | None:
 
 
 def _create(path: Path) -> None:
-    staged = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        staged.write_text(secrets.token_hex(8), encoding="ascii")
-        _sync(staged)
+        staged = stage(path, secrets.token_hex(8).encode())
         reach(CrashPoint.RECOVER_ID_STAGED)
         with contextlib.suppress(FileExistsError):
             # Unlike a rename a link never replaces: of two writers the first one wins.
@@ -104,15 +107,3 @@ def _create(path: Path) -> None:
         staged.unlink()
     except OSError as error:
         raise Transient(f"cannot write {path}: {error}") from error
-
-
-def _sync(path: Path) -> None:
-    try:
-        for one in (path, path.parent):
-            descriptor = os.open(one, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    except OSError as error:
-        raise Transient(f"cannot sync {path}: {error}") from error

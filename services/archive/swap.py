@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from services.archive.durable import make_directories, sync_directory, up_to
-from services.archive.exchange import exchange
+from services.archive.durable import exchange, make_directories, sync_directory, up_to
 from services.archive.manifest import LOSING, note_removal, note_rewrite, read_manifest
 from services.archive.paths import (
     PREPARED,

@@ -5,7 +5,6 @@ Derived from footers, gap rows and checkpoints whenever those change; each day's
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.archive.catalog import Catalog
-from services.archive.durable import make_directories, sync_directory, up_to
+from services.archive.durable import make_directories, publish, sync_open
 from services.archive.footer import rows_in, total
 from services.archive.gaps import what_is_left
 from services.archive.manifest import read_removals
@@ -170,7 +169,6 @@ class Coverage:
     def _write(self, day: int, rows: list[CoverageRow], now_us: int) -> None:
         path, staged = self._path(day), workshop(self._root) / f"coverage-{day}.tmp"
         make_directories(self._root, staged.parent)
-        make_directories(self._root, path.parent)
         now = datetime.fromtimestamp(now_us / 1e6, UTC)
         told = [
             {**row._asdict(), "hour": hour_start(row.hour), "state": row.state.value, "updated_at": now}
@@ -178,12 +176,9 @@ class Coverage:
         ]
         with staged.open("wb") as file:
             pq.write_table(pa.Table.from_pylist(told, SCHEMA), file)
-            file.flush()
-            os.fsync(file.fileno())
+            sync_open(file)
         reach(CrashPoint.COVERAGE_STAGED)
-        staged.replace(path)
-        for directory in up_to(self._root, [path]):
-            sync_directory(directory)
+        publish(self._root, staged, path)
 
     def _path(self, day: int) -> Path:
         start = hour_start(day * 24)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import msgspec
 import pyarrow.compute as pc
 
 from services.archive import footer as footers
+from services.archive.durable import sync_open
 from services.archive.manifest import Output
 from services.archive.parquet import PartWriter, ReadHints, check_file
 from services.archive.paths import HOUR_US, compacted_name, inputs_id
@@ -115,8 +115,7 @@ class _Open:
     def seal(self, footer: dict[str, str]) -> None:
         with self._file:
             self.writer.seal(footer)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            sync_open(self._file)
 
 
 def _sources(files: Sequence[File]) -> tuple[footers.SourceChunk, ...]:

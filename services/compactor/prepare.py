@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.archive.catalog import Note, write_note
-from services.archive.durable import make_directories, sync_directory, up_to
+from services.archive.durable import make_directories, publish, sync_directory
 from services.archive.footer import total
 from services.archive.manifest import Cause, Input, SwapManifest, write_manifest
 from services.archive.paths import PREPARED, STAGING, TRASH, hour_text, manifest_path, prepared_path
@@ -78,12 +78,9 @@ def prepare(
         sync_directory(folder)
         reach(CrashPoint.COMPACT_STAGED)
         place = prepared_path(root, job.stream, job.hour)
-        make_directories(root, place.parent)
         if place.exists():
             _set_aside(root, place)
-        folder.rename(place)
-        for directory in up_to(root, [place / "any"]):
-            sync_directory(directory)
+        publish(root, folder, place)
         reach(CrashPoint.COMPACT_PREPARED)
         manifest = SwapManifest(
             id=job.id,

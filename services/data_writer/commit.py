@@ -7,11 +7,10 @@ same chunk has the same names, so doing it again is no harm.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.archive.durable import make_directories, sync_directory, up_to
+from services.archive.durable import make_directories, sync_directory, sync_open, up_to
 from services.archive.parquet import check_file, write_table
 from services.archive.paths import (
     Chunk,
@@ -159,8 +158,7 @@ def _stage(
     make_directories(root, staging.parent)
     with staging.open("wb") as file:
         write_table(file, part.stream, part.table, footer, compression)
-        file.flush()
-        os.fsync(file.fileno())
+        sync_open(file)
 
 
 def _remove(paths: Iterable[Path]) -> None:

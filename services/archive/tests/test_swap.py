@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.archive import swap as swap_module
-from services.archive.exchange import exchange
+from services.archive.durable import exchange
 from services.archive.manifest import (
     Cause,
     Input,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.archive.durable import publish, sync_directory
 from services.tools.console import FINE, FOUND, console, progress, say_json, size, table
 from services.tools.query.coverage import is_newer, read_coverage
 from services.tools.query.figures import ask_writer, unaccounted
@@ -124,14 +125,8 @@ def damaged(verdict: Verdict) -> list[str]:
 def take_out(root: Path, where: str) -> Path:
     """Move a file out of its dataset, durably; returns where it lies now."""
     source, target = root / where, root / QUARANTINE / where
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.rename(target)
-    for directory in (source.parent, *(parent for parent in target.parents if parent.is_relative_to(root))):
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    publish(root, source, target)
+    sync_directory(source.parent)
     return target
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.archive import footer as footers
-from services.archive.durable import make_directories, sync_directory, up_to
+from services.archive.durable import make_directories, publish, sync_open
 from services.archive.parquet import UnreadableFile, read_footer
 from services.archive.paths import STAGING
 from services.shared.errors import BadInput, Transient
@@ -60,17 +59,13 @@ def copy(source: Source, root: Path, wanted: Wanted, read: Callable[[int], None]
             for block in source.blocks(wanted.path, start):
                 file.write(block)
                 read(len(block))
-        file.flush()
-        os.fsync(file.fileno())
+        sync_open(file)
         if file.tell() < wanted.bytes:
             raise Transient(f"{source} broke off in {wanted.path}")
     if wrong := _wrong(staged, wanted):
         staged.unlink()
         raise BadInput(f"{source} gave another {wanted.path} than it told of: {wrong}")
-    make_directories(root, wanted.part.path.parent)
-    staged.replace(wanted.part.path)
-    for directory in up_to(root, [wanted.part.path]):
-        sync_directory(directory)
+    publish(root, staged, wanted.part.path)
 
 
 def not_merged_here(mine: Iterable[PartFile], theirs: Sequence[Wanted]) -> list[Wanted]:
