@@ -1,4 +1,4 @@
-"""The mutants: each still fits the code, and of some that taking the rule out does the harm."""
+"""Mutants: the edits of each apply to the code, and some are run and have their effect."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import pytest
 
 from testing.harness.fixtures import missing
 from testing.harness.redis import NoServerError, find_server
-from testing.proof.mutants.catalogue import MUTANTS
-from testing.proof.mutants.plays import PLAYS
-from testing.proof.mutants.run import Found, Shown, run_without
-from testing.proof.mutants.tree import Edit, StaleEditError, mutated_tree
+from testing.proof.mutants import MUTANTS
+from testing.proof.mutants.mutant import (
+    AuditCounts,
+    Comparison,
+    Edit,
+    StaleEditError,
+    mutated_tree,
+    run_mutated,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,24 +27,23 @@ CLEAN = {"lost": 0, "doubled": 0, "altered": 0, "strangers": 0}
 
 
 @pytest.mark.parametrize("name", ["push_resent", "ack_first", "no_fence_watch_ended"])
-def test_without_its_rule_the_archive_is_harmed(tmp_path: Path, name: str) -> None:
+def test_without_its_rule_events_are_lost_or_doubled(tmp_path: Path, name: str) -> None:
     """test_model_played runs the intact code in the same scenarios."""
     try:
         find_server()
     except NoServerError as error:
         missing(str(error))
     mutant = BY_NAME[name]
-    shown = Shown(mutant, Found(CLEAN), run_without(mutant, tmp_path))
-    assert shown.as_it_should, f"without the rule: {shown.without}"
-    assert mutant.scenario in PLAYS
+    mutated = run_mutated(mutant, tmp_path)
+    assert Comparison(mutant, AuditCounts(CLEAN), mutated).is_as_expected, f"without the rule: {mutated}"
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_every_edit_still_fits_the_code(tmp_path: Path, name: str) -> None:
+def test_every_edit_applies_to_the_code(tmp_path: Path, name: str) -> None:
     assert mutated_tree(tmp_path, BY_NAME[name].edits) == tmp_path
 
 
-def test_an_edit_that_does_not_fit_or_leaves_no_python_is_an_error(tmp_path: Path) -> None:
+def test_an_edit_that_does_not_apply_or_leaves_invalid_python_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StaleEditError, match="0 times"):
         mutated_tree(tmp_path / "stale", [Edit(EVENT, "nowhere to be found", "")])
     with pytest.raises(StaleEditError, match=r"\d+ times"):
@@ -48,14 +52,20 @@ def test_an_edit_that_does_not_fit_or_leaves_no_python_is_an_error(tmp_path: Pat
         mutated_tree(tmp_path / "broken", [Edit(EVENT, "class Event(", "class (")])
 
 
-def test_harm_must_be_the_one_named_and_the_intact_code_without_fault() -> None:
+def test_the_effect_must_be_the_one_named_and_the_intact_code_without_error() -> None:
     ack, checkpoint, fence = BY_NAME["ack_first"], BY_NAME["newest_checkpoint"], BY_NAME["no_fence"]
-    assert Shown(ack, Found(CLEAN), Found(CLEAN | {"lost": 3})).as_it_should
-    assert not Shown(ack, Found(CLEAN), Found(CLEAN)).as_it_should
-    assert not Shown(ack, Found(CLEAN), Found(CLEAN | {"doubled": 3})).as_it_should
-    assert not Shown(ack, Found(CLEAN), Found({}, "a daemon died")).as_it_should
-    assert not Shown(ack, Found(CLEAN | {"doubled": 1}), Found(CLEAN | {"lost": 3})).as_it_should
-    assert Shown(checkpoint, Found(CLEAN | {"doubled": 1}), Found(CLEAN | {"lost": 3})).as_it_should
-    assert not Shown(checkpoint, Found(CLEAN | {"lost": 1}), Found(CLEAN | {"lost": 3})).as_it_should
-    assert Shown(fence, Found(CLEAN), Found(CLEAN)).as_it_should
-    assert not Shown(fence, Found(CLEAN), Found(CLEAN | {"lost": 1})).as_it_should
+    assert Comparison(ack, AuditCounts(CLEAN), AuditCounts(CLEAN | {"lost": 3})).is_as_expected
+    assert not Comparison(ack, AuditCounts(CLEAN), AuditCounts(CLEAN)).is_as_expected
+    assert not Comparison(ack, AuditCounts(CLEAN), AuditCounts(CLEAN | {"doubled": 3})).is_as_expected
+    assert not Comparison(ack, AuditCounts(CLEAN), AuditCounts({}, "a daemon died")).is_as_expected
+    assert not Comparison(
+        ack, AuditCounts(CLEAN | {"doubled": 1}), AuditCounts(CLEAN | {"lost": 3})
+    ).is_as_expected
+    assert Comparison(
+        checkpoint, AuditCounts(CLEAN | {"doubled": 1}), AuditCounts(CLEAN | {"lost": 3})
+    ).is_as_expected
+    assert not Comparison(
+        checkpoint, AuditCounts(CLEAN | {"lost": 1}), AuditCounts(CLEAN | {"lost": 3})
+    ).is_as_expected
+    assert Comparison(fence, AuditCounts(CLEAN), AuditCounts(CLEAN)).is_as_expected
+    assert not Comparison(fence, AuditCounts(CLEAN), AuditCounts(CLEAN | {"lost": 1})).is_as_expected

@@ -1,4 +1,11 @@
-"""Each rule of the design that a killed process can show, taken out: the audit must then find the harm.
+"""Mutants: each removes one rule of the design from the code, and the audit must find events lost or doubled.
 
-A rule whose loss no run shows is no rule, or has no test. Run all of it: `python -m testing.proof.mutants`.
+They show that each rule is needed and that the scenarios can tell. Run all of them with `make mutants`.
 """
+
+from __future__ import annotations
+
+from testing.proof.mutants import buffering, committing, resuming
+
+MUTANTS = (*buffering.MUTANTS, *committing.MUTANTS, *resuming.MUTANTS)
+"""In the order of design.md §5b."""

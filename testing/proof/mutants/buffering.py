@@ -1,12 +1,17 @@
-"""The rules of receiving and buffering: one push, its cursor, the identities."""
+"""Mutants of the ingester: the push transaction, its cursor, deduplication by identity."""
 
 from __future__ import annotations
 
+from testing.proof.mutants import data_loss
 from testing.proof.mutants import scenarios as when
-from testing.proof.mutants import setbacks
-from testing.proof.mutants.mutant import Mutant
-from testing.proof.mutants.places import DRAFT, INGEST, NO_FENCE, PUSH
-from testing.proof.mutants.tree import Edit
+from testing.proof.mutants.mutant import (
+    DRAFT,
+    INGEST,
+    NO_FENCE,
+    PUSH,
+    Edit,
+    Mutant,
+)
 
 ASK = (
     '        replies = self._connection.ask(*_transaction(batch, mine), ("WATCH", CURSOR), ("GET", CURSOR))\n'
@@ -23,7 +28,7 @@ MUTANTS = (
                 '    commands += [("EXEC",), ("MULTI",), ("SET", CURSOR, cursor)]\n    if batch.recent',
             ),
         ),
-        when.push_carried_out_ingester_killed,
+        when.push_applied_ingester_killed,
         "doubled",
     ),
     Mutant(
@@ -37,7 +42,7 @@ MUTANTS = (
                 "    commands += [",
             ),
         ),
-        when.push_not_carried_out_ingester_killed,
+        when.push_not_applied_ingester_killed,
         "lost",
     ),
     Mutant(
@@ -59,7 +64,7 @@ MUTANTS = (
     ),
     Mutant(
         "nil_ignored",
-        "one push in flight (the next is pushed after a nil)",
+        "one push in flight (the next push is sent after a nil)",
         (
             Edit(
                 PUSH,
@@ -72,8 +77,8 @@ MUTANTS = (
         "lost",
     ),
     Mutant(
-        "memory_kept",
-        "dropping memory and pending batch on a reset",
+        "window_kept",
+        "dropping dedup window and pending batch on a reset",
         (
             Edit(
                 INGEST,
@@ -82,7 +87,7 @@ MUTANTS = (
                 "                    self._memory.refill(start.recent)\n",
             ),
         ),
-        setbacks.redis_lost_its_last_pushes,
+        data_loss.redis_lost_its_last_pushes,
         "lost",
     ),
     Mutant(
@@ -95,7 +100,7 @@ MUTANTS = (
                 "is_known = event.identity in known or event.time_us <= source.plan.since.time_us\n",
             ),
         ),
-        when.push_carried_out_ingester_killed,
+        when.push_applied_ingester_killed,
         "lost",
     ),
     Mutant(
@@ -106,7 +111,7 @@ MUTANTS = (
             Edit(PUSH, 'self._connection.every(("WATCH", CURSOR), ', 'self._connection.every(("PING",), '),
             Edit(PUSH, 'mine), ("WATCH", CURSOR), ("GET", CURSOR))', 'mine), ("PING",), ("GET", CURSOR))'),
         ),
-        when.old_push_lands_late,
+        when.old_push_arrives_late,
         "doubled",
     ),
 )

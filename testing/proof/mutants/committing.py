@@ -1,11 +1,10 @@
-"""The rules of claiming and committing: claims, names, acks, and what a power cut may take."""
+"""Mutants of the writer: claims, names of parts, acks, syncs."""
 
 from __future__ import annotations
 
-from testing.proof.mutants import power_scenarios as power
+from testing.proof.mutants import data_loss
 from testing.proof.mutants import scenarios as when
-from testing.proof.mutants.mutant import Mutant
-from testing.proof.mutants.places import (
+from testing.proof.mutants.mutant import (
     CLAIMS,
     COMMIT,
     FINISH,
@@ -15,8 +14,9 @@ from testing.proof.mutants.places import (
     REDIS_CONF,
     SERVER,
     WRITE,
+    Edit,
+    Mutant,
 )
-from testing.proof.mutants.tree import Edit
 
 ACK = '        replies = self._connection.every(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))\n'
 NO_WATCH_ON_CLAIM = Edit(CLAIMS, '        self._connection.one("WATCH", claim.key)\n', "")
@@ -52,7 +52,7 @@ MUTANTS = (
         "ack_first",
         "ack last",
         (
-            # One chunk an ack, whose commit is begun only then.
+            # One chunk an ack; its commit begins after the ack.
             Edit(
                 FINISH,
                 COMMIT_BEGUN,
@@ -68,7 +68,7 @@ MUTANTS = (
                 "",
             ),
         ),
-        when.ack_carried_out_writer_killed,
+        when.ack_applied_writer_killed,
         "lost",
     ),
     Mutant(
@@ -80,7 +80,7 @@ MUTANTS = (
                 CLAIMS, "    return int(size)\n", '    return int(__import__("os").environ["WRITER_CHUNK"])\n'
             ),
         ),
-        when.ack_not_carried_out_chunk_changed,
+        when.ack_not_applied_chunk_size_changed,
         "doubled",
     ),
     Mutant(
@@ -93,7 +93,7 @@ MUTANTS = (
                 'f"{__import__("time").time_ns()}.parquet"'.replace('"time"', "'time'"),
             ),
         ),
-        when.ack_not_carried_out_writer_killed,
+        when.ack_not_applied_writer_killed,
         "doubled",
     ),
     Mutant(
@@ -102,25 +102,25 @@ MUTANTS = (
         (
             Edit(WRITE, "        self._swap(stream)\n        self._balance(", "        self._balance("),
             Edit(WRITE, CLAIMS_OF_STREAM, f"        self._swap(stream)\n{CLAIMS_OF_STREAM}"),
-            # Nor does it wait for the ledger, whose reading of all footers hides the harm of a first round.
+            # Without waiting for the ledger, which is ready only after the first round.
             Edit(WRITE, " or not self._ledger.is_counted:\n", ":\n"),
         ),
-        when.ack_not_carried_out_hour_prepared,
+        when.ack_not_applied_hour_prepared,
         "doubled",
     ),
-    Mutant("no_fence", "fence (alone: the WATCH covers)", (NO_FENCE,), when.old_ack_lands_late, "none"),
+    Mutant("no_fence", "fence (alone: WATCH covers it)", (NO_FENCE,), when.old_ack_arrives_late, "none"),
     Mutant(
         "watch_ended",
-        "one WATCH…EXEC at a time: its WATCH ended (alone: the fence covers)",
+        "one WATCH…EXEC at a time: its WATCH ended (alone: the fence covers it)",
         (NO_WATCH_ON_CLAIM,),
-        when.old_ack_lands_late,
+        when.old_ack_arrives_late,
         "none",
     ),
     Mutant(
         "no_fence_watch_ended",
         "fence, and one WATCH…EXEC at a time (both)",
         (NO_FENCE, NO_WATCH_ON_CLAIM),
-        when.old_ack_lands_late,
+        when.old_ack_arrives_late,
         "lost",
     ),
     Mutant(
@@ -134,7 +134,7 @@ MUTANTS = (
                 "",
             ),
         ),
-        power.power_cut_after_commits,
+        data_loss.power_cut_after_commits,
         "doubled",
     ),
     Mutant(
@@ -147,7 +147,7 @@ MUTANTS = (
                 "        for directory in {path.parent for path in paths}:\n",
             ),
         ),
-        power.power_cut_after_commits,
+        data_loss.power_cut_after_commits,
         "lost",
     ),
 )

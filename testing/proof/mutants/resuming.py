@@ -1,13 +1,17 @@
-"""The rules of resuming: starts, checkpoints, epochs."""
+"""Mutants of the start and of recovery: checkpoints, epochs."""
 
 from __future__ import annotations
 
-from testing.proof.mutants import setbacks
-from testing.proof.mutants.mutant import Mutant
-from testing.proof.mutants.places import EPOCH, PUSH, WRITE
-from testing.proof.mutants.tree import Edit
+from testing.proof.mutants import data_loss
+from testing.proof.mutants.mutant import (
+    EPOCH,
+    PUSH,
+    WRITE,
+    Edit,
+    Mutant,
+)
 
-ROUND_OUTLIVES_ERROR = Edit(
+ROUND_CONTINUED = Edit(
     WRITE,
     "        committed = [stream for stream in streams if self._write(stream, before)]\n",
     "        committed = []\n"
@@ -31,7 +35,7 @@ MUTANTS = (
                 "write_checkpoint(self._settings.archive_root, stream, after.raw)",
             ),
         ),
-        setbacks.volume_lost_after_a_round,
+        data_loss.volume_lost_after_a_round,
         "lost",
         allowed="doubled",
     ),
@@ -45,12 +49,12 @@ MUTANTS = (
                 "    oldest = max(checkpoints.values(), key=Cursor.age)\n",
             ),
         ),
-        setbacks.volume_lost_while_a_stream_lags,
+        data_loss.volume_lost_while_a_stream_lags,
         "lost",
         allowed="doubled",
     ),
     Mutant(
-        "born_by_ingester",
+        "started_by_ingester",
         "start by the writer",
         (
             Edit(
@@ -64,37 +68,37 @@ MUTANTS = (
                 "            return Start(Cursor(time_us=now_us, epoch=1, push=0), [])\n",
             ),
         ),
-        setbacks.volume_lost_before_the_first_round,
+        data_loss.volume_lost_before_the_first_round,
         "lost",
     ),
     Mutant(
-        "round_outlives_error",
+        "round_continued",
         "checkpoint voided by an error in its round",
-        (ROUND_OUTLIVES_ERROR,),
-        setbacks.backup_restored_in_a_round,
+        (ROUND_CONTINUED,),
+        data_loss.backup_restored_in_a_round,
         "lost",
         allowed="doubled",
     ),
     Mutant(
-        "round_outlives_error_alone",
-        "checkpoint voided by an error (alone: the cursor read again covers)",
-        (ROUND_OUTLIVES_ERROR,),
-        setbacks.volume_lost_in_a_round,
+        "round_continued_alone",
+        "checkpoint voided by an error (alone: reading the cursor again covers it)",
+        (ROUND_CONTINUED,),
+        data_loss.volume_lost_in_a_round,
         "none",
         allowed="doubled",
     ),
     Mutant(
-        "round_outlives_error_unread",
+        "round_continued_unread",
         "checkpoint voided by an error, and the cursor read again (both)",
         (
-            ROUND_OUTLIVES_ERROR,
+            ROUND_CONTINUED,
             Edit(
                 WRITE,
                 "        if after.raw is None or after.epoch != before.epoch:\n",
                 "        if not after:\n",
             ),
         ),
-        setbacks.volume_lost_in_a_round,
+        data_loss.volume_lost_in_a_round,
         "lost",
         allowed="doubled",
     ),
@@ -109,7 +113,7 @@ MUTANTS = (
                 "    push = max(stored or newest, newest, key=Cursor.age).push\n",
             ),
         ),
-        setbacks.backup_restored_after_volume_lost,
+        data_loss.backup_restored_after_volume_lost,
         "lost",
         allowed="doubled",
     ),
@@ -117,10 +121,10 @@ MUTANTS = (
         "checkpoints_not_lowered",
         "checkpoints beyond a new epoch's cursor set back",
         (
-            # Nothing is older than the oldest, so none is set back.
+            # No checkpoint is older than the oldest, so none is set back.
             Edit(EPOCH, "if checkpoint.age() > cursor.age())", "if checkpoint.age() < cursor.age())"),
         ),
-        setbacks.volume_lost_twice_while_a_stream_lags,
+        data_loss.volume_lost_twice_while_a_stream_lags,
         "lost",
         allowed="doubled",
     ),

@@ -1,4 +1,4 @@
-"""The pipeline that every scenario runs: small chunks and pushes, an exact host, the truth, the end."""
+"""The pipeline that every scenario runs: small chunks and pushes, an exact host, its truth and its audit."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 EVENTS = 3_000
 CHUNK = 100
-"""Likes alone fill some twenty chunks: enough for a claim to be half done."""
+"""Likes alone fill about twenty chunks, so that a claim can be half done."""
 NEIGHBOURS = 70
-"""So many events share a time_us: the border of a push of 100 falls between such neighbours."""
+"""Number of events that share a time_us: a push of 100 ends between such neighbours."""
 END_SECONDS = 45.0
 VIEW = HostView("v2", batch=NEIGHBOURS)
-"""A host with sequence numbers resumes exactly: a rewind by time would cover some of the harm."""
+"""A host with sequence numbers resumes exactly; a rewind by time would hide some losses."""
 
 
 class BrokenRunError(Exception):
-    """The run did not come to its end, so that its archive says nothing."""
+    """The run did not finish, so that its archive proves nothing."""
 
 
 @dataclass
-class World:
-    """A pipeline not yet started, and a proxy for each daemon."""
+class Environment:
+    """A pipeline that is not started yet, and a proxy for each daemon."""
 
     pipeline: Pipeline
     rate: float
@@ -49,16 +49,16 @@ class World:
 
     @property
     def ingester(self) -> Daemon:
-        """The ingester; it speaks to Redis through `ingesters`."""
+        """The ingester; it connects to Redis through `ingesters`."""
         return self.pipeline.ingester
 
     @property
     def writer(self) -> Daemon:
-        """The writer; it speaks to Redis through `writers`."""
+        """The writer; it connects to Redis through `writers`."""
         return self.pipeline.writer
 
     def prepare(self, **write: str) -> None:
-        """Start host and Redis only; the daemons are configured."""
+        """Start host and Redis, and configure the daemons."""
         self.pipeline.write |= write
         for host in self.pipeline.hosts:
             host.start()
@@ -66,17 +66,17 @@ class World:
         self.pipeline.configure()
 
     def push_all(self) -> None:
-        """Let the ingester push everything while nobody claims; the writer only sets the first cursor."""
+        """Let the ingester push everything before anything is claimed; a writer sets the first cursor."""
         self.confirm()
         self.ingester.start()
         self.wait_read()
 
     def confirm(self) -> None:
-        """Let a writer set the first cursor, or make sure of the one there is; it commits no events."""
+        """Let a writer set the first cursor, or confirm the stored one; it commits no events."""
         self.write_once("gaps")
 
     def write_once(self, streams: str) -> None:
-        """Let a writer of these streams go one round."""
+        """Run a writer of these streams for one round."""
         settings = dict(self.writer.settings)
         self.writer.settings["WRITER_STREAMS"] = streams
         self.writer.start("--once")
@@ -84,7 +84,7 @@ class World:
         self.writer.settings = settings
 
     def prepare_hours(self) -> None:
-        """Let the compactor prepare every hour; where Redis has a claim, the swap is left to the writer."""
+        """Let the compactor prepare every hour; hours of a claimed stream are left for the writer to swap."""
         settings = {name: self.writer.settings[name] for name in ("ARCHIVE_ROOT", "ARCHIVE_DISK_FREE_MIN_MB")}
         settings["REDIS_URL"] = self.pipeline.redis.url("tools")
         log = self.pipeline.folder / "compactor.log"
@@ -92,18 +92,18 @@ class World:
         compactor.start("--once", "--close-all")
         compactor.wait()
         if not any((self.pipeline.root / PREPARED / Stream.LIKES).glob("*.json")):
-            raise BrokenRunError(f"no hour of the likes was prepared; see {log}")
+            raise BrokenRunError(f"no hour of likes was prepared; see {log}")
 
     def wait_pushed(self, events: int) -> None:
-        """Wait until the cursor stands behind so many events."""
+        """Wait until the cursor lies behind this number of events."""
         wait_for(lambda: self._reached() >= events, END_SECONDS, f"a cursor behind {events} events")
 
     def wait_read(self) -> None:
-        """Wait until the cursor stands behind the last event: there is nothing more to come."""
+        """Wait until the cursor lies behind the last event."""
         self.wait_pushed(EVENTS)
 
     def finish(self) -> Audit:
-        """Wait for the end, stop both daemons and audit; raises BrokenRunError when it does not come."""
+        """Wait until everything is committed, stop both daemons and audit. Raises BrokenRunError."""
         try:
             self.wait_read()
             self.pipeline.wait_committed(END_SECONDS)
@@ -113,13 +113,13 @@ class World:
         self.expect("the writer", self.writer.stop())
         return audit(self.pipeline.root, self._truth())
 
-    def expect(self, who: str, code: int) -> None:
+    def expect(self, process: str, code: int) -> None:
         """Raise BrokenRunError for an exit code other than 0."""
         if code != 0:
-            raise BrokenRunError(f"{who} ended with exit code {code}; see {self.pipeline.folder}")
+            raise BrokenRunError(f"{process} ended with exit code {code}; see {self.pipeline.folder}")
 
     def _reached(self) -> int:
-        """Events behind the cursor: this host's sequence numbers begin with 1."""
+        """Return the number of events before the cursor: this host's sequence numbers begin with 1."""
         try:
             with contextlib.closing(self.pipeline.tools()) as tools:
                 stored = tools.get("archive:cursor")
@@ -134,8 +134,10 @@ class World:
 
 
 @contextlib.contextmanager
-def world(tree: Path, folder: Path, *, seconds: float = 1.0, backlog: float | None = None) -> Iterator[World]:
-    """Make a world that runs the code in `tree`; its events take `seconds`, by default all are past."""
+def environment(
+    tree: Path, folder: Path, *, seconds: float = 1.0, backlog: float | None = None
+) -> Iterator[Environment]:
+    """Make an environment for the code in `tree`; events take `seconds`, by default all in the past."""
     rate = EVENTS / seconds
     options = {
         "kind": "v2",
@@ -156,6 +158,6 @@ def world(tree: Path, folder: Path, *, seconds: float = 1.0, backlog: float | No
         pipeline.ingest["REDIS_URL"] = ingesters.redirect(server.url("ingester"))
         pipeline.write["REDIS_URL"] = writers.redirect(server.url("writer"))
         try:
-            yield World(pipeline, rate, ingesters, writers)
+            yield Environment(pipeline, rate, ingesters, writers)
         finally:
             pipeline.end()
