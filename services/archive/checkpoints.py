@@ -37,6 +37,16 @@ def read_checkpoints(root: Path) -> dict[Stream, Cursor]:
     return found
 
 
+def watermark_us(root: Path) -> int:
+    """Return the time up to which all streams are committed, in microseconds; 0 before the first start."""
+    checkpoints = read_checkpoints(root)
+    return (
+        min((cursor.time_us for cursor in checkpoints.values()), default=0)
+        if len(checkpoints) == len(Stream)
+        else 0
+    )
+
+
 def sweep_checkpoints(root: Path, streams: Iterable[Stream]) -> int:
     """Remove what killed writers left staged beside these streams' checkpoints; return how many files.
 

@@ -5,36 +5,23 @@ Derived from footers, gap rows and checkpoints whenever those change; each day's
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, NamedTuple
 
 from services.archive.catalog import Catalog
-from services.archive.durable import make_directories, publish, sync_open
+from services.archive.checkpoints import watermark_us
+from services.archive.coverage import CoverageRow, State, coverage_path, read_day, write_day
 from services.archive.footer import rows_in, total
 from services.archive.gaps import what_is_left
 from services.archive.manifest import read_removals
 from services.archive.parquet import DamagedFile, open_part
-from services.archive.paths import (
-    HOUR_US,
-    REMOVED,
-    hour_directory,
-    hour_of_text,
-    hour_start,
-    removed_path,
-)
-from services.compactor.cover import CoverageRow, OpenGap, State, StreamHour, cover, rejects_of
-from services.compactor.look import watermark_us
+from services.archive.paths import HOUR_US, REMOVED, hour_directory, hour_of_text, removed_path
 from services.compactor.plan import closed_before
-from services.compactor.prepare import workshop
-from services.shared.crash_points import CrashPoint, reach
+from services.compactor.prepare import scratch
 from services.shared.errors import Transient
-from services.shared.event import GapReason, Stream
+from services.shared.event import OWN_STREAMS, STREAM_OF_COLLECTION, GapReason, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from services.archive.catalog import File
@@ -42,35 +29,26 @@ if TYPE_CHECKING:
 AFTER_US = 15 * 60_000_000
 _BEFORE_FIRST = 48
 """Hours without a row that are shown before the first one that has: the start may be set far back."""
-_NAME = "coverage.parquet"
-_INSTANT = pa.timestamp("ms", tz="UTC")
-SCHEMA = pa.schema(
-    [
-        pa.field("hour", _INSTANT, nullable=False),
-        pa.field("stream", pa.string(), nullable=False),
-        pa.field("state", pa.string(), nullable=False),
-        pa.field("rows", pa.int64(), nullable=False),
-        pa.field("first_us", pa.int64()),
-        pa.field("last_us", pa.int64()),
-        pa.field("gap_seconds", pa.float64(), nullable=False),
-        pa.field("duplicates_removed", pa.int64(), nullable=False),
-        pa.field("rejects", pa.int64(), nullable=False),
-        pa.field("parts", pa.int32(), nullable=False),
-        pa.field("bytes", pa.int64(), nullable=False),
-        pa.field("updated_at", _INSTANT, nullable=False),
-    ]
-)
 
 
-def read(root: Path) -> list[CoverageRow]:
-    """Return the table's rows, the oldest hour first. Raises OSError, and as `open_part` does."""
-    rows: list[CoverageRow] = []
-    for path in sorted((root / "coverage").glob(f"year=*/month=*/day=*/{_NAME}")):
-        rows += _read(path)
-    return sorted(rows, key=lambda row: (row.hour, list(Stream).index(row.stream)))
+class StreamHour(NamedTuple):
+    """One hour of one stream."""
+
+    stream: Stream
+    hour: int
+    """Counted from 1970."""
 
 
-def refresh(root: Path, now_us: int) -> None:
+class OpenGap(NamedTuple):
+    """A row of `gaps`, as far as it matters here; Unix microseconds of event time."""
+
+    from_us: int
+    to_us: int
+    reason: str
+    collection: str | None
+
+
+def refresh_coverage(root: Path, now_us: int) -> None:
     """Bring the whole table up to date; for a command, while no compactor runs. Raises Transient."""
     Coverage(root, Catalog(root), AFTER_US).refresh(now_us)
 
@@ -93,7 +71,8 @@ class Coverage:
                 days.setdefault(row.hour // 24, []).append(row)
             for day, rows in days.items():
                 if self._known(day) != rows:
-                    self._write(day, rows, now_us)
+                    staged = scratch(self._root) / f"coverage-{day}.tmp"
+                    write_day(self._root, day, rows, now_us, staged)
                 self._written[day] = rows
         except (OSError, DamagedFile) as error:
             raise Transient(f"cannot renew the coverage of {self._root}: {error}") from error
@@ -108,12 +87,12 @@ class Coverage:
         for hour in sorted(hours | set(_quiet(hours, holes, passed_us))):
             rejects = files[Stream.REJECTS].get(hour, ())
             for stream in Stream:
-                row = cover(
+                row = coverage_row(
                     StreamHour(stream, hour),
                     files[stream].get(hour, ()),
                     holes,
                     is_open=hour >= still_open,
-                    rejects=rejects_of(stream, rejects),
+                    rejects=reject_count(stream, rejects),
                 )
                 yield self._as_it_was(row) if hour in gone[stream] and not row.parts else row
 
@@ -162,28 +141,9 @@ class Coverage:
         if day in self._written:
             return self._written[day]
         try:
-            return _read(self._path(day))
+            return read_day(coverage_path(self._root, day))
         except (FileNotFoundError, DamagedFile):
             return None
-
-    def _write(self, day: int, rows: list[CoverageRow], now_us: int) -> None:
-        path, staged = self._path(day), workshop(self._root) / f"coverage-{day}.tmp"
-        make_directories(self._root, staged.parent)
-        now = datetime.fromtimestamp(now_us / 1e6, UTC)
-        told = [
-            {**row._asdict(), "hour": hour_start(row.hour), "state": row.state.value, "updated_at": now}
-            for row in rows
-        ]
-        with staged.open("wb") as file:
-            pq.write_table(pa.Table.from_pylist(told, SCHEMA), file)
-            sync_open(file)
-        reach(CrashPoint.COVERAGE_STAGED)
-        publish(self._root, staged, path)
-
-    def _path(self, day: int) -> Path:
-        start = hour_start(day * 24)
-        folder = f"year={start.year:04d}/month={start.month:02d}/day={start.day:02d}"
-        return self._root / "coverage" / folder / _NAME
 
 
 def removed_hours(root: Path, stream: Stream) -> set[int]:
@@ -202,15 +162,64 @@ def _quiet(hours: Iterable[int], holes: Iterable[OpenGap], passed_us: int) -> It
     return range(max(start, first - _BEFORE_FIRST), passed_us // HOUR_US + 1)
 
 
-def _read(path: Path) -> list[CoverageRow]:
-    with open_part(path) as table:
-        if not table.schema.equals(SCHEMA):
-            raise DamagedFile(path, "its columns are not those of the coverage table")
-        held = table.read()
-    rows = []
-    for row in held.to_pylist():
-        del row["updated_at"]
-        hour = int(row.pop("hour").timestamp()) // 3600
-        row["stream"], row["state"] = Stream(row["stream"]), State(row["state"])
-        rows.append(CoverageRow(hour=hour, **row))
-    return rows
+def coverage_row(
+    place: StreamHour, files: Sequence[File], holes: Iterable[OpenGap], *, is_open: bool, rejects: int
+) -> CoverageRow:
+    """Return the row of an hour."""
+    stream, hour = place
+    overlapping = [] if stream in OWN_STREAMS else _overlapping(stream, hour, holes)
+    rows = sum(file.rows for file in files)
+    if is_open:
+        state = State.OPEN
+    elif overlapping:
+        state = State.PARTIAL
+    else:
+        # Of an hour that lost all its rows on purpose a file still tells: more went than was there twice.
+        held = rows or any(rows_in(file.removed) > file.duplicates for file in files)
+        state = State.CLOSED if held else State.EMPTY
+    return CoverageRow(
+        hour=hour,
+        stream=stream,
+        state=state,
+        rows=rows,
+        first_us=min((file.first_us for file in files if file.first_us is not None), default=None),
+        last_us=max((file.last_us for file in files if file.last_us is not None), default=None),
+        gap_seconds=_seconds(overlapping),
+        duplicates_removed=sum(file.duplicates for file in files),
+        rejects=rejects,
+        parts=len(files),
+        bytes=sum(file.bytes for file in files),
+    )
+
+
+def reject_count(stream: Stream, rejects: Iterable[File]) -> int:
+    """Return how many of an hour's rejects came from a stream's buffer; of `rejects`, all."""
+    files = list(rejects)
+    if stream is Stream.REJECTS:
+        return sum(rows_in(file.counts) for file in files)
+    return sum(of_epoch.get(stream, 0) for file in files for of_epoch in file.counts.values())
+
+
+def _overlapping(stream: Stream, hour: int, holes: Iterable[OpenGap]) -> list[tuple[int, int]]:
+    """Return the holes' shares of the hour. One of no length counts too: something was stepped over there."""
+    start, end = hour * HOUR_US, (hour + 1) * HOUR_US
+    return sorted(
+        (max(hole.from_us, start), min(hole.to_us, end))
+        for hole in holes
+        if hole.from_us < end and hole.to_us >= start and _concerns(hole, stream)
+    )
+
+
+def _concerns(hole: OpenGap, stream: Stream) -> bool:
+    if hole.collection is None:
+        return True
+    return STREAM_OF_COLLECTION.get(hole.collection, Stream.RECORDS) is stream
+
+
+def _seconds(shares: Iterable[tuple[int, int]]) -> float:
+    """Return the length of shares, in order, where each moment counts once."""
+    counted, reached = 0, 0
+    for start, end in shares:
+        counted += max(0, end - max(start, reached))
+        reached = max(reached, end)
+    return counted / 1e6

@@ -1,6 +1,6 @@
-"""Which rows of an hour are to go: those that are not the first of their event, and what is to be dropped.
+"""Find the rows of an hour that a merge removes: duplicates, and rows that a condition drops.
 
-Suspects are found by a 64-bit hash and judged by the columns themselves: no event goes for a hash's sake.
+Candidates are found by a 64-bit hash and decided by comparing the columns: a hash collision removes nothing.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from services.compactor.job import Job
 
 
-def find_lost(database: duckdb.DuckDBPyConnection, job: Job) -> dict[int, int]:
-    """Find the rows that are not the first of their event, as table `lost`; returns how many a file."""
+def find_duplicates(database: duckdb.DuckDBPyConnection, job: Job) -> dict[int, int]:
+    """Write the rows that are not the first of their event to table `removed`; return how many a file."""
     identity = ", ".join(IDENTITY_COLUMNS[job.stream])
     names = IDENTITY_COLUMNS[job.stream]
     same = " AND ".join(f"mine.{name} IS NOT DISTINCT FROM theirs.{name}" for name in names)
     of_mine = ", ".join(f"mine.{name}" for name in names)
     time = time_column(job.stream)
-    database.execute("CREATE OR REPLACE TEMP TABLE lost (f UBIGINT, r BIGINT)")
+    database.execute("CREATE OR REPLACE TEMP TABLE removed (f UBIGINT, r BIGINT)")
     database.execute(
         f"CREATE OR REPLACE TEMP TABLE known AS SELECT hash({identity}) AS h FROM {READ}", [job.paths]
     )
     database.execute(
         f"""
-        INSERT INTO lost SELECT f, r FROM (
+        INSERT INTO removed SELECT f, r FROM (
             SELECT file_index AS f, file_row_number AS r, row_number() OVER (
                 PARTITION BY {identity} ORDER BY {time}, file_index, file_row_number
             ) AS nth
@@ -49,37 +49,40 @@ def find_lost(database: duckdb.DuckDBPyConnection, job: Job) -> dict[int, int]:
         )
         database.execute(
             f"""
-            INSERT INTO lost SELECT mine.file_index, mine.file_row_number FROM {READ} AS mine
+            INSERT INTO removed SELECT mine.file_index, mine.file_row_number FROM {READ} AS mine
             WHERE hash({of_mine}) IN (SELECT hash({identity}) FROM theirs)
             AND EXISTS (SELECT 1 FROM theirs WHERE {same})
             AND NOT EXISTS (
-                SELECT 1 FROM lost WHERE lost.f = mine.file_index AND lost.r = mine.file_row_number
+                SELECT 1 FROM removed WHERE removed.f = mine.file_index AND removed.r = mine.file_row_number
             )
             """,
             [job.paths],
         )
     database.execute("DROP TABLE known")
-    return _by_file(database, "SELECT f, count(*) FROM lost GROUP BY f")
+    return _by_file(database, "SELECT f, count(*) FROM removed GROUP BY f")
 
 
 def find_dropped(database: duckdb.DuckDBPyConnection, job: Job) -> dict[str, dict[int, int]]:
-    """Add the rows that `drop` speaks of to `lost`; returns by reason how many a file, each row once."""
+    """Add the rows that `job.drop` selects to table `removed`.
+
+    Returns their number by reason and file; a row counts for the first reason that selects it.
+    """
     dropped = {}
     for reason, condition in job.drop.items():
         found = f"""
             SELECT file_index AS f, file_row_number AS r FROM {READ} AS mine
             WHERE ({condition}) AND NOT EXISTS (
-                SELECT 1 FROM lost WHERE lost.f = mine.file_index AND lost.r = mine.file_row_number
+                SELECT 1 FROM removed WHERE removed.f = mine.file_index AND removed.r = mine.file_row_number
             )
         """
         database.execute(f"CREATE OR REPLACE TEMP TABLE dropped AS {found}", [job.paths])
-        database.execute("INSERT INTO lost SELECT f, r FROM dropped")
+        database.execute("INSERT INTO removed SELECT f, r FROM dropped")
         dropped[reason] = _by_file(database, "SELECT f, count(*) FROM dropped GROUP BY f")
     return dropped
 
 
 def has_dropped(database: duckdb.DuckDBPyConnection, job: Job) -> bool:
-    """Whether `drop` speaks of a row."""
+    """Whether `job.drop` selects any row."""
     return any(
         database.execute(f"SELECT 1 FROM {READ} AS mine WHERE {condition} LIMIT 1", [job.paths]).fetchone()
         for condition in job.drop.values()

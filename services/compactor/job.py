@@ -1,4 +1,4 @@
-"""What is to be merged, and how much that may take."""
+"""The input of one merge: files, what they are compared with, which rows are dropped, and the limits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from services.shared.event import Stream
 
 READ = "read_parquet(?, hive_partitioning = false, union_by_name = true)"
-"""DuckDB's words for the files that are the query's parameter."""
+"""DuckDB's table function over the files that are the query's parameter."""
 
 
 class MergeLimits(NamedTuple):
-    """What a merge may take, and how its files are made."""
+    """Memory of a merge, and size and compression of the files that it writes."""
 
     memory_mb: int = 384
     file_bytes: int = 256_000_000
@@ -28,7 +28,7 @@ class MergeLimits(NamedTuple):
 
 
 def merge_limits(settings: CompactorSettings) -> MergeLimits:
-    """Return them as they are set."""
+    """Return the limits that the settings define."""
     return MergeLimits(
         settings.compact_memory_mb,
         settings.compact_file_mb * 1_000_000,
@@ -38,19 +38,19 @@ def merge_limits(settings: CompactorSettings) -> MergeLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is to be merged."""
+    """One hour of one stream to merge."""
 
     stream: Stream
     hour: int
     directory: Path
-    """Where the hour's files lie."""
+    """Directory of the hour's files."""
     files: tuple[File, ...]
     earlier: tuple[Path, ...]
-    """Files of earlier hours: an event that is there goes from here."""
+    """Files of earlier hours: an event that is in one of them is removed from this hour."""
     compared: frozenset[str]
-    """Ids of the chunks in them, and of those that the hour was compared with before."""
+    """Ids of the chunks in `earlier`, and of those that the hour was compared with before."""
     drop: Mapping[str, str] = field(default_factory=dict)
-    """By reason a condition in SQL over the stream's columns: rows for which one is true are left out too."""
+    """SQL conditions over the stream's columns, by reason: rows that meet one are removed too."""
 
     @property
     def paths(self) -> list[str]:
@@ -59,7 +59,7 @@ class Job:
 
     @property
     def id(self) -> str:
-        """A function of all that decides what comes of it."""
+        """Deterministic id of the merge inputs."""
         names = [file.name for file in self.files]
         against = sorted(self.compared)
         drop = "".join(self.drop.values())

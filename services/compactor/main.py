@@ -1,4 +1,4 @@
-"""The compactor: closed hours become one file a stream. Wires and runs; nothing else."""
+"""Entry point of the compactor: parses arguments, wires the parts and runs them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from services.archive.turns import alone
-from services.compactor.compact import Compactor
 from services.compactor.health import CompactorHealth
+from services.compactor.loop import Compactor
 from services.compactor.metrics import CompactorMetrics
 from services.compactor.settings import CompactorSettings
 from services.shared import daemon
@@ -25,14 +25,14 @@ LOWEST_PRIORITY = 19
 
 
 def main() -> int:
-    """Run until stopped, or as asked; returns the exit code."""
+    """Run the daemon until it is stopped, or a single run with `--once`; return the exit code."""
     parser = argparse.ArgumentParser(prog="compactor", description="Merges the files of closed hours.")
     parser.add_argument(
-        "--once", action="store_true", help="merge all that is due, swap where no writer runs, stop"
+        "--once", action="store_true", help="merge all that is due, swap where no writer runs, exit"
     )
-    parser.add_argument("--close-all", action="store_true", help="with --once: take every hour for closed")
-    asked = parser.parse_args()
-    if asked.close_all and not asked.once:
+    parser.add_argument("--close-all", action="store_true", help="with --once: treat every hour as closed")
+    arguments = parser.parse_args()
+    if arguments.close_all and not arguments.once:
         parser.error("--close-all goes with --once only")
 
     def work(settings: CompactorSettings, stopping: Stopping) -> int:
@@ -41,9 +41,9 @@ def main() -> int:
         health = CompactorHealth()
         compactor = Compactor(settings, CompactorMetrics(registry), health, stopping)
         with alone(settings.archive_root):
-            if asked.once:
-                is_whole = compactor.once(close_all=asked.close_all)
-                return daemon.DONE if is_whole else daemon.BROKEN
+            if arguments.once:
+                is_complete = compactor.once(close_all=arguments.close_all)
+                return daemon.DONE if is_complete else daemon.BROKEN
             ProcessCollector(registry=registry)
             with serving(settings.compact_port, registry, health) as port:
                 structlog.get_logger().info("start", port=port, root=str(settings.archive_root))

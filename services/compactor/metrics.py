@@ -1,4 +1,4 @@
-"""Every metric the compactor exports, in one class; the help says what a rise means."""
+"""Every metric that the compactor exports; each help text says what a rise means."""
 
 from __future__ import annotations
 
@@ -9,46 +9,48 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from services.compactor.settings import Policy
 
 if TYPE_CHECKING:
-    from services.compactor.apply import Applied
-    from services.compactor.look import Found
+    from collections.abc import Mapping
 
 
 class CompactorMetrics:
-    """What the compactor did."""
+    """The compactor's counters and gauges."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._hours = Counter(
             "archive_compact_hours_total",
-            "Hours of a stream merged, and handed to its writer.",
+            "Hours of a stream that were merged and handed to the stream's writer for the swap.",
             registry=registry,
         )
         self._duplicates = Counter(
             "archive_compact_duplicates_total",
-            "Rows left out because their event was there already; rises after Redis' data was lost.",
+            "Rows removed because their event was there already; rises after Redis' data was lost.",
             registry=registry,
         )
         self._refused = Gauge(
             "archive_compact_refused_hours",
-            "Hours that cannot be merged for a damaged or strange file; 0 is right.",
+            "Hours of a stream with a file that is damaged or not of this archive: they are not merged; "
+            "0 is right.",
             registry=registry,
         )
-
         self._deleted = Counter(
             "archive_compact_deleted_total",
-            "Rows left out because their record, or their account, was deleted; by COMPACT_APPLY_DELETIONS.",
+            "Rows removed because their record, or their account, was deleted; by COMPACT_APPLY_DELETIONS.",
             ["policy"],
             registry=registry,
         )
         for policy in (Policy.RECORDS, Policy.ACCOUNTS):
             self._deleted.labels(policy)
 
-    def applied(self, applied: Applied) -> None:
-        """Enter what came of applying deletions."""
-        for policy, rows in applied.rows.items():
-            self._deleted.labels(policy).inc(rows)
+    def count_merged(self, hours: int, duplicates: int) -> None:
+        """Add merged hours, and the duplicate rows that their merges removed."""
+        self._hours.inc(hours)
+        self._duplicates.inc(duplicates)
 
-    def looked(self, found: Found) -> None:
-        """Enter what came of a look."""
-        self._hours.inc(found.prepared)
-        self._duplicates.inc(found.duplicates)
-        self._refused.set(found.refused)
+    def count_deleted(self, rows: Mapping[str, int]) -> None:
+        """Add rows that were removed because of deletions, by policy."""
+        for policy, number in rows.items():
+            self._deleted.labels(policy).inc(number)
+
+    def set_refused(self, hours: int) -> None:
+        """Set how many hours of a stream have a file that is damaged or not of this archive."""
+        self._refused.set(hours)

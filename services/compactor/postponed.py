@@ -1,4 +1,4 @@
-"""Why the next hour has to wait: the ingester is paused, somebody wants the turn, or there is no room."""
+"""Reasons to postpone the next hour: the ingester is paused, a command waits, or disk space is short."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from services.compactor.job import Job
     from services.compactor.settings import CompactorSettings
 
-ASK_SECONDS = 5.0
-"""An answer of the ingester holds so long: hours may be small."""
+POLL_SECONDS = 5.0
+"""How long an answer of the ingester is reused: many hours may be small."""
 _TIMEOUT_SECONDS = 0.7
-# Never through a proxy that somebody configured for the containers: it is a neighbour.
+# Never through a proxy that is configured for the containers: the ingester is on the same network.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Postponed(NamedTuple):
-    """A reason to wait."""
+    """Why an hour is postponed."""
 
     why: str
-    is_trouble: bool
-    """Whether somebody has to do something about it."""
+    is_error: bool
+    """Whether a person has to act."""
 
 
 class PostponeCheck:
-    """Looks for a reason before each hour."""
+    """Checks for a reason to postpone before each hour."""
 
     def __init__(self, settings: CompactorSettings) -> None:
         self._root = settings.archive_root
@@ -42,35 +42,35 @@ class PostponeCheck:
         self._paused = ""
 
     def __call__(self, job: Job) -> Postponed | None:
-        """Return the reason to wait with this hour, or None."""
+        """Return the reason to postpone this hour, or None."""
         postponed = self.now()
         if postponed:
             return postponed
-        short = short_of_room(job, shutil.disk_usage(self._root).free, self._reserve_bytes)
-        return Postponed(short, is_trouble=True) if short else None
+        short = short_of_space(job, shutil.disk_usage(self._root).free, self._reserve_bytes)
+        return Postponed(short, is_error=True) if short else None
 
     def now(self) -> Postponed | None:
-        """Return the reason to wait with whatever it is, or None."""
+        """Return the reason to postpone any hour, or None."""
         if is_asked_for(self._root):
-            return Postponed("a person's command wants its turn", is_trouble=False)
+            return Postponed("another command waits to change the archive", is_error=False)
         paused = self._why_paused()
-        return Postponed(paused, is_trouble=False) if paused else None
+        return Postponed(paused, is_error=False) if paused else None
 
     def _why_paused(self) -> str:
         now = time.monotonic()
-        if now - self._asked_at >= ASK_SECONDS:
+        if now - self._asked_at >= POLL_SECONDS:
             self._paused = why_paused(_ask(self._url))
             self._asked_at = time.monotonic()
         return self._paused
 
 
-def why_paused(said: Mapping[str, object]) -> str:
-    """Return why the ingester is paused, by what it says of itself; empty when it is not, or says nothing."""
-    return f"the ingester is paused: {said.get('why', '')}" if said.get("state") == "paused" else ""
+def why_paused(health: Mapping[str, object]) -> str:
+    """Return why the ingester is paused, from its /healthz; empty when it is not paused or did not answer."""
+    return f"the ingester is paused: {health.get('why', '')}" if health.get("state") == "paused" else ""
 
 
-def short_of_room(job: Job, free: int, reserve: int) -> str:
-    """Say why these free bytes are too few for an hour: its sorted rows on disk, and the new files."""
+def short_of_space(job: Job, free: int, reserve: int) -> str:
+    """Return why these free bytes are too few to sort the hour on disk and write its files, or nothing."""
     needed = reserve + 4 * sum(file.bytes for file in job.files)
     if free >= needed:
         return ""
@@ -78,11 +78,11 @@ def short_of_room(job: Job, free: int, reserve: int) -> str:
 
 
 def _ask(url: str) -> Mapping[str, object]:
-    """Return what an ingester says at its /healthz; nothing where nobody answers: no reason to wait."""
+    """Return the ingester's /healthz; empty where nobody answers, which is no reason to postpone."""
     try:
         with _direct.open(url, timeout=_TIMEOUT_SECONDS) as answer:
-            said = json.loads(answer.read())
+            health = json.loads(answer.read())
     except (OSError, ValueError):
-        # One that is failing says so with another status, which ends here too: it is not paused.
+        # An unhealthy ingester answers with an error status, which ends here too: it is not paused.
         return {}
-    return said if isinstance(said, dict) else {}
+    return health if isinstance(health, dict) else {}

@@ -1,7 +1,7 @@
-"""PREPARE: an hour is merged beside the datasets, made durable, and handed over with a manifest.
+"""PREPARE: merge an hour in scratch, make it durable, and hand it to the stream's owner with a manifest.
 
-The manifest is written last. Nothing of the archive is touched here. Killed anywhere, what has no manifest is
-swept and prepared again.
+The manifest is written last; the datasets are not touched here. After a kill at any point, a prepared
+directory without a manifest is swept and the hour is prepared again.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-def workshop(root: Path) -> Path:
-    """Return the compactor's own staging: what is merged, and what sorting needs."""
+def scratch(root: Path) -> Path:
+    """Return the compactor's own staging directory: merges under way and DuckDB's spill files."""
     return root / STAGING / "compactor"
 
 
 def sweep(root: Path) -> int:
-    """Remove what a killed compactor left; return how many hours. For the only compactor there is."""
-    left = list(workshop(root).glob("*"))
+    """Remove what a killed compactor left; return how many entries. The caller holds the compactor's lock."""
+    left = list(scratch(root).glob("*"))
     for path in left:
         if path.is_dir():
             shutil.rmtree(path)
@@ -49,7 +49,7 @@ def sweep(root: Path) -> int:
             path.unlink()
     for path in (root / PREPARED).glob("*/*"):
         if path.is_dir() and not path.with_name(f"{path.name}.json").exists():
-            _set_aside(root, path)
+            _move_to_replaced(root, path)
             left.append(path)
     return len(left)
 
@@ -62,25 +62,25 @@ def is_prepared(root: Path, stream: Stream, hour: int) -> bool:
 def prepare(
     root: Path,
     job: Job,
-    bounds: MergeLimits,
+    limits: MergeLimits,
     cause: Cause = Cause.COMPACTION,
-    told: Mapping[str, str] = MappingProxyType({}),
+    report: Mapping[str, str] = MappingProxyType({}),
 ) -> SwapManifest:
-    """Merge an hour and hand it over to the stream's owner; `told` is added to its report.
+    """Merge an hour and hand it to the stream's owner; `report` is added to the manifest's report.
 
     The hour must have no manifest yet. Raises as `merge` does.
     """
-    folder = workshop(root) / f"{job.stream}-{hour_text(job.hour)}"
+    work_dir = scratch(root) / f"{job.stream}-{hour_text(job.hour)}"
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        make_directories(root, folder)
-        merged = merge(job, folder, workshop(root) / "sorting", bounds)
-        sync_directory(folder)
+        shutil.rmtree(work_dir, ignore_errors=True)
+        make_directories(root, work_dir)
+        merged = merge(job, work_dir, scratch(root) / "sorting", limits)
+        sync_directory(work_dir)
         reach(CrashPoint.COMPACT_STAGED)
-        place = prepared_path(root, job.stream, job.hour)
-        if place.exists():
-            _set_aside(root, place)
-        publish(root, folder, place)
+        prepared = prepared_path(root, job.stream, job.hour)
+        if prepared.exists():
+            _move_to_replaced(root, prepared)
+        publish(root, work_dir, prepared)
         reach(CrashPoint.COMPACT_PREPARED)
         manifest = SwapManifest(
             id=job.id,
@@ -92,7 +92,7 @@ def prepare(
             ),
             outputs=merged.outputs,
             removed=merged.removed,
-            report={"duplicates": merged.duplicates, "dropped": merged.dropped, **told},
+            report={"duplicates": merged.duplicates, "dropped": merged.dropped, **report},
         )
         write_manifest(root, manifest)
         reach(CrashPoint.COMPACT_MANIFEST)
@@ -113,9 +113,9 @@ def prepare(
     return manifest
 
 
-def compare(root: Path, job: Job, bounds: MergeLimits) -> bool:
-    """Compare a merged hour with earlier ones; where nothing has to go that is noted, and False returned."""
-    if has_duplicates(job, workshop(root) / "sorting", bounds):
+def compare(root: Path, job: Job, limits: MergeLimits) -> bool:
+    """Return whether a merged hour holds duplicates of earlier hours; where it holds none, note that."""
+    if has_duplicates(job, scratch(root) / "sorting", limits):
         return True
     try:
         names = tuple(sorted(file.name for file in job.files))
@@ -125,10 +125,13 @@ def compare(root: Path, job: Job, bounds: MergeLimits) -> bool:
     return False
 
 
-def _set_aside(root: Path, prepared: Path) -> None:
-    """Throw away what no manifest names. Not deleted at once: it has been in an exchange's reach."""
-    thrown = root / TRASH / prepared.parent.name / f"{prepared.name}-swept-{time.time_ns()}"
-    make_directories(root, thrown.parent)
-    with contextlib.suppress(FileNotFoundError):  # the stream's owner, who discarded it, was faster
+def _move_to_replaced(root: Path, prepared: Path) -> None:
+    """Move a prepared directory without a manifest to the replaced files.
+
+    It is not deleted at once: an exchange may have put the hour's own files into it.
+    """
+    replaced = root / TRASH / prepared.parent.name / f"{prepared.name}-swept-{time.time_ns()}"
+    make_directories(root, replaced.parent)
+    with contextlib.suppress(FileNotFoundError):  # the stream's owner discarded and moved it first
         os.utime(prepared)
-        prepared.rename(thrown)
+        prepared.rename(replaced)

@@ -1,4 +1,4 @@
-"""Every COMPACT_* name, its default and its limits."""
+"""Every COMPACT_* setting, its default and its limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.shared.settings import Settings
 
 
 class Policy(StrEnum):
-    """Whose deletions are applied to what is archived: the whole list."""
+    """Which deletions are applied to archived rows."""
 
     OFF = "off"
     RECORDS = "records"
@@ -20,36 +20,36 @@ class Policy(StrEnum):
 
 
 class CompactorSettings(Settings):
-    """What the compactor reads from its environment."""
+    """The compactor's settings, read from its environment."""
 
     compact_after_minutes: float = Field(
         default=15.0,
         ge=0,
         le=1440,
-        description="An hour closes so long after every stream has passed its end.",
+        description="Minutes after every stream has passed its end that an hour closes.",
     )
     compact_every: float = Field(
         default=60.0,
         gt=0,
         le=3600,
-        description="Seconds between looks for closed hours; each renews `coverage`.",
+        description="Seconds between rounds; each searches for closed hours and updates `coverage`.",
     )
     compact_neighbours: int = Field(
         default=1,
         ge=0,
         le=48,
-        description="Hours before each that are searched for its events; more after another host or epoch.",
+        description="Earlier hours that each hour is compared with; more after another host or epoch.",
     )
     compact_file_mb: int = Field(
         default=256,
         ge=1,
         le=4096,
-        description="An hour's file is ended at about so many MB, and another begun.",
+        description="Size in MB at which a compacted file is ended and the next one begun.",
     )
     compact_memory_mb: int = Field(
         default=384,
         ge=0,
-        description="Most MB for sorting; more goes through the archive's disk. 0: nothing is merged.",
+        description="Memory for sorting in MB; larger hours spill to the archive's disk. 0: no merges.",
     )
     compact_compression_level: int = Field(
         default=3, ge=1, le=22, description="Level of zstd in compacted files."
@@ -68,12 +68,12 @@ class CompactorSettings(Settings):
         default=24.0,
         ge=0,
         le=24 * 31,
-        description="So often, in hours, all hours are searched for what was deleted since.",
+        description="Hours between passes over all hours that remove what was deleted since the last pass.",
     )
     compact_jetstream_url: str = Field(
         default="http://127.0.0.1:9101/healthz",
         pattern="^https?://",
-        description="What the ingester says of itself: while it is paused nothing is merged.",
+        description="The ingester's /healthz: while the ingester is paused nothing is merged.",
     )
     compact_port: int = Field(default=9104, ge=0, le=65535, description="Port of /metrics and /healthz.")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.archive.turns import alone, instead, is_asked_for, turn
-from services.compactor.tests.archives import BORDER_US, looking, put
+from services.compactor.tests.archives import BORDER_US, hour_compactor, put
 from services.data_writer.tests.feeding import traffic
 from services.shared.errors import BrokenInvariant
 from services.shared.lifecycle import Stopping
@@ -46,13 +46,13 @@ def test_a_command_gets_its_turn_after_the_hour_in_hand(tmp_path: Path) -> None:
         assert is_his
         eraser.start()
         wait_for(lambda: is_asked_for(tmp_path), 30, "the command to ask")
-        found = looking(tmp_path)(close_all=True)
-        assert (found.prepared, found.trouble) == (0, "")
-        assert "turn" in found.postponed
+        found = hour_compactor(tmp_path).run(close_all=True)
+        assert (found.prepared, found.error) == (0, "")
+        assert "another command waits" in found.postponed
         assert not got.is_set()
     eraser.join(30)
     assert got.is_set()
-    assert looking(tmp_path)(close_all=True).prepared > 0
+    assert hour_compactor(tmp_path).run(close_all=True).prepared > 0
 
 
 def test_patience_ends_with_the_mend_and_a_stop_ends_it_at_once(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from services.archive.checkpoints import read_checkpoints, write_checkpoint
 from services.archive.paths import HOUR_US
 from services.archive.swap import swap_prepared
-from services.compactor.look import Look
+from services.compactor.hour_compactor import HourCompactor
 from services.compactor.settings import CompactorSettings
 from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from services.compactor.look import Found
+    from services.compactor.hour_compactor import CompactionReport
 
 BORDER_US = 1_790_000_000_000_000 // HOUR_US * HOUR_US
 """The beginning of an hour."""
@@ -51,9 +51,9 @@ def advance(root: Path, cursor: Cursor) -> None:
         write_checkpoint(root, stream, cursor.encode())
 
 
-def looking(root: Path, **settings: Any) -> Look:
-    """Return a compactor's look at an archive, with settings other than the usual ones."""
-    return Look(settings_of(root, **settings), Stopping(), lambda: None)
+def hour_compactor(root: Path, **settings: Any) -> HourCompactor:
+    """Return the hour compactor of an archive, with settings that differ from `settings_of`."""
+    return HourCompactor(settings_of(root, **settings), Stopping(), lambda: None)
 
 
 def settings_of(root: Path, **settings: Any) -> CompactorSettings:
@@ -65,11 +65,11 @@ def settings_of(root: Path, **settings: Any) -> CompactorSettings:
     return CompactorSettings(archive_root=root, **usual | settings)
 
 
-def compact(root: Path, look: Look | None = None) -> Found:
+def compact(root: Path, hours: HourCompactor | None = None) -> CompactionReport:
     """Prepare and swap, as a compactor and a writer without claims do, until nothing is due."""
-    look = look or looking(root)
+    hours = hours or hour_compactor(root)
     while True:
-        found = look(close_all=True)
+        found = hours.run(close_all=True)
         for stream in Stream:
             for _ in swap_prepared(root, stream):
                 pass

@@ -13,9 +13,9 @@ from services.archive.manifest import read_rewrites
 from services.archive.parquet import read_footer
 from services.archive.paths import HOUR_US
 from services.archive.swap import swap_prepared
-from services.compactor.apply import Applied, Deletions
+from services.compactor.deletions.apply import DeletionReport, Deletions
 from services.compactor.settings import Policy
-from services.compactor.tests.archives import BORDER_US, compact, looking, settings_of
+from services.compactor.tests.archives import BORDER_US, compact, hour_compactor, settings_of
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
 from testing.events.names import tid
@@ -23,7 +23,7 @@ from testing.events.names import tid
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.compactor.look import Look
+    from services.compactor.hour_compactor import HourCompactor
 
 FOREVER = 2**40
 ANN, BOB = "did:plc:ann", "did:plc:bob"
@@ -58,12 +58,12 @@ class Archive:
     def __init__(self, root: Path, policy: Policy = Policy.ALL) -> None:
         self.root = root
         self.settings = settings_of(root, compact_apply_deletions=policy)
-        self.look: Look = looking(root)
+        self.hours: HourCompactor = hour_compactor(root)
         self.now_us = at(100)
         self.deletions = self._made()
 
     def _made(self) -> Deletions:
-        return Deletions(self.settings, self.look, Stopping(), lambda: None)
+        return Deletions(self.settings, self.hours, Stopping(), lambda: None)
 
     def restart(self) -> None:
         """Begin anew, as after a kill."""
@@ -78,7 +78,7 @@ class Archive:
     def day(self) -> Counter[str]:
         """Let a day go by, and the pass of it; returns the rows that went, by policy."""
         self.now_us += 24 * HOUR_US
-        compact(self.root, self.look)
+        compact(self.root, self.hours)
         gone: Counter[str] = Counter()
         while True:
             applied = self.turn()
@@ -87,9 +87,9 @@ class Archive:
             if not applied.hours:
                 return gone
 
-    def turn(self) -> Applied:
+    def turn(self) -> DeletionReport:
         """Let the compactor have one turn."""
-        return self.deletions.turn(FOREVER, self.now_us)
+        return self.deletions.run(FOREVER, self.now_us)
 
     def rows(self, stream: str = "likes", columns: str = "did, rkey, operation") -> list[tuple[Any, ...]]:
         """Return the rows of a stream, in order."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.archive.coverage import read_coverage
 from services.archive.manifest import Cause, removal_of, write_manifest
 from services.archive.paths import HOUR_US, manifest_path, parse_name
 from services.buffer.keys import CURSOR, PUSHED, claim_key
-from services.compactor.coverage import read
 from services.compactor.tests.archives import BORDER_US, put
 from services.data_writer.tests.feeding import push, traffic
 from services.shared.crash_points import CrashPoint
@@ -171,7 +171,7 @@ def test_nothing_is_swapped_while_redis_has_a_claim_or_cannot_be_asked(running: 
         tools.rpush(claim_key(Stream.LIKES, 1000), b"{}")
         tools.rpush(claim_key(Stream.POSTS, 1000), b"{}")
     assert compact(running, *ONCE) == 0
-    left = {line["stream"]: line["why"] for line in running.compactor.logged("compact.left")}
+    left = {line["stream"]: line["why"] for line in running.compactor.logged("compact.not_swapped")}
     assert set(left) == {"likes", "posts"}
     assert "--once" in left["likes"]
     merged = {path.parts[-6] for path in running.root.glob("*/year=*/**/compacted-*.parquet")}
@@ -261,4 +261,4 @@ def is_merged_but_gaps(root: Path) -> bool:
 
 
 def _covered(root: Path) -> int:
-    return sum(row.rows for row in read(root) if row.stream is not Stream.GAPS)
+    return sum(row.rows for row in read_coverage(root) if row.stream is not Stream.GAPS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.archive.catalog import File
+from services.archive.coverage import State
 from services.archive.paths import HOUR_US
-from services.compactor.cover import OpenGap, State, StreamHour, cover, rejects_of
+from services.compactor.coverage import OpenGap, StreamHour, coverage_row, reject_count
 from services.shared.event import Stream
 
 START = 7 * HOUR_US
@@ -48,7 +49,7 @@ def hole(from_us: int, to_us: int, collection: str | None = None) -> OpenGap:
 def test_the_state_of_an_hour(
     files: list[File], holes: list[OpenGap], *, is_open: bool, state: State
 ) -> None:
-    row = cover(StreamHour(Stream.LIKES, 7), files, holes, is_open=is_open, rejects=0)
+    row = coverage_row(StreamHour(Stream.LIKES, 7), files, holes, is_open=is_open, rejects=0)
     assert row.state is state
     assert (row.rows, row.parts, row.bytes) == (10 * len(files), len(files), 100 * len(files))
 
@@ -56,7 +57,7 @@ def test_the_state_of_an_hour(
 @pytest.mark.parametrize(("removed", "state"), [(3, State.EMPTY), (4, State.CLOSED)])
 def test_an_hour_that_lost_all_its_rows_on_purpose_is_not_empty(removed: int, state: State) -> None:
     left = FILE._replace(rows=0, counts={}, removed={"2": {"likes": removed}})
-    assert cover(StreamHour(Stream.LIKES, 7), [left], [], is_open=False, rejects=0).state is state
+    assert coverage_row(StreamHour(Stream.LIKES, 7), [left], [], is_open=False, rejects=0).state is state
 
 
 def test_no_moment_of_a_gap_counts_twice() -> None:
@@ -65,13 +66,13 @@ def test_no_moment_of_a_gap_counts_twice() -> None:
         hole(5 * MINUTE_US, 12 * MINUTE_US),
         hole(59 * MINUTE_US, 99 * MINUTE_US),
     ]
-    row = cover(StreamHour(Stream.LIKES, 7), [FILE, FILE], holes, is_open=False, rejects=0)
+    row = coverage_row(StreamHour(Stream.LIKES, 7), [FILE, FILE], holes, is_open=False, rejects=0)
     assert row.gap_seconds == 13 * 60
     assert (row.first_us, row.last_us, row.duplicates_removed) == (START + 5, START + 9, 6)
 
 
 def test_rejects_are_told_by_the_stream_they_came_from() -> None:
     rejects = [FILE._replace(counts={"1": {"rejects": 2, "likes": 1}, "2": {"likes": 1}})]
-    assert rejects_of(Stream.LIKES, rejects) == 2
-    assert rejects_of(Stream.POSTS, rejects) == 0
-    assert rejects_of(Stream.REJECTS, rejects) == 4
+    assert reject_count(Stream.LIKES, rejects) == 2
+    assert reject_count(Stream.POSTS, rejects) == 0
+    assert reject_count(Stream.REJECTS, rejects) == 4

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from services.archive.coverage import SCHEMA, State, read_coverage
 from services.archive.paths import HOUR_US
-from services.compactor.cover import State
-from services.compactor.coverage import SCHEMA, read, refresh
-from services.compactor.tests.archives import BORDER_US, advance, compact, looking, put
+from services.compactor.coverage import refresh_coverage
+from services.compactor.tests.archives import BORDER_US, advance, compact, hour_compactor, put
 from services.data_writer.tests.feeding import traffic
 from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
@@ -34,19 +34,19 @@ def test_the_table_says_of_each_hour_what_is_there(tmp_path: Path) -> None:
     lost_us = BORDER_US + HOUR_US + HOUR_US // 2
     put(tmp_path, [gap(lost_us, lost_us + 60_000_000, GapReason.CURSOR_TOO_OLD)])
     advance(tmp_path, Cursor(time_us=BORDER_US + 3 * HOUR_US, epoch=2, push=9))
-    refresh(tmp_path, NOW_US)
-    before = {row.hour - FIRST: row for row in read(tmp_path) if row.stream is Stream.LIKES}
+    refresh_coverage(tmp_path, NOW_US)
+    before = {row.hour - FIRST: row for row in read_coverage(tmp_path) if row.stream is Stream.LIKES}
     assert {hour: row.state for hour, row in before.items()} == {
         0: State.PARTIAL, 1: State.PARTIAL, 2: State.OPEN, 3: State.OPEN, 9: State.OPEN,
     }  # fmt: skip
     assert sum(row.rows for row in before.values()) == len(events) + 50
     assert before[0].gap_seconds == 0
     assert before[1].gap_seconds == 60
-    look = looking(tmp_path)
-    compact(tmp_path, look)
+    hours = hour_compactor(tmp_path)
+    compact(tmp_path, hours)
     advance(tmp_path, Cursor(time_us=BORDER_US + 12 * HOUR_US, epoch=2, push=10))
-    refresh(tmp_path, NOW_US)
-    after = {row.hour - FIRST: row for row in read(tmp_path) if row.stream is Stream.LIKES}
+    refresh_coverage(tmp_path, NOW_US)
+    after = {row.hour - FIRST: row for row in read_coverage(tmp_path) if row.stream is Stream.LIKES}
     assert after[2].state is State.EMPTY or after[2].rows
     assert {after[hour].state for hour in (4, 5, 6)} == {State.EMPTY}
     assert sum(row.rows for row in after.values()) == len(events)
@@ -56,7 +56,7 @@ def test_the_table_says_of_each_hour_what_is_there(tmp_path: Path) -> None:
 
 def test_a_reader_sees_the_columns_that_were_promised(tmp_path: Path) -> None:
     put(tmp_path, [event for event in traffic(100, first_us=BORDER_US, rate=1) if event[0] == "likes"])
-    refresh(tmp_path, NOW_US)
+    refresh_coverage(tmp_path, NOW_US)
     query = "SELECT * FROM read_parquet(?, hive_partitioning = false)"
     found = duckdb.execute(query, [f"{tmp_path}/coverage/**/*.parquet"])
     assert [column[0] for column in found.description or []] == SCHEMA.names

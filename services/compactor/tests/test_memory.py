@@ -21,8 +21,8 @@ WRITING_MB = 512
 
 MERGER = """
 import pathlib, resource, sys
-from services.compactor.tests.archives import looking
-found = looking(pathlib.Path(sys.argv[1]), compact_memory_mb=int(sys.argv[2]))(close_all=True)
+from services.compactor.tests.archives import hour_compactor
+found = hour_compactor(pathlib.Path(sys.argv[1]), compact_memory_mb=int(sys.argv[2])).run(close_all=True)
 assert found.prepared == 1, found
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

@@ -8,12 +8,23 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.archive.footer import SourceChunk
 from services.archive.paths import HOUR_US
-from services.compactor.plan import Due, Hour, Rhythm, closed_before, due
+from services.compactor.plan import (
+    Due,
+    Hour,
+    HourRange,
+    PlanRules,
+    closed_before,
+    due,
+    first_compared,
+    overlaps,
+)
 
 Copy = tuple[str, int, str, int]
 """Identity, time, file and row."""
-FAR = Rhythm(0, 48)
+FAR = PlanRules(0, 48)
+DAY_US = 24 * HOUR_US
 LATER_US = 1000 * HOUR_US
 
 
@@ -131,7 +142,7 @@ def test_an_hour_closes_a_while_after_the_watermark_has_passed_its_end() -> None
 
 def test_an_hour_is_due_once_and_again_when_something_comes_late() -> None:
     merged = Hour(has_parts=False, chunks=frozenset("a"), compared=frozenset())
-    rhythm = Rhythm(0, 1)
+    rhythm = PlanRules(0, 1)
     assert due({7: merged}, 8 * HOUR_US, rhythm, ()) == ()
     assert due({7: merged._replace(has_parts=True)}, 8 * HOUR_US - 1, rhythm, ()) == ()
     assert due({7: merged._replace(has_parts=True)}, 8 * HOUR_US, rhythm, ()) == (Due(7, (), False),)
@@ -144,6 +155,37 @@ def test_an_hour_is_due_once_and_again_when_something_comes_late() -> None:
 def test_hours_that_were_read_again_are_compared_with_all_since() -> None:
     part = Hour(has_parts=True, chunks=frozenset(), compared=frozenset())
     hours = dict.fromkeys(range(1, 8), part)
-    spans = ((2, 5),)
-    against = {one.hour: one.against for one in due(hours, LATER_US, Rhythm(0, 1), spans)}
+    ranges = (HourRange(2, 5),)
+    against = {one.hour: one.against for one in due(hours, LATER_US, PlanRules(0, 1), ranges)}
     assert against == {1: (), 2: (1,), 3: (2,), 4: (2, 3), 5: (2, 3, 4), 6: (5,), 7: (6,)}
+
+
+def source(number: int, hours: tuple[float, float], epoch: int = 1, host: str = "a") -> SourceChunk:
+    first, last = (int(hour * HOUR_US) for hour in hours)
+    return SourceChunk(f"{number:024d}", "likes", epoch, number, host, first, last)
+
+
+def test_nothing_overlaps_while_nothing_changes() -> None:
+    assert overlaps([source(1, (1, 2)), source(2, (2, 9)), source(3, (5, 6))], DAY_US) == ()
+
+
+def test_a_new_epoch_is_compared_from_where_it_resumed_to_the_newest_hour_before() -> None:
+    before = [source(1, (1, 2)), source(2, (2, 7.5))]
+    again = [source(3, (4.5, 6), epoch=2), source(4, (3.5, 9), epoch=2)]
+    assert overlaps([*before, *again], DAY_US) == ((2, 7),)
+    assert overlaps([*again, *before], DAY_US) == ((2, 7),), "in whatever order the files are read"
+
+
+def test_another_host_is_compared_too_and_back_again() -> None:
+    told = [source(1, (1, 5)), source(2, (4, 7), host="b"), source(3, (6, 9))]
+    assert overlaps(told, DAY_US) == ((1, 5), (4, 7))
+
+
+def test_no_range_is_longer_than_a_host_can_look_back() -> None:
+    told = [source(1, (0, 100)), source(2, (3, 101), epoch=2)]
+    assert overlaps(told, 24 * HOUR_US) == ((76, 100),)
+
+
+def test_an_hour_is_compared_with_its_neighbours_or_the_widest_range() -> None:
+    assert first_compared(9, 1, ()) == 8
+    assert first_compared(9, 1, (HourRange(2, 5), HourRange(4, 9), HourRange(6, 12))) == 4

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from services.archive.paths import HOUR_US
 from services.compactor import postponed as postponed_module
-from services.compactor.postponed import short_of_room, why_paused
-from services.compactor.tests.archives import BORDER_US, looking, put
+from services.compactor.postponed import short_of_space, why_paused
+from services.compactor.tests.archives import BORDER_US, hour_compactor, put
 from services.compactor.tests.test_merge import job
 from services.data_writer.tests.feeding import traffic
 from services.jetstream.health import IngesterHealth
@@ -37,30 +37,30 @@ def test_only_one_that_says_so_is_paused(said: dict[str, object], why: str) -> N
 def test_nothing_is_merged_while_the_ingester_is_paused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postponed_module, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(postponed_module, "POLL_SECONDS", 0.0)
     put(tmp_path, traffic(100, first_us=BORDER_US))
     health = IngesterHealth(15.0, state="running", paused="the archive's disk is low")
     with serving(0, CollectorRegistry(), health) as port:
-        look = looking(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
-        found = look(close_all=True)
-        assert (found.prepared, found.trouble) == (0, "")
+        hours = hour_compactor(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
+        found = hours.run(close_all=True)
+        assert (found.prepared, found.error) == (0, "")
         assert "the archive's disk is low" in found.postponed
         health.paused = None
-        assert look(close_all=True).prepared > 0
+        assert hours.run(close_all=True).prepared > 0
 
 
 def test_an_ingester_that_is_away_or_fails_is_no_reason_to_wait(tmp_path: Path) -> None:
     put(tmp_path, traffic(100, first_us=BORDER_US))
     with serving(0, CollectorRegistry(), IngesterHealth(15.0)) as port:
-        look = looking(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
-        assert look(close_all=True).prepared > 0
+        hours = hour_compactor(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
+        assert hours.run(close_all=True).prepared > 0
     put(tmp_path, traffic(100, first_us=BORDER_US + HOUR_US))
-    assert look(close_all=True).prepared > 0
+    assert hours.run(close_all=True).prepared > 0
 
 
 def test_room_is_for_sorting_and_the_new_files(tmp_path: Path) -> None:
     put(tmp_path, traffic(100, first_us=BORDER_US))
     one = job(tmp_path, Stream.LIKES)
     needed = 1000 + 4 * sum(file.bytes for file in one.files)
-    assert short_of_room(one, needed, 1000) == ""
-    assert "are needed" in short_of_room(one, needed - 1, 1000)
+    assert short_of_space(one, needed, 1000) == ""
+    assert "are needed" in short_of_space(one, needed - 1, 1000)

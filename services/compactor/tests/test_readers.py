@@ -11,7 +11,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from services.compactor.tests.archives import BORDER_US, compact, looking, put
+from services.compactor.tests.archives import BORDER_US, compact, hour_compactor, put
 from services.data_writer.tests.feeding import traffic
 from testing.harness.daemons import REPOSITORY
 
@@ -69,8 +69,8 @@ def test_a_reader_in_a_tight_loop_sees_each_event_once_through_200_compactions(t
         assert reader.stdout is not None
         assert reader.stdin is not None
         assert reader.stdout.readline() == "ready\n"
-        look = looking(tmp_path)
-        compact(tmp_path, look)
+        hours = hour_compactor(tmp_path)
+        compact(tmp_path, hours)
         merged = list(tmp_path.glob("likes/**/compacted-*.parquet"))
         reader.stdin.write("stop\n")
         reader.stdin.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,13 +10,13 @@ import structlog
 
 from services.archive.catalog import Catalog
 from services.archive.checkpoints import create_checkpoints
+from services.archive.coverage import State, read_coverage
 from services.archive.footer import total
 from services.archive.manifest import read_removals
 from services.archive.paths import HOUR_US, hour_directory, removed_path
 from services.archive.swap import swap_prepared
-from services.compactor.cover import State
-from services.compactor.coverage import read, refresh
-from services.compactor.retention import expired, retire
+from services.compactor.coverage import refresh_coverage
+from services.compactor.retention import expired, purge, retire
 from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
 from services.data_writer.epoch import start_cursor
@@ -72,11 +73,11 @@ def test_coverage_still_tells_what_an_hour_held(tmp_path: Path, known: bool) -> 
     old = posts(tmp_path, FIRST_HOUR)
     create_checkpoints(tmp_path, Stream, start_cursor((FIRST_HOUR + 2) * HOUR_US).encode())
     if known:
-        refresh(tmp_path, FIRST_US)
+        refresh_coverage(tmp_path, FIRST_US)
     retire(tmp_path, Catalog(tmp_path), 1, (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US)
     list(swap_prepared(tmp_path, Stream.POSTS))
-    refresh(tmp_path, FIRST_US)
-    (row,) = [one for one in read(tmp_path) if one.rows]
+    refresh_coverage(tmp_path, FIRST_US)
+    (row,) = [one for one in read_coverage(tmp_path) if one.rows]
     assert (row.stream, row.hour, row.rows, row.parts, row.bytes) == (Stream.POSTS, FIRST_HOUR, old, 0, 0)
     assert row.state is State.CLOSED
 
@@ -88,3 +89,14 @@ def test_a_damaged_hour_stays_for_a_person_to_look_at(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as told:
         assert retire(tmp_path, Catalog(tmp_path), 1, FIRST_US * 2) == 0
     assert [line["event"] for line in told] == ["retention.refused"]
+
+
+def test_only_what_is_old_enough_is_deleted(tmp_path: Path) -> None:
+    for name, at in (("old", 100), ("young", 200)):
+        hour = tmp_path / ".trash" / "likes" / name
+        hour.mkdir(parents=True)
+        (hour / "part.parquet").touch()
+        os.utime(hour, (at, at))
+    assert purge(tmp_path, 150) == 1
+    assert [path.name for path in (tmp_path / ".trash" / "likes").iterdir()] == ["young"]
+    assert purge(tmp_path, 150) == 0

@@ -9,8 +9,8 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from services.archive.turns import alone
-from services.compactor.compact import Compactor
 from services.compactor.health import CompactorHealth
+from services.compactor.loop import Compactor
 from services.compactor.metrics import CompactorMetrics
 from services.compactor.settings import CompactorSettings
 from services.shared.lifecycle import stopping_on_signals

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from services.archive.coverage import State
 from services.archive.paths import hour_start, hour_text
-from services.compactor.cover import State
 from services.shared.errors import BadInput
 from services.shared.event import Stream
 from services.tools.console import FINE, FOUND, console, say_json
@@ -21,7 +21,7 @@ from services.tools.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from services.compactor.cover import CoverageRow
+    from services.archive.coverage import CoverageRow
     from services.tools.query.coverage import Day
 
 _ALL = "all streams"

@@ -9,7 +9,7 @@ import typer
 
 from services.archive.manifest import Cause, read_rewrites
 from services.archive.paths import REWRITTEN, hour_text
-from services.compactor.deletions import NOTHING, read_passed
+from services.compactor.deletions.state import NO_PASS, read_state
 from services.shared.event import Stream
 from services.tools.console import FINE, console, instant_us, say_json, table
 from services.tools.offload.index import only_far
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from services.compactor.deletions import Passed
+    from services.compactor.deletions.state import DeletionState
 
 
 class Removed(NamedTuple):
@@ -39,19 +39,19 @@ def deletions(
 ) -> None:
     """Show what was removed because it was deleted on the network (COMPACT_APPLY_DELETIONS)."""
     root = settings().root
-    passed, removed = read_passed(root), list(read_removed(root))
+    last, removed = read_state(root), list(read_removed(root))
     far = sorted({(one.stream.value, hour_text(one.hour)) for one in only_far(root, Stream)})
     if as_json:
         say_json(
             {
-                "policy": passed.policy or None,
-                "last_pass": None if passed == NOTHING else instant_us(passed.at_us),
+                "policy": last.policy or None,
+                "last_pass": None if last == NO_PASS else instant_us(last.at_us),
                 "removed": [one._asdict() for one in removed],
                 "not_reached": [{"stream": stream, "hour": hour} for stream, hour in far],
             }
         )
     else:
-        _tell(passed, removed, len(far))
+        _tell(last, removed, len(far))
     raise typer.Exit(FINE)
 
 
@@ -78,14 +78,14 @@ def sums(removed: Iterable[Removed]) -> list[tuple[str, str, str, int, int]]:
     return [(*key, hours[key], rows[key]) for key in sorted(rows)]
 
 
-def _tell(passed: Passed, removed: list[Removed], far: int) -> None:
+def _tell(last: DeletionState, removed: list[Removed], far: int) -> None:
     screen = console()
     if removed:
         columns = ("pass", "stream", "policy", "hours", "rows")
         screen.print(table(columns, sums(removed), right=("hours", "rows")))
-    if passed == NOTHING:
+    if last == NO_PASS:
         screen.print("no pass was made; COMPACT_APPLY_DELETIONS is the policy, and off by default")
     else:
-        screen.print(f"last pass {instant_us(passed.at_us)}, policy {passed.policy}")
+        screen.print(f"last pass {instant_us(last.at_us)}, policy {last.policy}")
     if far:
         screen.print(f"{far:,} hours lie only in the bucket: deletions do not reach them")

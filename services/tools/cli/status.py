@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.archive.checkpoints import read_checkpoints
+from services.archive.coverage import State
 from services.archive.paths import HOUR_US, archive_id_path
-from services.compactor.cover import State
 from services.tools.console import console, duration, instant_us, say_json, size, table
 from services.tools.query.coverage import Table, read_coverage
 from services.tools.query.figures import ArchiveFigures, ask_writer, measure, unaccounted

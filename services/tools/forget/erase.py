@@ -11,7 +11,8 @@ from services.archive.manifest import Cause
 from services.archive.paths import hour_directory
 from services.compactor.job import Job, MergeLimits
 from services.compactor.merge import merge
-from services.compactor.prepare import is_prepared, prepare, workshop
+from services.compactor.prepare import is_prepared, prepare, scratch
+from services.compactor.retention import delete_replaced
 from services.shared.errors import Transient
 from services.tools.offload.bucket import measure
 from services.tools.offload.index import Object, key_of, read_index, write_index
@@ -44,9 +45,7 @@ def rewrite_hour(root: Path, stream: Stream, hour: int, condition: str, memory_m
 def delete_trash(folders: Iterable[Path]) -> None:
     """Delete these folders of the trash. Raises OSError."""
     for folder in folders:
-        # As the compactor's own purge: what bears this name is gone on with after a kill.
-        doomed = folder if folder.suffix == ".doomed" else folder.rename(folder.with_suffix(".doomed"))
-        shutil.rmtree(doomed)
+        delete_replaced(folder)
 
 
 def replace_object(root: Path, bucket: Bucket, far: Far, condition: str, memory_mb: int) -> int:
@@ -54,7 +53,7 @@ def replace_object(root: Path, bucket: Bucket, far: Far, condition: str, memory_
 
     What lies here too is only deleted there: its hour here is rewritten, and the next offload brings that.
     """
-    bench = workshop(root) / "far"
+    bench = scratch(root) / "far"
     shutil.rmtree(bench, ignore_errors=True)
     make_directories(root, bench / "in")
     make_directories(root, bench / "out")

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from services.archive.checkpoints import watermark_us
 from services.archive.paths import HOUR_US
-from services.compactor.look import watermark_us
 from services.compactor.prepare import is_prepared, sweep
 from services.shared.event import Stream
 from services.shared.retry import until_done

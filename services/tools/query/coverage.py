@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from services.archive import coverage
+from services.archive.coverage import CoverageRow, State
 from services.archive.parquet import UnreadableFile
 from services.archive.paths import hour_start
-from services.compactor import coverage
-from services.compactor.cover import CoverageRow, State
 from services.shared.errors import BadInput, BrokenInvariant
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def read_coverage(root: Path) -> Table:
     Raises BrokenInvariant where a file of it cannot be read.
     """
     try:
-        return {(row.stream, row.hour): row for row in coverage.read(root)}
+        return {(row.stream, row.hour): row for row in coverage.read_coverage(root)}
     except (OSError, BadInput, UnreadableFile) as error:
         raise BrokenInvariant(
             f"the coverage table cannot be read ({error}); delete {root}/coverage and run `archive compact`"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from services.compactor.cover import CoverageRow
+    from services.archive.coverage import CoverageRow
     from services.tools.query.parts import PartFile
 
 

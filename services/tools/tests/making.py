@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from services.archive import coverage
 from services.archive.checkpoints import write_checkpoint
 from services.archive.paths import HOUR_US
-from services.compactor import coverage
+from services.compactor.coverage import refresh_coverage
 from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
 from services.shared.cursor import Cursor
@@ -59,7 +60,7 @@ def settle(root: Path) -> Path:
     cursor = Cursor(time_us=START_US + 4 * HOUR_US, epoch=1, push=1)
     for stream in Stream:
         write_checkpoint(root, stream, cursor.encode())
-    coverage.refresh(root, cursor.time_us)
+    refresh_coverage(root, cursor.time_us)
     return root
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from services.compactor.cover import CoverageRow
+    from services.archive.coverage import CoverageRow
     from services.shared.event import Stream
     from services.tools.query.parts import PartFile
     from services.tools.verify.part_check import Checked

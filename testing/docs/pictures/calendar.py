@@ -6,9 +6,10 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+from services.archive import coverage
 from services.archive.checkpoints import write_checkpoint
 from services.archive.paths import HOUR_US
-from services.compactor import coverage
+from services.compactor.coverage import refresh_coverage
 from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
 from services.shared.cursor import Cursor
@@ -41,8 +42,8 @@ def picture() -> str:
         passed = Cursor(time_us=FIRST_US + (DAYS * HOURS_A_DAY - 18) * HOUR_US, epoch=1, push=1)
         for stream in Stream:
             write_checkpoint(root, stream, passed.encode())
-        coverage.refresh(root, passed.time_us)
-        rows = {(row.stream, row.hour): row for row in coverage.read(root)}
+        refresh_coverage(root, passed.time_us)
+        rows = {(row.stream, row.hour): row for row in coverage.read_coverage(root)}
     days = calendar(rows.values(), span(rows, DAYS))
     return _with_key(drawing(days), len(days))
 

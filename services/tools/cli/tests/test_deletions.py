@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.archive.manifest import Cause, Input, Output, SwapManifest, note_rewrite
 from services.archive.paths import hour_of, hour_text
-from services.compactor.deletions import Passed, write_passed
+from services.compactor.deletions.state import DeletionState, write_state
 from services.shared.event import Stream
 from services.tools.tests.making import START_HOUR, settle
 
@@ -47,7 +47,7 @@ def test_each_pass_stream_and_policy_has_a_line(root: Path, ask: Ask) -> None:
     note(root, START_HOUR, {"records": 3, "accounts": 0})
     note(root, START_HOUR + 1, {"records": 2, "accounts": 5})
     note(root, START_HOUR + 1, {"forget": 7}, cause=Cause.FORGET)
-    write_passed(root, Passed("all", NOW_US, {"likes": {START_HOUR: "chunks"}}))
+    write_state(root, DeletionState("all", NOW_US, {"likes": {START_HOUR: "chunks"}}))
     told = json.loads(ask("deletions", "--json").stdout)
     assert (told["policy"], told["last_pass"], told["not_reached"]) == ("all", "2026-09-22 18:00:00Z", [])
     assert [(one["hour"], one["rows"]) for one in told["removed"]] == [

@@ -91,10 +91,10 @@ def reported(running: Pipeline) -> int:
 
 
 POINTS = (
-    CrashPoint.COMPACT_GATHERED,
+    CrashPoint.COMPACT_COLLECTED,
     CrashPoint.SWAP_TRASHED,
     CrashPoint.SWAP_TOLD,
-    CrashPoint.COMPACT_PASSED,
+    CrashPoint.COMPACT_DELETIONS_NOTED,
 )
 """Where the report of deletions could go wrong; test_compactor kills at the other points of a swap."""
 

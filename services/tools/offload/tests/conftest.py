@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.archive.swap import swap_prepared
-from services.compactor.look import Look
+from services.compactor.hour_compactor import HourCompactor
 from services.compactor.settings import CompactorSettings
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
@@ -36,9 +36,8 @@ class StreamHour:
 
     def compact(self) -> None:
         """Merge every hour, and swap as the writer would."""
-        Look(CompactorSettings(archive_root=self.root, archive_disk_free_min_mb=0), Stopping(), lambda: None)(
-            close_all=True
-        )
+        settings = CompactorSettings(archive_root=self.root, archive_disk_free_min_mb=0)
+        HourCompactor(settings, Stopping(), lambda: None).run(close_all=True)
         self.swap()
 
     def swap(self) -> None:

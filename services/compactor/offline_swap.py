@@ -1,6 +1,6 @@
-"""Swap without a writer: for a person's command, while all is stopped but Redis.
+"""Swap prepared hours without a writer: for a person's command, while everything but Redis is stopped.
 
-The same two rules as the writer's: own the stream (its flock), and swap only while Redis has no claim of it.
+The writer's two rules hold here too: own the stream (flock), and swap only while Redis has no claim of it.
 """
 
 from __future__ import annotations
@@ -25,43 +25,43 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-class Released(NamedTuple):
-    """What came of it."""
+class SwapReport(NamedTuple):
+    """The result of an offline swap."""
 
     swapped: int
-    """Manifests that were done, or discarded because the hour had changed."""
-    left: dict[Stream, str]
-    """Streams with manifests that stay, and who will do them, or what is in the way."""
+    """Manifests that were executed, or discarded because the hour had changed."""
+    not_swapped: dict[Stream, str]
+    """Streams whose manifests remain, each with the reason."""
 
 
-def release(root: Path, address: str, stopping: Stopping) -> Released:
-    """Do what all manifests say, where no writer owns the stream.
+def offline_swap(root: Path, address: str, stopping: Stopping) -> SwapReport:
+    """Execute all swap manifests of the streams that no writer owns.
 
-    Raises BrokenInvariant with the mend when Redis cannot be asked for claims, or is another archive's: what
-    a claim holds may be in the archive already, and would come twice.
+    Raises BrokenInvariant, with the remedy, when Redis cannot be asked for claims or belongs to another
+    archive: the events of a claim may be in the archive already, and would be written a second time.
     """
     waiting = [stream for stream in Stream if owed(root / PREPARED / stream.value)]
-    swapped, left = 0, {}
+    swapped, not_swapped = 0, {}
     for stream in waiting:
-        # Every stream's chunks may have rows in `rejects`.
+        # A chunk of any stream may have rows in `rejects`.
         touched = tuple(Stream) if stream is Stream.REJECTS else (stream,)
         if any(is_owned(root, one) for one in touched):
-            left[stream] = "its writer swaps them at its next round"
+            not_swapped[stream] = "its writer swaps them at its next round"
             continue
         with owning(root, touched):
             claimed = _claimed(root, touched, address, stopping)
             if claimed:
-                left[stream] = f"Redis holds a claim of {claimed[0]}: run the writer with --once first"
+                not_swapped[stream] = f"Redis holds a claim of {claimed[0]}: run the writer with --once first"
                 continue
             try:
                 swapped += sum(1 for _ in swap_prepared(root, stream))
             except OSError as error:
-                raise Transient(f"cannot swap what is prepared of {stream}: {error}") from error
-    return Released(swapped, left)
+                raise Transient(f"cannot swap the prepared hours of {stream}: {error}") from error
+    return SwapReport(swapped, not_swapped)
 
 
 def _claimed(root: Path, streams: tuple[Stream, ...], address: str, stopping: Stopping) -> list[Stream]:
-    """Return the streams of which Redis has a claim. Looks only: a writer's connection is not fenced off."""
+    """Return the streams of which Redis holds a claim. Does not fence, so a writer's connection stays."""
     if not _had_writer(root):
         return []
     claims = Claims(address, stopping)
@@ -70,7 +70,7 @@ def _claimed(root: Path, streams: tuple[Stream, ...], address: str, stopping: St
         known = claims.position().archive_id
         if known is None:
             raise BrokenInvariant(
-                "Redis knows no archive, so it cannot tell what is claimed; "
+                "Redis knows no archive, so whether events are claimed cannot be decided; "
                 "run the writer with --once, then this again"
             )
         archive_id(root, known)
@@ -78,12 +78,12 @@ def _claimed(root: Path, streams: tuple[Stream, ...], address: str, stopping: St
     except Transient as error:
         raise BrokenInvariant(
             f"Redis cannot be asked whether events are claimed ({error}): start it, or set REDIS_URL; "
-            "what is prepared stays, and nothing was changed"
+            "the prepared hours stay, and nothing was changed"
         ) from error
     finally:
         claims.close()
 
 
 def _had_writer(root: Path) -> bool:
-    """Whether a writer ever worked here: a copy has the id of its archive, no checkpoints, and no Redis."""
+    """Whether a writer ever ran on this archive: a copy has the archive's id but no checkpoints."""
     return archive_id_path(root).exists() and bool(read_checkpoints(root))

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 from services.archive.manifest import read_rewrites
 from services.archive.paths import HOUR_US, hour_of_text
 from services.compactor import postponed as postponed_module
-from services.compactor.deletions import read_passed
+from services.compactor.deletions.state import read_state
 from services.compactor.settings import CompactorSettings, Policy
-from services.compactor.tests.archives import BORDER_US, compact, looking, put, settings_of
+from services.compactor.tests.archives import BORDER_US, compact, hour_compactor, put, settings_of
 from services.compactor.tests.deleting import ANN, BOB, Archive, account, at, commit
 from services.jetstream.health import IngesterHealth
 from services.shared.probes import serving
@@ -126,7 +126,7 @@ def test_hours_are_gone_through_once_a_day_and_at_once_by_a_changed_policy(tmp_p
     put(tmp_path, [commit(ANN, "gone", at(0.2)), commit(BOB, "any", at(0.2))])
     archive.day()
     put(tmp_path, [commit(ANN, "gone", at(2), "delete"), account(BOB, at(2), "deleted")])
-    compact(tmp_path, archive.look)
+    compact(tmp_path, archive.hours)
     archive.now_us += 23 * HOUR_US
     assert archive.turn().hours == 0
     archive.now_us += HOUR_US
@@ -141,14 +141,14 @@ def test_hours_are_gone_through_once_a_day_and_at_once_by_a_changed_policy(tmp_p
 def test_a_late_part_voids_a_swap_and_the_next_pass_does_it(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     put(tmp_path, EVENTS)
-    compact(tmp_path, archive.look)
+    compact(tmp_path, archive.hours)
     archive.now_us += 24 * HOUR_US
     assert +archive.turn().rows == {"records": 2}
     put(tmp_path, [commit(ANN, "late", at(0.9))])
     archive.swap()
     assert archive.told() == {}
     assert archive.turn().hours == 0
-    assert read_passed(tmp_path).at_us == archive.now_us
+    assert read_state(tmp_path).at_us == archive.now_us
     assert archive.day() == {"records": 2}
     assert archive.told() == {"likes records": 2}
     assert archive.accounted() == len(EVENTS) + 1
@@ -157,7 +157,7 @@ def test_a_late_part_voids_a_swap_and_the_next_pass_does_it(tmp_path: Path) -> N
 def test_what_was_gathered_may_be_swept_meanwhile(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     put(tmp_path, EVENTS)
-    compact(tmp_path, archive.look)
+    compact(tmp_path, archive.hours)
     archive.now_us += 24 * HOUR_US
     assert archive.turn().hours == 1
     for path in (tmp_path / ".staging" / "compactor" / "deleted").glob("*/*"):
@@ -166,7 +166,7 @@ def test_what_was_gathered_may_be_swept_meanwhile(tmp_path: Path) -> None:
         path.rmdir()
     archive.swap()
     assert archive.turn().hours == 0
-    assert read_passed(tmp_path).at_us == archive.now_us
+    assert read_state(tmp_path).at_us == archive.now_us
     assert not (tmp_path / ".staging" / "compactor" / "deleted").exists() or not list(
         (tmp_path / ".staging" / "compactor" / "deleted").glob("*/*")
     ), "no list of deleted records is left"
@@ -175,17 +175,17 @@ def test_what_was_gathered_may_be_swept_meanwhile(tmp_path: Path) -> None:
 def test_nothing_is_searched_while_the_ingester_is_paused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postponed_module, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(postponed_module, "POLL_SECONDS", 0.0)
     archive = Archive(tmp_path)
     put(tmp_path, EVENTS)
-    compact(tmp_path, archive.look)
+    compact(tmp_path, archive.hours)
     archive.now_us += 24 * HOUR_US
     health = IngesterHealth(15.0, state="running", paused="Redis is 80 % full")
     with serving(0, CollectorRegistry(), health) as port:
-        archive.look = looking(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
+        archive.hours = hour_compactor(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
         archive.restart()
         came = archive.turn()
-        assert (came.hours, came.trouble) == (0, "")
+        assert (came.hours, came.error) == (0, "")
         assert "80 %" in came.postponed
         assert not (tmp_path / ".staging" / "compactor" / "deleted").exists()
         health.paused = None

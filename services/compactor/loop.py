@@ -1,0 +1,133 @@
+"""The compactor's loop: prepare hours, retention, deletions, coverage, purge. It does not speak to Redis.
+
+`once` serves `--once` and `archive compact`: it also swaps, where no writer runs, until nothing is due.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.archive.checkpoints import watermark_us
+from services.archive.turns import turn
+from services.compactor.coverage import Coverage
+from services.compactor.deletions.apply import Deletions
+from services.compactor.hour_compactor import FOREVER_US, HourCompactor
+from services.compactor.offline_swap import offline_swap
+from services.compactor.plan import closed_before
+from services.compactor.prepare import sweep
+from services.compactor.retention import purge, retire
+from services.shared.errors import BrokenInvariant, Transient
+from services.shared.retry import until_done
+
+if TYPE_CHECKING:
+    from services.compactor.deletions.apply import DeletionReport
+    from services.compactor.health import CompactorHealth
+    from services.compactor.hour_compactor import CompactionReport
+    from services.compactor.metrics import CompactorMetrics
+    from services.compactor.settings import CompactorSettings
+    from services.shared.lifecycle import Stopping
+
+log = structlog.get_logger()
+
+
+class Compactor:
+    """Compacts one archive."""
+
+    def __init__(
+        self,
+        settings: CompactorSettings,
+        metrics: CompactorMetrics,
+        health: CompactorHealth,
+        stopping: Stopping,
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._health = health
+        self._stopping = stopping
+        self._root = settings.archive_root
+        self._is_swept = False
+        self._after_us = int(settings.compact_after_minutes * 60e6)
+        self._hours = HourCompactor(settings, stopping, health.progress)
+        self._deletions = Deletions(settings, self._hours, stopping, health.progress)
+        self._coverage = Coverage(self._root, self._hours.catalog, self._after_us)
+
+    def run(self) -> None:
+        """Work until stopped."""
+        while not self._stopping:
+            until_done(self._round, self._stopping, self._failed)
+            self._stopping.sleep(self._settings.compact_every)
+
+    def once(self, *, close_all: bool) -> bool:
+        """Merge and swap until nothing is due or somebody else has to act; return whether all was merged.
+
+        Raises Transient when the disk fails, BrokenInvariant when Redis cannot be asked.
+        """
+        with turn(self._root) as is_mine:
+            if not is_mine:
+                raise BrokenInvariant(
+                    f"another command is changing {self._root}: run this again when it has ended"
+                )
+            self._sweep()
+            while True:
+                report = self._compact(close_all=close_all)
+                self._retire()
+                watermark = FOREVER_US if close_all else watermark_us(self._root)
+                postponed = report.postponed or self._apply_deletions(watermark, at_once=True).postponed
+                swaps = offline_swap(self._root, self._settings.redis_address(), self._stopping)
+                for stream, why in swaps.not_swapped.items():
+                    log.warning("compact.not_swapped", stream=stream, why=why)
+                if self._stopping or postponed or not swaps.swapped:
+                    break
+            self._coverage.refresh(time.time_ns() // 1000)
+        return not (report.refused or postponed)
+
+    def _sweep(self) -> None:
+        try:
+            swept = sweep(self._root)
+        except OSError as error:
+            raise Transient(f"cannot sweep the staging of {self._root}: {error}") from error
+        log.info("compact.swept", entries=swept)
+
+    def _round(self) -> None:
+        with turn(self._root) as is_mine:
+            if is_mine:
+                self._work()
+            else:
+                log.info("compact.locked", why="another command is changing the archive")
+                self._health.progress()
+
+    def _work(self) -> None:
+        if not self._is_swept:
+            self._sweep()
+            self._is_swept = True
+        report = self._compact()
+        self._retire()
+        error = report.error
+        if not report.postponed:
+            error = self._apply_deletions(watermark_us(self._root)).error
+        self._coverage.refresh(time.time_ns() // 1000)
+        purge(self._root, time.time() - self._settings.compact_trash_hours * 3600)
+        self._health.progress(error)
+
+    def _compact(self, *, close_all: bool = False) -> CompactionReport:
+        report = self._hours.run(close_all=close_all)
+        self._metrics.count_merged(report.prepared, report.duplicates)
+        self._metrics.set_refused(report.refused)
+        return report
+
+    def _apply_deletions(self, watermark: int, *, at_once: bool = False) -> DeletionReport:
+        first_open = closed_before(watermark, self._after_us)
+        report = self._deletions.run(first_open, time.time_ns() // 1000, at_once=at_once)
+        self._metrics.count_deleted(report.rows)
+        return report
+
+    def _retire(self) -> None:
+        if self._settings.archive_retention_days is not None:
+            now_us = time.time_ns() // 1000
+            retire(self._root, self._hours.catalog, self._settings.archive_retention_days, now_us)
+
+    def _failed(self, error: Transient) -> None:
+        self._health.last_error = str(error)
