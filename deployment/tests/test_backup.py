@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from deployment.backup import BackupError, Place, begin, copy, main, restore, verify
-from services.monitoring.coverage.asked import of_rules, places
-from services.monitoring.coverage.exported import PRODUCTION
+from services.monitoring.metric_checks import PRODUCTION_ONLY, metrics_used, rule_expressions
 from testing.harness.fixtures import missing
 
 if TYPE_CHECKING:
@@ -184,5 +183,5 @@ def test_a_remote_that_is_away_is_told(place: Place) -> None:
 def test_alerts_ask_for_what_is_noted(place: Place) -> None:
     begin(place, NOW)
     noted = {path.read_text("utf-8").split()[-2] for path in place.textfile.glob("*.prom")}
-    assert noted == {name for name in PRODUCTION if name.startswith("backup_")}
-    assert noted <= set(places(of_rules()))
+    assert noted == {name for name in PRODUCTION_ONLY if name.startswith("backup_")}
+    assert noted <= set(metrics_used(rule_expressions()))

@@ -1,1 +1,1 @@
-"""The container `health`: one address that tells whether the archive works, and why not."""
+"""The health service, which reports whether Redis and the daemons work, and the code of dashboards."""

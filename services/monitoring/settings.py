@@ -1,4 +1,4 @@
-"""Every HEALTH_* name, its default and its limits."""
+"""Every HEALTH_* setting with its default and limits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.shared.settings import Settings
 
 
 class HealthSettings(Settings):
-    """What the health service reads from its environment."""
+    """Settings of the health service."""
 
     health_port: int = Field(
         default=9103, ge=0, le=65535, description="Port of /healthz, and of /healthz/redis and the like."
@@ -16,12 +16,12 @@ class HealthSettings(Settings):
     health_jetstream_url: str = Field(
         default="http://127.0.0.1:9101/healthz",
         pattern="^https?://",
-        description="What the ingester says of itself.",
+        description="Address of the ingester's health.",
     )
     health_data_writer_url: str = Field(
         default="http://127.0.0.1:9102/healthz",
         pattern="^https?://",
-        description="What the writer says of itself.",
+        description="Address of the writer's health.",
     )
     health_ping_ms: float = Field(
         default=100.0,

@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from services.monitoring.coverage.asked import of_dashboards, of_rules, places, recorded, through_rules
-from services.monitoring.coverage.check import unknown, unseen
-from services.monitoring.coverage.exported import OURS, PRODUCTION, ours, stored
-from services.monitoring.coverage.promql import names, plain, without_default
 from services.monitoring.dashboards.grafana import REFRESH
 from services.monitoring.dashboards.pages import PAGES
+from services.monitoring.metric_checks import (
+    PREFIX,
+    PRODUCTION_ONLY,
+    dashboard_expressions,
+    metrics_in,
+    metrics_used,
+    not_exported,
+    not_shown,
+    own_metrics,
+    recorded_names,
+    rule_expressions,
+    stored_metrics,
+    with_rule_inputs,
+    without_default,
+    without_variables,
+)
 from services.monitoring.tests import counted_run
 from services.monitoring.tests.alerting_runs import A_MINUTE, Run
 from services.monitoring.tests.test_rules import WITHIN_A_MINUTE
@@ -77,8 +89,12 @@ def history(live: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     asked = of_stack(live)
     wait_for(lambda: asked.values("sum(up)") == asked.values("count(up)"), 60, "every target scraped")
     everything = [query.expr for page in PAGES for query in _queries(page)]
-    wait_for(lambda: all(asked.instant(plain(expr)) for expr in everything), 120, "every panel has figures")
-    every = {page: [name for query in _queries(page) for name in names(query.expr)] for page in PAGES}
+    wait_for(
+        lambda: all(asked.instant(without_variables(expr)) for expr in everything),
+        120,
+        "every panel has figures",
+    )
+    every = {page: [name for query in _queries(page) for name in metrics_in(query.expr)] for page in PAGES}
     found = asked.series({name for of_page in every.values() for name in of_page})
     many = Counter(labels["__name__"] for labels in found)
     page = max(PAGES, key=lambda page: sum(many[name] for name in every[page]))
@@ -132,14 +148,16 @@ def test_dashboard_load(live: Stack) -> None:
     stale = {
         f"{page.title}: {panel.title}: {name}": age
         for page, panel in panels
-        for name in {name for query in panel.queries for name in names(query.expr)}
+        for name in {name for query in panel.queries for name in metrics_in(query.expr)}
         if (age := prometheus.age(name)) > FRESH_SECONDS
     }
     assert not stale
-    asked = places([*of_dashboards(), *of_rules()])
-    exported = stored(prometheus.url) | recorded() | PRODUCTION
-    assert not unknown(asked, exported)
-    assert not unseen(through_rules(set(places(of_dashboards()))), ours() | exported)
+    asked = metrics_used([*dashboard_expressions(), *rule_expressions()])
+    exported = stored_metrics(prometheus.url) | recorded_names() | PRODUCTION_ONLY
+    assert not not_exported(asked, exported)
+    assert not not_shown(
+        with_rule_inputs(set(metrics_used(dashboard_expressions()))), own_metrics() | exported
+    )
 
     flowing = [(page, panel) for page, panel in panels if panel.flows]
     assert len(flowing) >= 6
@@ -164,7 +182,7 @@ def test_historical_data(history: History) -> None:
     history.stack.compose("restart", "prometheus")
     history.stack.wait_healthy("prometheus")
     # Nothing of ours runs beside this Prometheus, so what it holds of ours is what was filled in.
-    (one, *_) = of_ours = [labels for labels in history.series if labels["__name__"].startswith(OURS)]
+    (one, *_) = of_ours = [labels for labels in history.series if labels["__name__"].startswith(PREFIX)]
     of_name = {labels["__name__"] for labels in of_ours}
     held = sum(sum(prometheus.values(f"sum(count_over_time({name}[{DAYS + 1}d]))")) for name in of_name)
     assert held == len(of_ours) * len(history.past.times())
@@ -192,7 +210,7 @@ def _queries(page: Page) -> list[Query]:
 
 def _draw(history: History, query: Query) -> float:
     """Ask as the panel does that shows the last day; returns the seconds until the answer."""
-    expr, end = plain(query.expr), history.past.end
+    expr, end = without_variables(query.expr), history.past.end
     began = time.monotonic()
     if query.instant:
         found = len(history.prometheus.instant(expr))
@@ -209,4 +227,4 @@ def _wait_window(prometheus: Prometheus, what: str) -> None:
 
 def _height(prometheus: Prometheus, panel: Panel) -> float:
     """Return what the panel shows, all its lines together."""
-    return sum(value for query in panel.queries for value in prometheus.values(plain(query.expr)))
+    return sum(value for query in panel.queries for value in prometheus.values(without_variables(query.expr)))

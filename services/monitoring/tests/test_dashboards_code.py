@@ -11,11 +11,10 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from services.monitoring.coverage.asked import DASHBOARDS, MONITORING, RULES
-from services.monitoring.coverage.promql import parsed
 from services.monitoring.dashboards.grafana import rendered
 from services.monitoring.dashboards.page import WIDTH
 from services.monitoring.dashboards.pages import PAGES
+from services.monitoring.metric_checks import DASHBOARDS, MONITORING, RULES, parse
 
 FILES = sorted(DASHBOARDS.glob("*.json"))
 WORDS = ["receive", "validate", "buffer", "claim", "encode", "commit"]
@@ -56,7 +55,7 @@ def test_every_panel_explains_itself(page: dict[str, Any]) -> None:
         assert panel["datasource"] == {"type": "prometheus", "uid": "prometheus"}
         for target in panel["targets"]:
             assert target["datasource"] == panel["datasource"]
-            parsed(target["expr"])
+            parse(target["expr"])
             for window in re.findall(r"rate\([^\[]*\[([^\]]+)\]", target["expr"]):
                 assert window == "$__rate_interval", target["expr"]
         assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])

@@ -8,9 +8,13 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from services.monitoring.coverage.asked import of_rules, recorded
-from services.monitoring.coverage.exported import OURS, ours
-from services.monitoring.coverage.promql import names
+from services.monitoring.metric_checks import (
+    PREFIX,
+    metrics_in,
+    own_metrics,
+    recorded_names,
+    rule_expressions,
+)
 from services.monitoring.tests.programs import MONITORING, run_in
 
 PROMETHEUS = MONITORING / "prometheus"
@@ -47,15 +51,15 @@ def _seconds(text: str) -> int:
     return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
 
 
-def test_every_expression_asks_for_figures_that_exist() -> None:
-    known = ours() | recorded()
-    asked = {question.place: names(question.expr) for question in of_rules()}
-    assert len(asked) == len(_groups())
+def test_every_expression_uses_metrics_that_exist() -> None:
+    known = own_metrics() | recorded_names()
+    used = {one.place: metrics_in(one.promql) for one in rule_expressions()}
+    assert len(used) == len(_groups())
     unknown = {
         place: name
-        for place, wanted in asked.items()
-        for name in wanted
-        if name.startswith((OURS, "archive:")) and name not in known
+        for place, metrics in used.items()
+        for name in metrics
+        if name.startswith((PREFIX, "archive:")) and name not in known
     }
     assert not unknown
 

@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from services.buffer.keys import buffer_key
-from services.monitoring.coverage.promql import plain
+from services.monitoring.metric_checks import without_variables
 from services.shared.event import Stream
 from testing.demo.truth import truth_of_demo
 from testing.environment.images.references import references
@@ -151,7 +151,7 @@ def test_grafana_dashboard(stack: MakeStack) -> None:
         for _ in push(server, events(1000), 1000):
             pass
     queries = [
-        plain(target["expr"])
+        without_variables(target["expr"])
         for panel in json.loads(DASHBOARD.read_text())["panels"]
         for target in panel.get("targets", [])
     ]

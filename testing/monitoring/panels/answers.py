@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from services.monitoring.coverage.promql import plain
+from services.monitoring.metric_checks import without_variables
 
 if TYPE_CHECKING:
     from services.monitoring.dashboards.page import Page, Panel, Query
@@ -49,9 +49,9 @@ def _lines(prometheus: Prometheus, query: Query, start: float, end: float, step:
     if query.instant:
         return tuple(
             Line(_name(query.legend, labels), [(end, value)])
-            for labels, value in prometheus.instant(plain(query.expr))
+            for labels, value in prometheus.instant(without_variables(query.expr))
         )
-    found = prometheus.over(plain(query.expr), start, end, step)
+    found = prometheus.over(without_variables(query.expr), start, end, step)
     return tuple(Line(_name(query.legend, labels), points) for labels, points in found)
 
 

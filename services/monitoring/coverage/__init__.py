@@ -1,1 +1,0 @@
-"""The check that whatever panels, rules and alerts ask for is exported, and that what we export is shown."""
