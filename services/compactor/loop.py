@@ -109,7 +109,7 @@ class Compactor:
         if not report.postponed:
             error = self._apply_deletions(watermark_us(self._root)).error
         self._coverage.refresh(time.time_ns() // 1000)
-        purge(self._root, time.time() - self._settings.compact_trash_hours * 3600)
+        purge(self._root, time.time() - self._settings.compact_replaced_hours * 3600)
         self._health.progress(error)
 
     def _compact(self, *, close_all: bool = False) -> CompactionReport:

@@ -54,8 +54,8 @@ class CompactorSettings(Settings):
     compact_compression_level: int = Field(
         default=3, ge=1, le=22, description="Level of zstd in compacted files."
     )
-    compact_trash_hours: float = Field(
-        default=24.0, ge=0, description="How long replaced files are kept in `.trash`, in hours."
+    compact_replaced_hours: float = Field(
+        default=24.0, ge=0, description="How long replaced files are kept, in hours."
     )
     compact_apply_deletions: Policy = Field(
         default=Policy.OFF,

@@ -145,7 +145,7 @@ def test_killed_while_an_hour_goes_is_discarded_or_is_deleted(running: Pipeline,
             events = events + late
         case _:
             assert compact(running, *ONCE) == 0
-            running.compactor.settings["COMPACT_TRASH_HOURS"] = "0"
+            running.compactor.settings["COMPACT_REPLACED_HOURS"] = "0"
             arguments = ()
     running.compactor.starter = ("testing.proof.chaos.armed", point.value, "1")
     running.compactor.start(*arguments)
