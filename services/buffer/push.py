@@ -50,7 +50,7 @@ class Push(NamedTuple):
     elements: Mapping[Stream, Sequence[bytes]]
     cursor: Cursor
     recent: RecentPush
-    forgotten: int
+    evicted: int
     """Elements to drop from the old end of `archive:recent`."""
     evicted_by_size: int
     """How many of those only for want of room."""
@@ -123,8 +123,8 @@ def _transaction(batch: Push, cursor: bytes) -> list[Command]:
     commands.append(("SET", CURSOR, cursor))
     if batch.recent.identities:
         commands.append(("RPUSH", RECENT, batch.recent.element()))
-    if batch.forgotten:
-        commands.append(("LTRIM", RECENT, batch.forgotten, -1))
+    if batch.evicted:
+        commands.append(("LTRIM", RECENT, batch.evicted, -1))
     commands += [("HINCRBY", PUSHED, field, count) for field, count in batch.counts.items() if count]
     commands.append(("EXEC",))
     return commands

@@ -1,4 +1,4 @@
-"""The identities pushed of late: what drops the repeats of a rewind. The same as `archive:recent`."""
+"""Identities of recently pushed events, which find the repeats after a rewind; a copy of `archive:recent`."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ if TYPE_CHECKING:
     from services.buffer.push import RecentPush
 
 
-class Aged(NamedTuple):
-    """Elements at the old end to forget; `evicted_by_size` of them only for want of room."""
+class Evictable(NamedTuple):
+    """The number of oldest pushes to evict; `by_size` of them before their time has passed."""
 
-    elements: int
-    evicted_by_size: int
+    pushes: int
+    by_size: int
 
 
 class DedupWindow:
     """Identities by push, oldest first; bounded by event time and by number."""
 
-    def __init__(self, seconds: float, most: int) -> None:
+    def __init__(self, seconds: float, max_events: int) -> None:
         self._window_us = int(seconds * 1e6)
-        self._most = most
+        self._max_events = max_events
         self._pushes: deque[RecentPush] = deque()
         self._size = 0
         self.known: set[bytes] = set()
-        """Of what was pushed of late, and of what is drafted: a draft adds its own, and should its push fail,
-        all is filled again."""
+        """Identities of recent and of pending pushes. A pending push adds its own; if it fails, `refill`
+        replaces them all."""
 
     def __len__(self) -> int:
-        """Return how many were pushed of late."""
+        """Return the number of identities that were pushed."""
         return self._size
 
     def refill(self, pushes: Iterable[RecentPush]) -> None:
-        """Forget everything, then remember these: what Redis holds is what counts."""
+        """Replace everything by these pushes, which Redis holds."""
         self._pushes = deque(pushes)
         self.known = {identity for push in self._pushes for identity in push.identities}
         self._size = len(self.known)
 
-    def aged(self, time_us: int, adding: int) -> Aged:
-        """Say what a push at cursor time `time_us` with `adding` identities lets go; changes nothing."""
-        elements = evicted_by_size = 0
+    def to_evict(self, time_us: int, adding: int) -> Evictable:
+        """Return what a push of `adding` identities at cursor time `time_us` evicts; changes nothing."""
+        pushes = by_size = 0
         size = self._size + adding
         for push in self._pushes:
-            old = push.time_us < time_us - self._window_us
-            if not old and size <= self._most:
+            is_old = push.time_us < time_us - self._window_us
+            if not is_old and size <= self._max_events:
                 break
-            evicted_by_size += not old
-            elements += 1
+            by_size += not is_old
+            pushes += 1
             size -= len(push.identities)
-        return Aged(elements, evicted_by_size)
+        return Evictable(pushes, by_size)
 
-    def pushed(self, push: RecentPush, forgotten: int) -> None:
-        """Follow a push that succeeded; what it brought is known since it was drafted."""
-        for _ in range(forgotten):
+    def pushed(self, push: RecentPush, evicted: int) -> None:
+        """Add a push that succeeded, and evict that many of the oldest."""
+        for _ in range(evicted):
             old = self._pushes.popleft().identities
             self.known.difference_update(old)
             self._size -= len(old)

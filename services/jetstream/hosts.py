@@ -1,12 +1,12 @@
-"""Pure: which host comes next, after which pause, and with which wish."""
+"""Pure decisions: which host to connect to next, after what delay, and with which hint."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.jetstream.metrics import Reconnect
-from services.jetstream.resume import Wish
+from services.jetstream.connection import DisconnectReason
+from services.jetstream.resume import ResumeHint
 from services.shared.event import GapReason
 
 if TYPE_CHECKING:
@@ -14,90 +14,94 @@ if TYPE_CHECKING:
 
 FAILURES_PER_HOST = 2
 MISCONFIGURED_SECONDS = 60.0
-AT_ONCE = frozenset(
+WITHOUT_DELAY = frozenset(
     {
-        Reconnect.ANOTHER_SERVER,
-        Reconnect.STEPPED_BACK,
-        Reconnect.STEPPED_OVER,
-        Reconnect.COLLECTION_SILENT,
-        Reconnect.SILENT,
-        Reconnect.PAUSED,
-        Reconnect.RESET,
+        DisconnectReason.ANOTHER_SERVER,
+        DisconnectReason.STEPPED_BACK,
+        DisconnectReason.STEPPED_OVER,
+        DisconnectReason.COLLECTION_SILENT,
+        DisconnectReason.SILENT,
+        DisconnectReason.PAUSED,
+        DisconnectReason.RESET,
     }
 )
-"""Ends that are our own doing, or that the next host is not to blame for: connect without a pause."""
-LEAVE = frozenset({Reconnect.SILENT, Reconnect.COLLECTION_SILENT, Reconnect.MISCONFIGURED})
+"""We ended the connection ourselves, or the next host has no part in it: connect without a delay."""
+CHANGE_HOST = frozenset(
+    {DisconnectReason.SILENT, DisconnectReason.COLLECTION_SILENT, DisconnectReason.MISCONFIGURED}
+)
 
 
 @dataclass
-class Next:
-    """Decides on the next connection from how the last ones ended."""
+class HostSelector:
+    """Chooses the next connection from how the previous ones ended."""
 
     hosts: tuple[str, ...]
-    at: int = 0
+    index: int = 0
     failures: int = 0
-    """Connections in a row that brought nothing new."""
-    wish: Wish = field(default_factory=Wish)
-    _stuck_at: tuple[int, str] | None = None
-    _stuck: int = 0
+    """Consecutive connections without a new event."""
+    hint: ResumeHint = field(default_factory=ResumeHint)
+    _oversize_at: tuple[int, str] | None = None
+    """Cursor time and identity at which an oversize frame was met."""
+    _oversize_count: int = 0
 
     def begin(self, cursor: Cursor) -> None:
-        """Start with the host the cursor speaks of, if it is still among ours.
+        """Start a session with the cursor's host, if it is still configured.
 
-        How far to go back stays. What was learnt of a host's numbers and frames is learnt anew: the push that
-        answered it may have been the last one, and a second gap row would tell of a hole that is none.
+        The hint keeps how far to go back. It drops what concerns sequence numbers and oversize frames: the
+        push that resolved it may have succeeded, and a second gap row would report a gap that is none.
         """
         if cursor.host in self.hosts:
-            self.at = self.hosts.index(cursor.host)
-        self.wish = Wish(since_us=self.wish.since_us, not_before_us=self.wish.not_before_us)
-        self._stuck_at, self._stuck = None, 0
+            self.index = self.hosts.index(cursor.host)
+        self.hint = ResumeHint(since_us=self.hint.since_us, not_before_us=self.hint.not_before_us)
+        self._oversize_at, self._oversize_count = None, 0
 
     @property
     def host(self) -> str:
         """The host to connect to."""
-        return self.hosts[self.at % len(self.hosts)]
+        return self.hosts[self.index % len(self.hosts)]
 
     def ended(
-        self, reason: Reconnect, cursor: Cursor, *, progress: bool, since_us: int | None = None
+        self, reason: DisconnectReason, cursor: Cursor, *, progress: bool, since_us: int | None = None
     ) -> None:
-        """Take note of a connection's end; `cursor` is what was pushed by then.
+        """Record the end of a connection; `cursor` is the one stored by then.
 
-        `since_us` is the event time that the end itself spoke of: of the collection last seen, of the
-        event that showed a clock to be behind, or of the end of a gap.
+        `since_us` is the event time that the reason refers to: when the silent collection was last seen, from
+        when to read a host whose clock stepped back, or where a gap ends.
         """
         self.failures = 0 if progress else self.failures + 1
         if progress:
-            self.wish = Wish(not_before_us=self.wish.not_before_us)
-            if reason is not Reconnect.OVERSIZE_FRAME:
-                self._stuck_at = None
-        if reason in LEAVE or (
-            self.failures and self.failures % FAILURES_PER_HOST == 0 and reason not in AT_ONCE
+            self.hint = ResumeHint(not_before_us=self.hint.not_before_us)
+            if reason is not DisconnectReason.OVERSIZE_FRAME:
+                self._oversize_at = None
+        if reason in CHANGE_HOST or (
+            self.failures and self.failures % FAILURES_PER_HOST == 0 and reason not in WITHOUT_DELAY
         ):
-            self._leave()
-        if reason is Reconnect.COLLECTION_SILENT:
-            self.wish = Wish(since_us=since_us)
-        elif reason is Reconnect.STEPPED_BACK:
-            self.wish = Wish(by_time=True, since_us=since_us)
-        elif reason is Reconnect.ANOTHER_SERVER:
-            self.wish = Wish(by_time=True, note=GapReason.HOST_CHANGED)
-        elif reason is Reconnect.STEPPED_OVER:
-            self.wish = Wish(not_before_us=since_us)
-        elif reason is Reconnect.OVERSIZE_FRAME:
+            self.index = (self.index + 1) % len(self.hosts)
+        if reason is DisconnectReason.COLLECTION_SILENT:
+            self.hint = ResumeHint(since_us=since_us)
+        elif reason is DisconnectReason.STEPPED_BACK:
+            self.hint = ResumeHint(by_time=True, since_us=since_us)
+        elif reason is DisconnectReason.ANOTHER_SERVER:
+            self.hint = ResumeHint(by_time=True, gap_reason=GapReason.HOST_CHANGED)
+        elif reason is DisconnectReason.STEPPED_OVER:
+            self.hint = ResumeHint(not_before_us=since_us)
+        elif reason is DisconnectReason.OVERSIZE_FRAME:
             self._oversize(cursor)
 
-    def pause_after(self, reason: Reconnect) -> int | float:
-        """Return the failures to back off for (int), or the seconds to wait (float)."""
-        if reason is Reconnect.MISCONFIGURED and self.failures >= len(self.hosts):
+    def delay_after(self, reason: DisconnectReason) -> int | float:
+        """Return the number of failures to back off for (int), or the seconds to wait (float)."""
+        if reason is DisconnectReason.MISCONFIGURED and self.failures >= len(self.hosts):
             return MISCONFIGURED_SECONDS
-        # One quiet try at once; a host that ends every connection is not hammered.
-        return self.failures if reason not in AT_ONCE or self.failures > len(self.hosts) else 0
-
-    def _leave(self) -> None:
-        self.at = (self.at + 1) % len(self.hosts)
+        # The first attempts follow at once; a host that ends every connection is backed off from.
+        return self.failures if reason not in WITHOUT_DELAY or self.failures > len(self.hosts) else 0
 
     def _oversize(self, cursor: Cursor) -> None:
-        here = (cursor.time_us, cursor.identity)
-        self._stuck = self._stuck + 1 if here == self._stuck_at else 1
-        self._stuck_at = here
-        if self._stuck > 1:
-            self.wish = Wish(skip_larger=True, jump=max(0, self._stuck - 2), note=GapReason.OVERSIZE_FRAME)
+        at = (cursor.time_us, cursor.identity)
+        self._oversize_count = self._oversize_count + 1 if at == self._oversize_at else 1
+        self._oversize_at = at
+        if self._oversize_count > 1:
+            self.hint = ResumeHint(
+                skip_larger=True,
+                jump=max(0, self._oversize_count - 2),
+                gap_reason=GapReason.OVERSIZE_FRAME,
+            )

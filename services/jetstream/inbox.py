@@ -1,6 +1,6 @@
-"""What has arrived and is not yet pushed: bounded, in drafts of one push each.
+"""Frames that have arrived and are not pushed yet: bounded, and already divided into pending pushes.
 
-Frames are validated and drafted as they come: while Redis is busy with a push, there is time for it.
+Frames are validated and added to a pending push as they arrive, while Redis is busy with an earlier push.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections import deque
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.jetstream.draft import Draft
+from services.jetstream.pending import PendingPush
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from services.jetstream.connection import ConnectionState
     from services.jetstream.dedup import DedupWindow
-    from services.jetstream.source import Source
     from services.shared.event import Event, Reason
 
-DRAFTS = 4
-"""The inbox holds as much as so many pushes; beyond it the socket waits."""
+MAX_PENDING_PUSHES = 4
+"""The inbox holds as much as so many full pushes; beyond that the socket is not read."""
 
 
 class PushLimits(NamedTuple):
@@ -34,15 +34,15 @@ class PushLimits(NamedTuple):
 
 
 class Inbox:
-    """Bounded by frames and bytes; one single frame is always let in."""
+    """Pending pushes, oldest first; bounded by frames and bytes, and always accepts one frame."""
 
     def __init__(
-        self, bounds: PushLimits, memory: DedupWindow, validate: Callable[[bytes], Event | Reason]
+        self, limits: PushLimits, dedup: DedupWindow, validate: Callable[[bytes], Event | Reason]
     ) -> None:
-        self._bounds = bounds
-        self._memory = memory
+        self._limits = limits
+        self._dedup = dedup
         self._validate = validate
-        self._drafts: deque[Draft] = deque()
+        self._pending: deque[PendingPush] = deque()
         self._is_taken = False
         self._frames = self._size = 0
         self._filled = asyncio.Event()
@@ -54,52 +54,55 @@ class Inbox:
     @property
     def is_full(self) -> bool:
         """Whether to wait for `room` before the next frame."""
-        return self._frames >= DRAFTS * self._bounds.frames or self._size >= DRAFTS * self._bounds.size
+        return (
+            self._frames >= MAX_PENDING_PUSHES * self._limits.frames
+            or self._size >= MAX_PENDING_PUSHES * self._limits.size
+        )
 
     @property
     def room_left(self) -> int:
-        """Frames that may come together."""
-        return max(1, DRAFTS * self._bounds.frames - self._frames)
+        """How many frames may be put at once; at least 1."""
+        return max(1, MAX_PENDING_PUSHES * self._limits.frames - self._frames)
 
-    def put_all(self, source: Source, frames: Sequence[bytes], at: float) -> None:
-        """Validate and draft frames that came together at the monotonic second `at`; all are let in."""
+    def put_all(self, connection: ConnectionState, frames: Sequence[bytes], at: float) -> None:
+        """Validate frames that arrived together at monotonic second `at`, and add them to pending pushes."""
         now_us = time.time_ns() // 1000
         events = list(map(self._validate, frames))
         sizes = list(accumulate(map(len, frames), initial=0))
         start = 0
         while start < len(frames):
-            draft = self._open(len(frames[start]))
-            room, room_bytes = self._bounds.frames - draft.frames, self._bounds.size - draft.size
-            most = min(len(frames), start + room)
-            end = max(start + 1, bisect_right(sizes, sizes[start] + room_bytes, start, most + 1) - 1)
-            draft.add(source, frames[start:end], events[start:end], at, now_us)
+            pending = self._open(len(frames[start]))
+            room, room_bytes = self._limits.frames - pending.frames, self._limits.size - pending.size
+            limit = min(len(frames), start + room)
+            end = max(start + 1, bisect_right(sizes, sizes[start] + room_bytes, start, limit + 1) - 1)
+            pending.add(connection, frames[start:end], events[start:end], at, now_us)
             start = end
-        source.waiting += len(frames)
+        connection.queued(len(frames))
         self._frames += len(frames)
         self._size += sizes[-1]
         self._filled.set()
 
-    def put_end(self, source: Source) -> None:
-        """Note that all of a window, which was read once more, has come by this connection."""
-        self._open(0).end(source)
-        source.waiting += 1
+    def complete_window(self, connection: ConnectionState) -> None:
+        """Queue the removal of the connection's window from the cursor: all of it has arrived."""
+        self._open(0).complete_window(connection)
+        connection.queued(1)
         self._frames += 1
         self._filled.set()
 
-    async def room(self, source: Source) -> None:
-        """Wait until there is room, or until the source is to end."""
-        while self.is_full and source.ending is None:
+    async def room(self, connection: ConnectionState) -> None:
+        """Wait until there is room, or until the connection is to end."""
+        while self.is_full and connection.disconnect_reason is None:
             self._dropped.clear()
             await self._dropped.wait()
 
-    async def drained(self, source: Source) -> None:
-        """Wait until everything that came by this connection was pushed."""
-        while source.waiting:
+    async def drained(self, connection: ConnectionState) -> None:
+        """Wait until everything that this connection sent was pushed."""
+        while connection.unpushed:
             self._dropped.clear()
             await self._dropped.wait()
 
     async def filled(self, seconds: float) -> None:
-        """Wait until there is something, at most so long."""
+        """Wait until the inbox is not empty, at most `seconds`."""
         if not self._frames:
             self._filled.clear()
             try:
@@ -107,34 +110,37 @@ class Inbox:
             except TimeoutError:
                 return
 
-    def take(self) -> Draft:
-        """Return the oldest draft, an empty one if nothing came; it stays, and takes in nothing more."""
-        if not self._drafts:
-            self._drafts.append(Draft(self._memory))
+    def take(self) -> PendingPush:
+        """Return the oldest pending push, an empty one if nothing arrived.
+
+        It stays in the inbox until `drop`, and nothing more is added to it.
+        """
+        if not self._pending:
+            self._pending.append(PendingPush(self._dedup))
         self._is_taken = True
-        return self._drafts[0]
+        return self._pending[0]
 
     def drop(self) -> None:
-        """Remove the draft that was taken."""
-        draft = self._drafts.popleft()
+        """Remove the pending push that `take` returned."""
+        pending = self._pending.popleft()
         self._is_taken = False
-        for source, frames in draft.arrivals.items():
-            source.waiting -= frames
+        for connection, frames in pending.arrivals.items():
+            connection.dequeued(frames)
             self._frames -= frames
-        self._size -= draft.size
+        self._size -= pending.size
         self._dropped.set()
 
     def wake(self) -> None:
-        """Wake every wait, to look again."""
+        """Wake every waiting task to check its condition again."""
         self._filled.set()
         self._dropped.set()
 
-    def _open(self, size: int) -> Draft:
-        """Return a draft with room for a frame of so many bytes."""
-        is_open = len(self._drafts) > (1 if self._is_taken else 0)
+    def _open(self, size: int) -> PendingPush:
+        """Return a pending push with room for a frame of `size` bytes."""
+        is_open = len(self._pending) > (1 if self._is_taken else 0)
         if is_open:
-            draft, bounds = self._drafts[-1], self._bounds
-            if draft.frames < bounds.frames and (draft.size + size <= bounds.size or not draft.frames):
-                return draft
-        self._drafts.append(Draft(self._memory))
-        return self._drafts[-1]
+            pending, limits = self._pending[-1], self._limits
+            if pending.frames < limits.frames and (pending.size + size <= limits.size or not pending.frames):
+                return pending
+        self._pending.append(PendingPush(self._dedup))
+        return self._pending[-1]

@@ -1,7 +1,7 @@
-"""The loop: receive, validate, push; begin again from the stored cursor after any doubt; pause when full.
+"""The ingester's loop: push what the inbox holds, one push at a time; after errors resume from Redis.
 
-One task keeps a connection open and fills the inbox, this one pushes the inbox's drafts, one at a time. What
-is decided stands elsewhere (`hosts`, `resume`, `draft`, `watch`, `backpressure`), without a wait.
+A second task keeps the connection open and fills the inbox. Decisions are in `hosts`, `resume`, `pending`,
+`silence` and `backpressure`, which never wait.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import structlog
 from services.buffer.connection import Full
 from services.buffer.push import Push, Pusher
 from services.jetstream.backpressure import Backpressure
+from services.jetstream.connection import DisconnectReason
 from services.jetstream.dedup import DedupWindow
-from services.jetstream.follow import Follower
-from services.jetstream.hosts import Next
+from services.jetstream.hosts import HostSelector
 from services.jetstream.inbox import Inbox, PushLimits
-from services.jetstream.metrics import Reconnect
+from services.jetstream.receive import Follower
+from services.jetstream.silence import CollectionWatch
 from services.jetstream.validate import validator
-from services.jetstream.watch import CollectionWatch
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 from services.shared.event import Gap, GapReason
@@ -34,9 +34,9 @@ from services.shared.retry import back_off
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.jetstream.draft import Draft
     from services.jetstream.health import IngesterHealth
     from services.jetstream.metrics import IngesterMetrics
+    from services.jetstream.pending import PendingPush
     from services.jetstream.settings import IngesterSettings
     from services.shared.cursor import Cursor
     from services.shared.lifecycle import Stopping
@@ -64,17 +64,18 @@ class Ingest:
         self._validate = validator(settings.ingest_max_event_bytes, open_frame)
         self._pusher = Pusher(settings.redis_address(), stopping)
         self._thread = ThreadPoolExecutor(1, "push")
-        self._memory = DedupWindow(settings.ingest_dedup_seconds, settings.ingest_dedup_events)
-        self._watch = CollectionWatch()
-        self._next = Next(settings.ingest_hosts)
+        self._dedup = DedupWindow(settings.ingest_dedup_seconds, settings.ingest_dedup_events)
+        self._collections = CollectionWatch()
+        self._hosts = HostSelector(settings.ingest_hosts)
         self._backpressure = Backpressure(settings, metrics)
         self._cursor: Cursor
         self._nonce = ""
-        self._owed: Counter[str] = Counter()
-        self._owed_gaps: list[Gap] = []
+        self._unpushed_counts: Counter[str] = Counter()
+        """Counts of repeats that were not worth a push of their own."""
+        self._unpushed_gaps: list[Gap] = []
 
     async def run(self) -> None:
-        """Ingest until stopped; raises BrokenInvariant for what a person must mend."""
+        """Ingest until stopped; raises BrokenInvariant for what a person must fix."""
         failures = 0
         while not self._stopping:
             self._pushes = 0
@@ -83,23 +84,23 @@ class Ingest:
             except Transient as error:
                 failures = 1 if self._pushes else failures + 1
                 seconds = back_off(failures)
-                self._health.state = "beginning again"
+                self._health.state = "retrying"
                 self._metrics.resets.inc()
                 log.warning("retry", error=str(error), attempt=failures, seconds=round(seconds, 2))
-                await self._pause(seconds)
+                await self._sleep(seconds)
         self._pusher.close()
         self._thread.shutdown()
 
     async def _session(self) -> None:
-        """Read where to go on, and go on until stopped or in doubt."""
+        """Read the stored cursor and ingest from there, until stopped or until an error."""
         if not await self._begin():
             return
-        bounds = PushLimits(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
-        inbox = Inbox(bounds, self._memory, self._validate)
-        follower = Follower(self._settings, inbox, self._metrics, self._next, lambda: self._cursor)
+        limits = PushLimits(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
+        inbox = Inbox(limits, self._dedup, self._validate)
+        follower = Follower(self._settings, inbox, self._metrics, self._hosts, lambda: self._cursor)
         if self._backpressure.paused:
             follower.pause()
-        tasks = [asyncio.create_task(work) for work in (follower.follow(), follower.read_again())]
+        tasks = [asyncio.create_task(work) for work in (follower.follow(), follower.reread())]
         waking = asyncio.create_task(self._wake(inbox))
         try:
             while not self._stopping:
@@ -107,13 +108,13 @@ class Ingest:
                 for task in tasks:
                     if task.done():
                         task.result()
-                await self._keep_room(follower)
+                await self._pause_or_resume(follower)
                 await self._push_next(inbox, follower)
-            await _end(tasks)
+            await _cancel(tasks)
             while inbox and not self._backpressure.paused:
                 await self._push_next(inbox, follower)
         finally:
-            await _end([*tasks, waking])
+            await _cancel([*tasks, waking])
 
     async def _begin(self) -> bool:
         self._health.state = "waiting for the writer to set the first cursor"
@@ -121,18 +122,18 @@ class Ingest:
             start = await self._in_thread(self._pusher.reset)
             if start is not None:
                 self._cursor = start.cursor
-                self._memory.refill(start.recent)
+                self._dedup.refill(start.recent)
                 self._nonce = secrets.token_hex(8)
-                self._owed.clear()
-                self._next.begin(start.cursor)
-                log.info("buffer.cursor", **_facts(start.cursor), recent=len(self._memory))
+                self._unpushed_counts.clear()
+                self._hosts.begin(start.cursor)
+                log.info("buffer.cursor_read", **_facts(start.cursor), recent=len(self._dedup))
                 self._health.state = "running"
                 reach(CrashPoint.RECEIVE_RESUMED)
                 return True
-            await self._pause(TICK_SECONDS)
+            await self._sleep(TICK_SECONDS)
         return False
 
-    async def _pause(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
@@ -140,8 +141,8 @@ class Ingest:
         await self._stopping.wait()
         inbox.wake()
 
-    async def _keep_room(self, follower: Follower) -> None:
-        """Pause or resume, at most once a second."""
+    async def _pause_or_resume(self, follower: Follower) -> None:
+        """Measure the room, at most once a second, and pause or resume the follower."""
         if not self._backpressure.is_due(time.monotonic()):
             return
         changed = self._backpressure.decide(await self._in_thread(self._pusher.memory))
@@ -155,28 +156,28 @@ class Ingest:
             self._health.pushed_at = time.monotonic()
 
     async def _push_next(self, inbox: Inbox, follower: Follower) -> None:
-        draft = inbox.take()
-        self._complete(draft, follower)
-        if not draft.is_worth_a_push():
-            self._owed += draft.counts()
-        elif not await self._pushed(draft, follower):
+        pending = inbox.take()
+        self._complete(pending, follower)
+        if not pending.is_worth_pushing():
+            self._unpushed_counts += pending.counts()
+        elif not await self._push(pending, follower):
             return
-        self._seen(draft, follower)
+        self._find_silence(pending, follower)
         inbox.drop()
 
-    def _complete(self, draft: Draft, follower: Follower) -> None:
-        """Add the gap rows that are owed, and end the connections that showed that they must."""
-        self._owed_gaps.extend(follower.lost)
-        follower.lost.clear()
-        for gap in self._owed_gaps:
-            draft.note(gap)
-        for source, reason, time_us in draft.endings:
-            since_us = follower.stepped_back_to(time_us) if reason is Reconnect.STEPPED_BACK else time_us
-            source.end(reason, dead=source.dead, since_us=since_us)
+    def _complete(self, pending: PendingPush, follower: Follower) -> None:
+        """Add the gap rows not pushed yet, and end the connections whose events require it."""
+        self._unpushed_gaps.extend(follower.unread_gaps)
+        follower.unread_gaps.clear()
+        for gap in self._unpushed_gaps:
+            pending.add_gap(gap)
+        for connection, reason, time_us in pending.endings:
+            is_stepped_back = reason is DisconnectReason.STEPPED_BACK
+            connection.end(reason, since_us=follower.stepped_back_to(time_us) if is_stepped_back else time_us)
 
-    async def _pushed(self, draft: Draft, follower: Follower) -> bool:
-        """Push, waiting while Redis is full; False when stopped there."""
-        push = draft.push(self._cursor, self._nonce, self._owed, time.time_ns() // 1000)
+    async def _push(self, pending: PendingPush, follower: Follower) -> bool:
+        """Push, and wait while Redis is full; return False when stopped before it was pushed."""
+        push = pending.build(self._cursor, self._nonce, self._unpushed_counts, time.time_ns() // 1000)
         while True:
             try:
                 await self._in_thread(self._pusher.push, push)
@@ -188,75 +189,79 @@ class Ingest:
                 if self._stopping:
                     return False
                 await asyncio.sleep(TICK_SECONDS)
-                await self._keep_room(follower)
+                await self._pause_or_resume(follower)
         self._cursor = push.cursor
-        self._memory.pushed(push.recent, push.forgotten)
-        self._owed.clear()
-        self._owed_gaps.clear()
+        self._dedup.pushed(push.recent, push.evicted)
+        self._unpushed_counts.clear()
+        self._unpushed_gaps.clear()
         self._pushes += 1
-        for source in draft.progressed:
-            source.progress = True
-        self._account(draft, push)
+        for connection in pending.progressed:
+            connection.progressed()
+        self._report(pending, push)
         return True
 
-    def _seen(self, draft: Draft, follower: Follower) -> None:
-        """Look whether a collection has gone missing."""
-        newest_us = draft.newest_us()
+    def _find_silence(self, pending: PendingPush, follower: Follower) -> None:
+        """Leave a host that has stopped sending a collection; note a gap once every host was tried."""
+        newest_us = pending.newest_us()
         if newest_us is None:
             return
         now_us = time.time_ns() // 1000
         host = self._cursor.host
         self._metrics.lag.set(newest_us / 1e6)
-        for ended in self._watch.see(draft.collections, newest_us):
+        for ended in self._collections.see(pending.collections, newest_us):
             if newest_us <= ended.last_us:
                 continue
             gap = Gap(ended.last_us, newest_us, GapReason.COLLECTION_SILENT, host, now_us, ended.collection)
-            self._owed_gaps.append(gap)
-        silence = self._watch.silent()
-        if silence is None or follower.current is None or follower.current.ending is not None:
+            self._unpushed_gaps.append(gap)
+        silence = self._collections.silent()
+        current = follower.current
+        if silence is None or current is None or current.disconnect_reason is not None:
             return
         log.warning(
-            "receive.collection_silent", collection=silence.collection, host=host, tried=silence.tried
+            "receive.collection_silent",
+            collection=silence.collection,
+            host=host,
+            hosts_left=silence.hosts_left,
         )
-        if silence.tried < len(self._settings.ingest_hosts):
-            self._watch.left(silence)
+        if silence.hosts_left < len(self._settings.ingest_hosts):
+            self._collections.host_left(silence)
             # The next host's clock may be behind this one's.
             back_us = int(self._settings.ingest_host_rewind_seconds * 1e6)
-            follower.current.end(Reconnect.COLLECTION_SILENT, since_us=silence.last_us - back_us)
+            current.end(DisconnectReason.COLLECTION_SILENT, since_us=silence.last_us - back_us)
             return
-        until_us = self._watch.give_up(silence)
-        self._owed_gaps.append(
+        until_us = self._collections.give_up(silence)
+        self._unpushed_gaps.append(
             Gap(silence.last_us, until_us, GapReason.COLLECTION_SILENT, host, now_us, silence.collection)
         )
 
-    def _account(self, draft: Draft, push: Push) -> None:
+    def _report(self, pending: PendingPush, push: Push) -> None:
         self._health.pushed_at = time.monotonic()
-        if draft.first_at is not None:
-            self._metrics.latency.observe(time.monotonic() - draft.first_at)
+        if pending.first_at is not None:
+            self._metrics.latency.observe(time.monotonic() - pending.first_at)
         for stream, elements in push.elements.items():
             self._metrics.pushed.labels(stream).inc(len(elements))
         for name, count in push.counts.items():
-            of, _, what = name.partition(":")
+            stream_name, _, what = name.partition(":")
             if what == "received":
-                self._metrics.events.labels(of).inc(count)
+                self._metrics.events.labels(stream_name).inc(count)
             elif what == "duplicate":
                 self._metrics.duplicates.inc(count)
-        for reason, count in draft.rejects.items():
+        for reason, count in pending.rejects.items():
             self._metrics.rejects.labels(reason).inc(count)
-        for gap in draft.gaps:
+        for gap in pending.gaps:
             self._metrics.gaps.labels(gap.reason).inc()
             self._metrics.gap_seconds.inc((gap.to_us - gap.from_us) / 1e6)
             log.warning("receive.gap", reason=gap.reason, from_us=gap.from_us, to_us=gap.to_us, host=gap.host)
         self._metrics.dedup_evicted_by_size.inc(push.evicted_by_size)
-        self._metrics.dedup_events.set(len(self._memory))
+        self._metrics.dedup_events.set(len(self._dedup))
         log.debug("buffer.pushed", events=sum(map(len, push.elements.values())), time_us=push.cursor.time_us)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        # One thread: what is asked of Redis is asked in order, also after a cancelled wait.
+        # One thread, so that Redis gets requests in order, even after a cancelled wait.
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.jetstream.connection import DisconnectReason
 from services.shared.event import GapReason, Reason, Stream
 from services.shared.gauges import Since, Total, show_room
-
-
-class Reconnect(StrEnum):
-    """Why a connection ended: the whole list."""
-
-    CLOSED = "closed"
-    UNREACHABLE = "unreachable"
-    REFUSED = "refused"
-    MISCONFIGURED = "misconfigured"
-    SILENT = "silent"
-    COLLECTION_SILENT = "collection_silent"
-    OVERSIZE_FRAME = "oversize_frame"
-    ANOTHER_SERVER = "another_server"
-    STEPPED_BACK = "stepped_back"
-    STEPPED_OVER = "stepped_over"
-    PAUSED = "paused"
-    RESET = "reset"
 
 
 class IngesterMetrics:
@@ -158,7 +141,7 @@ class IngesterMetrics:
             "Part of Redis' maxmemory in use; pauses above the limit.",
             registry=registry,
         )
-        for reason in Reconnect:
+        for reason in DisconnectReason:
             self.reconnects.labels(reason)
         for gap_reason in GapReason:
             self.gaps.labels(gap_reason)

@@ -1,6 +1,6 @@
 """Pure: what to ask of a Jetstream host.
 
-Source: jetstream's README, "Consuming Jetstream" (query parameters, options_update).
+ConnectionState: jetstream's README, "Consuming Jetstream" (query parameters, options_update).
 """
 
 from __future__ import annotations

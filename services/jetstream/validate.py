@@ -1,22 +1,29 @@
-"""VALIDATE, pure: a frame becomes an Event, or BadInput with a reason.
+"""VALIDATE: a frame, compressed or not, becomes an Event or a Reason why it is none.
 
-Only the envelope must be right (jetstream's README, "Example events"); the record is anything that is
-JSON. Nothing here trusts upstream: any bytes give an answer, none an accident.
+Only the envelope must be right (Jetstream's README, "Example events"); the record may be any JSON. Any bytes
+from a host give a result. Compressed frames need Jetstream's v1 zstd dictionary, which the operator supplies
+(source of its id, size and hash: jetstream, `pkg/models/zstd_dictionary`).
 """
 
 from __future__ import annotations
 
+import hashlib
+import urllib.request
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import zstandard
 from msgspec import UNSET, Raw, UnsetType
 
-from services.shared.errors import BadInput
+from services.shared.errors import BadInput, BrokenInvariant, Transient
 from services.shared.event import Event, Reason, stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from services.jetstream.settings import IngesterSettings
 
 DEEPEST = 512
 """Python's own JSON reader gives up near 1,000 levels, other readers at 1,024; indigo writes 32."""
@@ -24,6 +31,8 @@ LATEST_TIME_US = 253_402_300_799_999_999
 """The last microsecond of the year 9999: later ones have no partition."""
 LARGEST_INT64 = (1 << 63) - 1
 WRITES = ("create", "update")
+DICTIONARY_SHA256 = "b8d77b46933aceecbdd5275a01241efc985c970c78162b8150cf67a26522f70c"
+DICTIONARY_TIMEOUT_SECONDS = 30
 
 
 class _Commit(msgspec.Struct, gc=False):
@@ -166,3 +175,55 @@ def _depth(frame: bytes) -> int:
         elif byte in b"}]":
             depth -= 1
     return deepest
+
+
+def load_dictionary(location: str) -> bytes:
+    """Read the dictionary from a path or an https URL; raises BrokenInvariant when it is another file."""
+    try:
+        if location.startswith("https://"):
+            with urllib.request.urlopen(location, timeout=DICTIONARY_TIMEOUT_SECONDS) as answer:  # noqa: S310 - https only
+                found = bytes(answer.read(1 << 20))
+        else:
+            found = Path(location).read_bytes()
+    except FileNotFoundError as error:
+        raise BrokenInvariant(
+            f"INGEST_DICTIONARY: no file {location!r}; give the path or https URL of it"
+        ) from error
+    except OSError as error:
+        raise Transient(f"INGEST_DICTIONARY: {location!r} cannot be read: {error}") from error
+    if hashlib.sha256(found).hexdigest() != DICTIONARY_SHA256:
+        raise BrokenInvariant(
+            f"INGEST_DICTIONARY: {location!r} is not Jetstream's v1 dictionary (its sha256 differs)"
+        )
+    return found
+
+
+class Decompressor:
+    """Opens frames compressed with the dictionary; never to more than `largest` bytes."""
+
+    def __init__(self, dictionary: bytes, largest: int) -> None:
+        self._zstd = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(dictionary))
+        self._largest = largest
+
+    def open(self, frame: bytes) -> bytes:
+        """Return the JSON inside; raises BadInput with TOO_LARGE or NOT_JSON.
+
+        A host, or a proxy, that does not compress after all sends the JSON itself.
+        """
+        if frame[:1] == b"{":
+            return frame
+        try:
+            declared = zstandard.frame_content_size(frame)
+            if declared > self._largest:
+                raise BadInput(Reason.TOO_LARGE)
+            return self._zstd.decompress(frame, max_output_size=self._largest)
+        except zstandard.ZstdError as error:
+            raise BadInput(Reason.NOT_JSON) from error
+
+
+def frame_opener(settings: IngesterSettings) -> Callable[[bytes], bytes]:
+    """Return the function that decompresses a frame; without INGEST_COMPRESS it returns the frame itself."""
+    if not settings.ingest_compress:
+        return bytes
+    dictionary = load_dictionary(settings.ingest_dictionary)
+    return Decompressor(dictionary, settings.ingest_max_event_bytes).open

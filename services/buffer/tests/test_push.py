@@ -37,7 +37,7 @@ def batch(number: int, events: int = 3, size: int = 10) -> Push:
     counts = {"posts:pushed": events, "posts:received": events, "likes:pushed": 1, "likes:duplicate": 0}
     elements = {Stream.POSTS: posts, Stream.LIKES: likes, Stream.FOLLOWS: list[bytes]()}
     return Push(
-        elements, cursor, RecentPush(cursor.time_us, known), forgotten=0, evicted_by_size=0, counts=counts
+        elements, cursor, RecentPush(cursor.time_us, known), evicted=0, evicted_by_size=0, counts=counts
     )
 
 
@@ -120,7 +120,7 @@ def test_what_is_forgotten_goes_from_the_old_end(pusher: Pusher) -> None:
     pushes = [batch(number) for number in (1, 2, 3)]
     pusher.push(pushes[0])
     pusher.push(pushes[1])
-    pusher.push(pushes[2]._replace(forgotten=2))
+    pusher.push(pushes[2]._replace(evicted=2))
     start = pusher.reset()
     assert start is not None
     assert start.recent == [pushes[2].recent]

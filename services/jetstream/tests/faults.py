@@ -109,9 +109,9 @@ def bad_request_is_said_and_not_hammered(pipeline: Pipelines) -> None:
     source.start()
     source.tell("refuse", connects=100, status=400, body="invalid subscriber options: invalid collection: x")
     with pipeline(source) as running:
-        said = wait_for(lambda: running.ingester.logged("receive.misconfigured"), 30, "the refusal logged")
-        assert "invalid collection: x" in said[0]["said"]
-        assert "INGEST_COLLECTIONS" in said[0]["mend"]
+        logged = wait_for(lambda: running.ingester.logged("receive.misconfigured"), 30, "the refusal logged")
+        assert "invalid collection: x" in logged[0]["response"]
+        assert "INGEST_COLLECTIONS" in logged[0]["remedy"]
         status, body = running.ingester.health()
         wait_for(lambda: running.ingester.is_alive, 1, "the ingester alive")
         assert running.ingester.stop() == 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.jetstream.cutover import MARGIN_US, SETTLED_US, CutoverWatch, again_from, due
+from services.jetstream.resume import MARGIN_US, REREAD_DELAY_US, CutoverWatch, reread_host, window_to_reread
 from services.shared.cursor import Window
 
 NOON_US = 1_783_166_400_000_000
@@ -103,27 +103,32 @@ FIRST, SECOND = Window(0, 100, "a"), Window(50, 200, "b")
     ("windows", "newest_us", "window"),
     [
         ((), 10**16, None),
-        ((FIRST,), 100 + SETTLED_US, None),
-        ((FIRST,), 101 + SETTLED_US, FIRST),
+        ((FIRST,), 100 + REREAD_DELAY_US, None),
+        ((FIRST,), 101 + REREAD_DELAY_US, FIRST),
         ((FIRST, SECOND), 10**16, FIRST),
-        ((SECOND, FIRST), 101 + SETTLED_US, FIRST),
+        ((SECOND, FIRST), 101 + REREAD_DELAY_US, FIRST),
     ],
 )
 def test_a_window_is_read_once_it_lies_wholly_in_the_hosts_store(
     windows: tuple[Window, ...], newest_us: int, window: Window | None
 ) -> None:
-    assert due(windows, newest_us, 0) == window
+    assert window_to_reread(windows, newest_us, 0) == window
 
 
 def test_a_window_that_cannot_be_read_holds_up_no_other() -> None:
-    assert [due((FIRST, SECOND), 10**16, failures) for failures in range(4)] == [FIRST, SECOND, FIRST, SECOND]
+    assert [window_to_reread((FIRST, SECOND), 10**16, failures) for failures in range(4)] == [
+        FIRST,
+        SECOND,
+        FIRST,
+        SECOND,
+    ]
 
 
 @pytest.mark.parametrize(
     ("hosts", "asked"), [(("b", "a", "c"), "aaabbbccca"), (("b",), "bbbbbbbbbb"), (("b", "c"), "bbbcccbbbc")]
 )
 def test_its_own_host_is_asked_first_then_the_others(hosts: tuple[str, ...], asked: str) -> None:
-    assert "".join(again_from(FIRST, hosts, failures) for failures in range(10)) == asked
+    assert "".join(reread_host(FIRST, hosts, failures) for failures in range(10)) == asked
 
 
 def test_a_margin_covers_the_second_that_a_host_may_drop() -> None:

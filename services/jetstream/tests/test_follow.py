@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from services.jetstream.connection import DisconnectReason
 from services.jetstream.dedup import DedupWindow
-from services.jetstream.follow import Follower
-from services.jetstream.hosts import Next
+from services.jetstream.hosts import HostSelector
 from services.jetstream.inbox import Inbox, PushLimits
-from services.jetstream.metrics import IngesterMetrics, Reconnect
+from services.jetstream.metrics import IngesterMetrics
+from services.jetstream.receive import Follower
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.validate import validator
 from services.shared.cursor import Cursor, Window
@@ -46,27 +47,28 @@ class World:
     def __init__(self, *ports: int, **settings: object) -> None:
         hosts = tuple(map(address, ports))
         told = IngesterSettings(ingest_hosts=hosts, **settings)  # type: ignore[arg-type]
-        self.memory = DedupWindow(600, 100_000)
-        self.inbox = Inbox(PushLimits(100, US), self.memory, validator(US))
-        self.metrics = IngesterMetrics(CollectorRegistry())
+        self.dedup = DedupWindow(600, 100_000)
+        self.inbox = Inbox(PushLimits(100, US), self.dedup, validator(US))
+        self.registry = CollectorRegistry()
+        self.metrics = IngesterMetrics(self.registry)
         self.cursor = Cursor(T, 1, 0)
         self.pushed: list[bytes] = []
-        self.follower = Follower(told, self.inbox, self.metrics, Next(hosts), lambda: self.cursor)
+        self.follower = Follower(told, self.inbox, self.metrics, HostSelector(hosts), lambda: self.cursor)
 
     def push(self) -> None:
         """Push what has arrived."""
         draft = self.inbox.take()
-        for gap in self.follower.lost:
-            draft.note(gap)
-        self.follower.lost.clear()
+        for gap in self.follower.unread_gaps:
+            draft.add_gap(gap)
+        self.follower.unread_gaps.clear()
         for source, reason, time_us in draft.endings:
-            source.end(reason, dead=source.dead, since_us=time_us)
-        push = draft.push(self.cursor, "n", Counter(), time.time_ns() // 1000)
-        self.memory.pushed(push.recent, push.forgotten)
+            source.end(reason, discard=source.is_discarded, since_us=time_us)
+        push = draft.build(self.cursor, "n", Counter(), time.time_ns() // 1000)
+        self.dedup.pushed(push.recent, push.evicted)
         self.cursor = push.cursor
         self.pushed += [element for elements in push.elements.values() for element in elements]
         for source in draft.progressed:
-            source.progress = True
+            source.progressed()
         self.inbox.drop()
 
     @contextlib.asynccontextmanager
@@ -82,7 +84,7 @@ class World:
                 await asyncio.sleep(0)
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in (self.follower.follow(), self.follower.read_again())]
+            tasks = [group.create_task(work) for work in (self.follower.follow(), self.follower.reread())]
             group.create_task(pump())
             try:
                 yield
@@ -231,7 +233,12 @@ def test_the_reason_of_each_end_is_counted() -> None:
             fake.lies.refuse(connects=2)
             fake.lies.hang_up(1006)
             await until(lambda: len(fake.connections) == 4)
-            ends = {reason: world.metrics.reconnects.labels(reason)._value.get() for reason in Reconnect}  # noqa: SLF001
+            ends = {
+                reason: world.registry.get_sample_value(
+                    "archive_receive_reconnects_total", {"reason": reason}
+                )
+                for reason in DisconnectReason
+            }
         assert {reason: count for reason, count in ends.items() if count} == {"closed": 1, "refused": 2}
 
     play(scenario, OPTIONS)

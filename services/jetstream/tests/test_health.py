@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from services.jetstream.connection import DisconnectReason
 from services.jetstream.health import GRACE_SECONDS, IngesterHealth
-from services.jetstream.metrics import IngesterMetrics, Reconnect
+from services.jetstream.metrics import IngesterMetrics
 from services.shared.event import GapReason, Reason, Stream
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
         ("running", None, 30 + GRACE_SECONDS - 1, True),
         ("running", None, 30 + GRACE_SECONDS + 1, False),
         ("starting", None, 0, False),
-        ("beginning again", None, 0, False),
+        ("retrying", None, 0, False),
         ("waiting for the writer to set the first cursor", None, 0, False),
         ("running", "Redis is full", 9999, True),
-        ("beginning again", "Redis is full", 9999, False),
+        ("retrying", "Redis is full", 9999, False),
     ],
 )
 def test_only_who_works_is_healthy(state: str, paused: str | None, quiet: float, works: bool) -> None:  # noqa: FBT001
@@ -47,7 +48,7 @@ def test_every_labelled_metric_is_there_before_its_first_event() -> None:
     registry = CollectorRegistry()
     IngesterMetrics(registry)
     for name, label, values in [
-        ("archive_receive_reconnects_total", "reason", Reconnect),
+        ("archive_receive_reconnects_total", "reason", DisconnectReason),
         ("archive_receive_gaps_total", "reason", GapReason),
         ("archive_validate_rejects_total", "reason", Reason),
         ("archive_buffer_pushed_total", "stream", Stream),

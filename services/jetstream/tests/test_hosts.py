@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.jetstream.hosts import FAILURES_PER_HOST, MISCONFIGURED_SECONDS, Next
-from services.jetstream.metrics import Reconnect
-from services.jetstream.resume import Wish
+from services.jetstream.connection import DisconnectReason
+from services.jetstream.hosts import FAILURES_PER_HOST, MISCONFIGURED_SECONDS, HostSelector
+from services.jetstream.resume import ResumeHint
 from services.shared.cursor import Cursor
 from services.shared.event import GapReason
 
@@ -16,8 +16,8 @@ HOSTS = ("a", "b", "c")
 HERE = Cursor(10**15, 1, 1, host="a", identity="00")
 
 
-def after(*reasons: Reconnect, progress: bool = False, hosts: tuple[str, ...] = HOSTS) -> Next:
-    state = Next(hosts)
+def after(*reasons: DisconnectReason, progress: bool = False, hosts: tuple[str, ...] = HOSTS) -> HostSelector:
+    state = HostSelector(hosts)
     for reason in reasons:
         state.ended(reason, HERE, progress=progress, since_us=5)
     return state
@@ -25,128 +25,142 @@ def after(*reasons: Reconnect, progress: bool = False, hosts: tuple[str, ...] = 
 
 @pytest.mark.parametrize(("host", "first"), [("a", "a"), ("c", "c"), ("gone", "a"), ("", "a")])
 def test_the_cursors_own_host_comes_first_if_it_is_still_ours(host: str, first: str) -> None:
-    state = Next(HOSTS)
+    state = HostSelector(HOSTS)
     state.begin(Cursor(1, 1, 1, host=host))
     assert state.host == first
 
 
-@pytest.mark.parametrize("reason", [Reconnect.CLOSED, Reconnect.UNREACHABLE, Reconnect.REFUSED])
-def test_a_host_that_brings_nothing_is_left_after_two_tries(reason: Reconnect) -> None:
+@pytest.mark.parametrize(
+    "reason", [DisconnectReason.CLOSED, DisconnectReason.UNREACHABLE, DisconnectReason.REFUSED]
+)
+def test_a_host_that_brings_nothing_is_left_after_two_tries(reason: DisconnectReason) -> None:
     visited = [after(*[reason] * tries).host for tries in range(2 * FAILURES_PER_HOST * len(HOSTS))]
     assert visited == list("aabbccaabbcc")
 
 
-@pytest.mark.parametrize("reason", [Reconnect.SILENT, Reconnect.COLLECTION_SILENT, Reconnect.MISCONFIGURED])
+@pytest.mark.parametrize(
+    "reason", [DisconnectReason.SILENT, DisconnectReason.COLLECTION_SILENT, DisconnectReason.MISCONFIGURED]
+)
 @pytest.mark.parametrize("progress", [True, False])
-def test_a_host_that_cannot_serve_us_is_left_at_once(reason: Reconnect, progress: bool) -> None:  # noqa: FBT001
+def test_a_host_that_cannot_serve_us_is_left_at_once(reason: DisconnectReason, progress: bool) -> None:  # noqa: FBT001
     assert after(reason, progress=progress).host == "b"
 
 
 @pytest.mark.parametrize(
-    "reason", [Reconnect.CLOSED, Reconnect.PAUSED, Reconnect.STEPPED_BACK, Reconnect.OVERSIZE_FRAME]
+    "reason",
+    [
+        DisconnectReason.CLOSED,
+        DisconnectReason.PAUSED,
+        DisconnectReason.STEPPED_BACK,
+        DisconnectReason.OVERSIZE_FRAME,
+    ],
 )
-def test_a_host_that_works_is_kept(reason: Reconnect) -> None:
+def test_a_host_that_works_is_kept(reason: DisconnectReason) -> None:
     assert after(*[reason] * 9, progress=True).host == "a"
 
 
 @pytest.mark.parametrize(
     ("reasons", "pause"),
     [
-        ([Reconnect.CLOSED], 1),
-        ([Reconnect.UNREACHABLE] * 5, 5),
-        ([Reconnect.SILENT], 0),
-        ([Reconnect.SILENT] * 3, 0),
-        ([Reconnect.SILENT] * 4, 4),
-        ([Reconnect.PAUSED], 0),
-        ([Reconnect.STEPPED_OVER] * 4, 4),
+        ([DisconnectReason.CLOSED], 1),
+        ([DisconnectReason.UNREACHABLE] * 5, 5),
+        ([DisconnectReason.SILENT], 0),
+        ([DisconnectReason.SILENT] * 3, 0),
+        ([DisconnectReason.SILENT] * 4, 4),
+        ([DisconnectReason.PAUSED], 0),
+        ([DisconnectReason.STEPPED_OVER] * 4, 4),
     ],
 )
-def test_failures_in_a_row_are_backed_off(reasons: list[Reconnect], pause: int) -> None:
-    assert after(*reasons).pause_after(reasons[-1]) == pause
+def test_failures_in_a_row_are_backed_off(reasons: list[DisconnectReason], pause: int) -> None:
+    assert after(*reasons).delay_after(reasons[-1]) == pause
 
 
 def test_a_refusal_of_our_filters_by_every_host_is_not_hammered() -> None:
-    reason = Reconnect.MISCONFIGURED
-    assert after(reason).pause_after(reason) < MISCONFIGURED_SECONDS, "the next host may be less strict"
-    pause = after(reason, reason, reason).pause_after(reason)
+    reason = DisconnectReason.MISCONFIGURED
+    assert after(reason).delay_after(reason) < MISCONFIGURED_SECONDS, "the next host may be less strict"
+    pause = after(reason, reason, reason).delay_after(reason)
     assert (pause, type(pause)) == (MISCONFIGURED_SECONDS, float)
 
 
 def test_progress_ends_the_row_of_failures() -> None:
-    state = after(*[Reconnect.CLOSED] * 5)
-    state.ended(Reconnect.CLOSED, HERE, progress=True)
-    assert state.pause_after(Reconnect.CLOSED) == 0
+    state = after(*[DisconnectReason.CLOSED] * 5)
+    state.ended(DisconnectReason.CLOSED, HERE, progress=True)
+    assert state.delay_after(DisconnectReason.CLOSED) == 0
 
 
 @pytest.mark.parametrize(
-    ("reason", "wish"),
+    ("reason", "hint"),
     [
-        (Reconnect.CLOSED, Wish()),
-        (Reconnect.COLLECTION_SILENT, Wish(since_us=5)),
-        (Reconnect.STEPPED_BACK, Wish(by_time=True, since_us=5)),
-        (Reconnect.ANOTHER_SERVER, Wish(by_time=True, note=GapReason.HOST_CHANGED)),
-        (Reconnect.STEPPED_OVER, Wish(not_before_us=5)),
-        (Reconnect.OVERSIZE_FRAME, Wish()),
+        (DisconnectReason.CLOSED, ResumeHint()),
+        (DisconnectReason.COLLECTION_SILENT, ResumeHint(since_us=5)),
+        (DisconnectReason.STEPPED_BACK, ResumeHint(by_time=True, since_us=5)),
+        (DisconnectReason.ANOTHER_SERVER, ResumeHint(by_time=True, gap_reason=GapReason.HOST_CHANGED)),
+        (DisconnectReason.STEPPED_OVER, ResumeHint(not_before_us=5)),
+        (DisconnectReason.OVERSIZE_FRAME, ResumeHint()),
     ],
 )
 @pytest.mark.parametrize("progress", [True, False])
 def test_what_a_connection_taught_is_wished_of_the_next(
-    reason: Reconnect,
-    wish: Wish,
+    reason: DisconnectReason,
+    hint: ResumeHint,
     progress: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
-    assert after(reason, progress=progress).wish == wish
+    assert after(reason, progress=progress).hint == hint
 
 
 def test_a_lesson_holds_until_something_new_came_by() -> None:
-    state = after(Reconnect.ANOTHER_SERVER, Reconnect.UNREACHABLE, Reconnect.CLOSED)
-    assert state.wish == Wish(by_time=True, note=GapReason.HOST_CHANGED)
-    state.ended(Reconnect.CLOSED, HERE, progress=True)
-    assert state.wish == Wish()
+    state = after(DisconnectReason.ANOTHER_SERVER, DisconnectReason.UNREACHABLE, DisconnectReason.CLOSED)
+    assert state.hint == ResumeHint(by_time=True, gap_reason=GapReason.HOST_CHANGED)
+    state.ended(DisconnectReason.CLOSED, HERE, progress=True)
+    assert state.hint == ResumeHint()
 
 
 def test_a_new_beginning_knows_how_far_to_go_back_and_owes_no_second_gap_row() -> None:
-    state = after(Reconnect.ANOTHER_SERVER)
+    state = after(DisconnectReason.ANOTHER_SERVER)
     state.begin(HERE)
-    assert state.wish == Wish()
-    state = after(Reconnect.COLLECTION_SILENT)
+    assert state.hint == ResumeHint()
+    state = after(DisconnectReason.COLLECTION_SILENT)
     state.begin(HERE)
-    assert state.wish == Wish(since_us=5)
-    state = after(Reconnect.OVERSIZE_FRAME, Reconnect.OVERSIZE_FRAME)
+    assert state.hint == ResumeHint(since_us=5)
+    state = after(DisconnectReason.OVERSIZE_FRAME, DisconnectReason.OVERSIZE_FRAME)
     state.begin(HERE)
-    state.ended(Reconnect.OVERSIZE_FRAME, HERE, progress=False)
-    assert state.wish == Wish(), "the frame may be behind us by now"
+    state.ended(DisconnectReason.OVERSIZE_FRAME, HERE, progress=False)
+    assert state.hint == ResumeHint(), "the frame may be behind us by now"
 
 
 def test_a_frame_that_can_never_be_received_is_stepped_over_further_and_further() -> None:
-    state = Next(("a",))
+    state = HostSelector(("a",))
     wishes = []
     for _ in range(4):
-        state.ended(Reconnect.OVERSIZE_FRAME, HERE, progress=False)
-        wishes.append(state.wish)
+        state.ended(DisconnectReason.OVERSIZE_FRAME, HERE, progress=False)
+        wishes.append(state.hint)
     over = GapReason.OVERSIZE_FRAME
     assert wishes == [
-        Wish(),
-        Wish(skip_larger=True, note=over),
-        Wish(skip_larger=True, jump=1, note=over),
-        Wish(skip_larger=True, jump=2, note=over),
+        ResumeHint(),
+        ResumeHint(skip_larger=True, gap_reason=over),
+        ResumeHint(skip_larger=True, jump=1, gap_reason=over),
+        ResumeHint(skip_larger=True, jump=2, gap_reason=over),
     ]
 
 
 def test_an_oversize_frame_elsewhere_is_another_one() -> None:
-    state = Next(("a",))
-    state.ended(Reconnect.OVERSIZE_FRAME, HERE, progress=False)
-    state.ended(Reconnect.OVERSIZE_FRAME, Cursor(10**15 + 1, 1, 2, host="a", identity="01"), progress=True)
-    assert state.wish == Wish()
+    state = HostSelector(("a",))
+    state.ended(DisconnectReason.OVERSIZE_FRAME, HERE, progress=False)
+    state.ended(
+        DisconnectReason.OVERSIZE_FRAME, Cursor(10**15 + 1, 1, 2, host="a", identity="01"), progress=True
+    )
+    assert state.hint == ResumeHint()
 
 
-@given(st.lists(st.tuples(st.sampled_from(Reconnect), st.booleans())), st.integers(1, 4))
-def test_there_is_always_a_host_and_a_pause_that_ends(ends: list[tuple[Reconnect, bool]], hosts: int) -> None:
-    state = Next(HOSTS[:hosts])
+@given(st.lists(st.tuples(st.sampled_from(DisconnectReason), st.booleans())), st.integers(1, 4))
+def test_there_is_always_a_host_and_a_pause_that_ends(
+    ends: list[tuple[DisconnectReason, bool]], hosts: int
+) -> None:
+    state = HostSelector(HOSTS[:hosts])
     for reason, progress in ends:
         state.ended(reason, HERE, progress=progress, since_us=1)
         assert state.host in HOSTS
-        pause = state.pause_after(reason)
+        pause = state.delay_after(reason)
         assert 0 <= pause <= max(MISCONFIGURED_SECONDS, len(ends))
         if progress:
             assert pause in (0, MISCONFIGURED_SECONDS)

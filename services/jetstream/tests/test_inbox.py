@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.jetstream.cutover import CutoverWatch
+from services.jetstream.connection import ConnectionState, DisconnectReason
 from services.jetstream.dedup import DedupWindow
-from services.jetstream.inbox import DRAFTS, Inbox, PushLimits
-from services.jetstream.metrics import Reconnect
-from services.jetstream.resume import Overlap, Plan, Wish
-from services.jetstream.source import Source
+from services.jetstream.inbox import MAX_PENDING_PUSHES, Inbox, PushLimits
+from services.jetstream.resume import ResumeHint, ResumePlan
 from services.jetstream.validate import validator
 from services.shared.cursor import Cursor, Window
 from services.shared.event import Stream
@@ -28,9 +26,9 @@ LIMIT = 10.0
 LARGEST = 1000
 
 
-def source(host: str = "h", window: Window | None = None) -> Source:
-    plan = Plan(host, T, exact=False, wish=Wish(), since=Cursor(T, 1, 0))
-    return Source(plan, Overlap(plan), CutoverWatch(host, 0.0), window)
+def source(host: str = "h", window: Window | None = None) -> ConnectionState:
+    plan = ResumePlan(host, T, exact=False, hint=ResumeHint(), cursor=Cursor(T, 1, 0))
+    return ConnectionState(plan, 0.0, window)
 
 
 def inbox_of(frames: int, size: int) -> Inbox:
@@ -62,8 +60,10 @@ def test_drafts_give_back_what_was_put_in_order_and_within_bounds(
     taken: list[bytes] = []
     while inbox:
         held = put[len(taken) :]
-        assert (len(inbox), one.waiting) == (len(held), len(held))
-        assert inbox.is_full == (len(held) >= DRAFTS * most or sum(map(len, held)) >= DRAFTS * size)
+        assert (len(inbox), one.unpushed) == (len(held), len(held))
+        assert inbox.is_full == (
+            len(held) >= MAX_PENDING_PUSHES * most or sum(map(len, held)) >= MAX_PENDING_PUSHES * size
+        )
         draft = inbox.take()
         assert inbox.take() is draft, "it stays"
         elements = draft.elements[Stream.IDENTITIES]
@@ -73,7 +73,7 @@ def test_drafts_give_back_what_was_put_in_order_and_within_bounds(
         taken += elements
         inbox.drop()
     assert taken == put
-    assert (len(inbox), one.waiting, inbox.is_full) == (0, 0, False)
+    assert (len(inbox), one.unpushed, inbox.is_full) == (0, 0, False)
 
 
 @given(st.lists(st.integers(1, 7), min_size=2, max_size=20))
@@ -102,7 +102,7 @@ def test_what_comes_while_a_draft_is_pushed_goes_into_the_next_one() -> None:
 
 def test_there_is_a_draft_to_take_though_nothing_came() -> None:
     inbox = inbox_of(5, 10_000)
-    assert not inbox.take().is_worth_a_push()
+    assert not inbox.take().is_worth_pushing()
     inbox.drop()
     assert len(inbox) == 0
 
@@ -141,14 +141,14 @@ def test_a_wake_ends_the_wait_for_frames() -> None:
 def test_all_who_wait_for_room_or_for_the_end_are_woken() -> None:
     async def scenario() -> None:
         inbox, one = inbox_of(1, 10_000), source()
-        inbox.put_all(one, [event(number) for number in range(DRAFTS)], 0.0)
+        inbox.put_all(one, [event(number) for number in range(MAX_PENDING_PUSHES)], 0.0)
         rooms = [asyncio.create_task(inbox.room(one)) for _ in range(3)]
         drains = [asyncio.create_task(inbox.drained(one)) for _ in range(3)]
         await asyncio.sleep(0)
         inbox.take()
         inbox.drop()
         await asyncio.gather(*rooms)
-        for _ in range(DRAFTS - 1):
+        for _ in range(MAX_PENDING_PUSHES - 1):
             assert not any(task.done() for task in drains)
             inbox.take()
             inbox.drop()
@@ -161,10 +161,10 @@ def test_a_connection_that_is_to_end_waits_for_no_room() -> None:
     async def scenario() -> None:
         inbox, one = inbox_of(1, 10), source()
         inbox.put_all(one, [event(1, 100)], 0.0)
-        one.close = inbox.wake
+        one.opened(inbox.wake)
         waiting = asyncio.create_task(inbox.room(one))
         await asyncio.sleep(0)
-        one.end(Reconnect.PAUSED)
+        one.end(DisconnectReason.PAUSED)
         await waiting
 
     play(scenario())
@@ -177,8 +177,8 @@ def test_what_was_there_is_drained_though_more_keeps_coming() -> None:
         inbox, live = inbox_of(5, 10_000), source()
         window = source(window=Window(T, T + 10, "h"))
         inbox.put_all(window, [event(1)], 0.0)
-        inbox.put_end(window)
-        assert window.waiting == 2
+        inbox.complete_window(window)
+        assert window.unpushed == 2
         waiting = asyncio.create_task(inbox.drained(window))
         for number in range(20):
             await asyncio.sleep(0)
@@ -195,13 +195,13 @@ def test_what_was_there_is_drained_though_more_keeps_coming() -> None:
     play(scenario())
 
 
-@pytest.mark.parametrize("later", [Reconnect.SILENT, Reconnect.CLOSED])
-def test_the_first_reason_to_end_a_connection_stays(later: Reconnect) -> None:
+@pytest.mark.parametrize("later", [DisconnectReason.SILENT, DisconnectReason.CLOSED])
+def test_the_first_reason_to_end_a_connection_stays(later: DisconnectReason) -> None:
     one, closed = source(), list[int]()
-    one.close = lambda: closed.append(1)
-    one.end(Reconnect.STEPPED_BACK, since_us=7)
-    one.end(later, dead=True, since_us=9)
-    assert (one.ending, one.since_us, one.dead) == (Reconnect.STEPPED_BACK, 7, True)
+    one.opened(lambda: closed.append(1))
+    one.end(DisconnectReason.STEPPED_BACK, since_us=7)
+    one.end(later, discard=True, since_us=9)
+    assert (one.disconnect_reason, one.since_us, one.is_discarded) == (DisconnectReason.STEPPED_BACK, 7, True)
     assert closed, "and it is closed"
 
 
@@ -212,11 +212,11 @@ def test_frames_that_come_together_are_validated_and_keep_their_time() -> None:
     draft = inbox.take()
     assert draft.elements[Stream.IDENTITIES] == [event(5), event(9)]
     assert draft.rejects == {"not_json": 1, "too_large": 1}
-    assert (draft.first_at, draft.span_us) == (7.0, (T + 5, T + 9))
+    assert (draft.first_at, draft.time_range_us) == (7.0, (T + 5, T + 9))
 
 
 def test_the_room_left_is_told_and_never_none() -> None:
     inbox = inbox_of(1, 10_000)
-    for left in (*range(DRAFTS, 0, -1), 1):
+    for left in (*range(MAX_PENDING_PUSHES, 0, -1), 1):
         assert inbox.room_left == left
         inbox.put_all(source(), [event(left)], 0.0)

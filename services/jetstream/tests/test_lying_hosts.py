@@ -97,7 +97,7 @@ def test_a_v1_clock_that_steps_back_while_we_are_away_loses_nothing(pipeline: Pi
         source.tell("hang_up", code=1006)
         source.tell("rewind", seconds=90)
         finish(running, total)
-    ends = [line["reason"] for line in running.ingester.logged("receive.ended")]
+    ends = [line["reason"] for line in running.ingester.logged("receive.disconnected")]
     assert "stepped_back" in ends
     assert archived(running) == everything(source)
     assert gaps(running) == []
@@ -110,7 +110,7 @@ def test_a_v2_host_that_numbers_anew_is_noticed_on_record_and_read_by_time(pipel
         running.wait_pushed(1200, 30)
         source.tell("change_namespace", first_seq=7, offset_us=300_000)
         finish(running, total)
-    ends = [line["reason"] for line in running.ingester.logged("receive.ended")]
+    ends = [line["reason"] for line in running.ingester.logged("receive.disconnected")]
     assert "another_server" in ends
     assert archived(running) == everything(source)
     assert gaps(running) == ["host_changed"]

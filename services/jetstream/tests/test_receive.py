@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from services.jetstream.connection import ConnectionState, DisconnectReason
 from services.jetstream.dedup import DedupWindow
-from services.jetstream.dictionary import Decompressor, load_dictionary
-from services.jetstream.inbox import DRAFTS, Inbox, PushLimits
-from services.jetstream.metrics import IngesterMetrics, Reconnect
+from services.jetstream.inbox import MAX_PENDING_PUSHES, Inbox, PushLimits
+from services.jetstream.metrics import IngesterMetrics
 from services.jetstream.receive import Receiver
-from services.jetstream.resume import Plan, Wish
+from services.jetstream.resume import ResumeHint, ResumePlan
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.subscription import LONGEST_URL
-from services.jetstream.tests.noting import Noting, empty
+from services.jetstream.tests.recording import RecordingValidator, empty
+from services.jetstream.validate import Decompressor, load_dictionary
 from services.shared.cursor import Cursor
 from testing.events import HostView, Traffic
 from testing.fakes.jetstream.client import play, stopped_clock, until
@@ -28,7 +30,6 @@ from testing.harness.redis import free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.jetstream.source import Source
     from testing.fakes.jetstream.server import FakeJetstream
 
 T = 1_783_166_400_000_000
@@ -48,27 +49,29 @@ def options(kind: str = "v1", dictionary: Path | None = None) -> Options:
 class Reader:
     """One receiver, its inbox and its one connection."""
 
-    def __init__(self, port: int, *, push: int = 100_000, wish: Wish = Wish(), **settings: object) -> None:  # noqa: B008 - immutable
+    def __init__(
+        self, port: int, *, push: int = 100_000, hint: ResumeHint | None = None, **settings: object
+    ) -> None:
         host = f"ws://127.0.0.1:{port}"
-        self._noting = Noting()
-        self.inbox = Inbox(PushLimits(push, 1 << 30), DedupWindow(60, 1 << 30), self._noting)
+        self._validator = RecordingValidator()
+        self.inbox = Inbox(PushLimits(push, 1 << 30), DedupWindow(60, 1 << 30), self._validator)
         self.registry = CollectorRegistry()
         told = IngesterSettings(ingest_hosts=(host,), **settings)  # type: ignore[arg-type]
         self.receiver = Receiver(told, self.inbox, IngesterMetrics(self.registry))
-        plan = Plan(host, T, exact=False, wish=wish, since=Cursor(T, 1, 0))
-        self.source: Source = self.receiver.source(plan)
+        plan = ResumePlan(host, T, exact=False, hint=hint or ResumeHint(), cursor=Cursor(T, 1, 0))
+        self.source = ConnectionState(plan, time.monotonic())
         self.task = asyncio.create_task(self.receiver.receive(self.source))
 
     @property
     def frames(self) -> list[bytes]:
         """What was put into the inbox so far."""
-        return self._noting.frames
+        return self._validator.frames
 
     async def read(self, frames: int) -> list[bytes]:
         """Wait for so many frames, and end the connection."""
         await until(lambda: len(self.inbox) >= frames or self.task.done())
-        self.source.end(Reconnect.PAUSED)
-        assert await self.task is Reconnect.PAUSED
+        self.source.end(DisconnectReason.PAUSED)
+        assert await self.task is DisconnectReason.PAUSED
         return self.frames
 
 
@@ -123,7 +126,7 @@ def test_compressed_frames_open_to_the_same_events(real_events: Path) -> None:
 def test_a_refusal_is_told_from_a_misconfiguration(status: int, reason: str) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.lies.refuse(status=status, body="no\x00thanks" * 200)
-        assert await Reader(fake.port).task is Reconnect(reason)
+        assert await Reader(fake.port).task is DisconnectReason(reason)
 
     play(scenario, options())
 
@@ -134,7 +137,10 @@ def test_a_host_that_cannot_be_reached_is_no_accident(host: str) -> None:
         reader = Reader(free_port())
         await reader.task
         plan = reader.source.plan._replace(host=host.format(port=free_port()))
-        assert await reader.receiver.receive(reader.receiver.source(plan)) is Reconnect.UNREACHABLE
+        assert (
+            await reader.receiver.receive(ConnectionState(plan, time.monotonic()))
+            is DisconnectReason.UNREACHABLE
+        )
 
     asyncio.run(scenario())
 
@@ -149,7 +155,7 @@ def test_a_host_that_speaks_no_websocket_or_goes_while_it_does_is_unreachable(sa
             writer.close()
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        assert await Reader(server.sockets[0].getsockname()[1]).task is Reconnect.UNREACHABLE
+        assert await Reader(server.sockets[0].getsockname()[1]).task is DisconnectReason.UNREACHABLE
         server.close()
         await server.wait_closed()
 
@@ -162,7 +168,7 @@ def test_whatever_code_a_host_closes_with_the_connection_was_closed(code: int) -
         reader = Reader(fake.port)
         await until(lambda: len(reader.inbox) == TOTAL)
         fake.lies.hang_up(code)
-        assert await reader.task is Reconnect.CLOSED
+        assert await reader.task is DisconnectReason.CLOSED
         assert reader.frames == TRUTH
 
     play(scenario, options())
@@ -172,7 +178,7 @@ def test_a_frame_too_large_is_told_and_what_came_before_is_kept() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.lies.plant(planted("huge", size=2), before=300)
         reader = Reader(fake.port, ingest_max_frame_bytes=MIB)
-        assert await reader.task is Reconnect.OVERSIZE_FRAME
+        assert await reader.task is DisconnectReason.OVERSIZE_FRAME
         assert reader.frames == TRUTH[:300]
 
     play(scenario, options())
@@ -181,7 +187,7 @@ def test_a_frame_too_large_is_told_and_what_came_before_is_kept() -> None:
 def test_a_host_asked_to_skip_what_is_too_large_sends_the_rest() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.lies.plant(planted("huge", size=2), before=300)
-        reader = Reader(fake.port, ingest_max_frame_bytes=MIB, wish=Wish(skip_larger=True))
+        reader = Reader(fake.port, ingest_max_frame_bytes=MIB, hint=ResumeHint(skip_larger=True))
         assert await reader.read(TOTAL) == TRUTH
 
     play(scenario, options())
@@ -190,7 +196,7 @@ def test_a_host_asked_to_skip_what_is_too_large_sends_the_rest() -> None:
 def test_a_host_that_answers_pings_and_sends_nothing_is_silent() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.lies.mute()
-        assert await Reader(fake.port, ingest_idle_seconds=0.3).task is Reconnect.SILENT
+        assert await Reader(fake.port, ingest_idle_seconds=0.3).task is DisconnectReason.SILENT
 
     play(scenario, options())
 
@@ -201,15 +207,15 @@ def test_a_full_inbox_holds_the_host_back_and_is_not_its_silence() -> None:
         await until(lambda: reader.inbox.is_full)
         await asyncio.wait([reader.task], timeout=0.5)
         while True:
-            assert len(reader.inbox) <= 3 * DRAFTS
-            assert reader.source.ending is None
+            assert len(reader.inbox) <= 3 * MAX_PENDING_PUSHES
+            assert reader.source.disconnect_reason is None
             if len(reader.frames) == TOTAL:
                 break
             empty(reader.inbox)
             await until(lambda: reader.inbox.is_full or len(reader.frames) == TOTAL)
         assert reader.frames == TRUTH
         empty(reader.inbox)
-        assert await reader.task is Reconnect.SILENT
+        assert await reader.task is DisconnectReason.SILENT
 
     play(scenario, options())
 
@@ -218,9 +224,11 @@ def test_a_connection_ended_while_the_inbox_is_full_stays_within_bounds() -> Non
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port, push=3)
         await until(lambda: reader.inbox.is_full)
-        reader.source.end(Reconnect.PAUSED)
-        assert await reader.task is Reconnect.PAUSED
-        assert len(reader.inbox) <= 3 * DRAFTS + 1, "paused for want of room: no time to fill memory up"
+        reader.source.end(DisconnectReason.PAUSED)
+        assert await reader.task is DisconnectReason.PAUSED
+        assert len(reader.inbox) <= 3 * MAX_PENDING_PUSHES + 1, (
+            "paused for want of room: no time to fill dedup up"
+        )
 
     play(scenario, options())
 
@@ -228,8 +236,8 @@ def test_a_connection_ended_while_the_inbox_is_full_stays_within_bounds() -> Non
 def test_a_connection_ended_before_it_is_open_brings_nothing() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port)
-        reader.source.end(Reconnect.PAUSED)
-        assert await reader.task is Reconnect.PAUSED
+        reader.source.end(DisconnectReason.PAUSED)
+        assert await reader.task is DisconnectReason.PAUSED
         assert reader.frames == []
 
     play(scenario, options())

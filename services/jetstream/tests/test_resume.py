@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from services.jetstream.resume import (
     OTHER_HOST_SLACK_US,
     SAME_HOST_SLACK_US,
-    Overlap,
-    Plan,
+    ContinuityCheck,
+    ContinuityResult,
+    ResumeHint,
+    ResumePlan,
     Rewind,
-    Verdict,
-    Wish,
-    plan,
+    resume_plan,
 )
 from services.shared.cursor import Cursor
 from services.shared.event import Event, GapReason, Stream
@@ -28,41 +28,41 @@ START = Cursor(T, 1, 0)
 
 
 @pytest.mark.parametrize(
-    ("cursor", "host", "wish", "position", "exact"),
+    ("cursor", "host", "hint", "position", "exact"),
     [
-        (START, "a", Wish(), T, False),
-        (V1, "a", Wish(), T - 5 * US, False),
-        (V1, "b", Wish(), T - 30 * US, False),
-        (V2, "a", Wish(), 777, True),
-        (V2, "b", Wish(), T - 30 * US, False),
-        (V2, "a", Wish(by_time=True), T - 30 * US, False),
-        (V2, "a", Wish(since_us=T - 90 * US), T - 90 * US, False),
-        (V1, "a", Wish(since_us=T - 90 * US), T - 90 * US, False),
-        (V1, "a", Wish(since_us=T + 90 * US), T - 5 * US, False),
-        (V1, "b", Wish(not_before_us=T - US), T - US, False),
-        (V2, "a", Wish(jump=1), 778, False),
-        (V2, "a", Wish(jump=3), 780, False),
-        (V1, "a", Wish(jump=1), T + 4000, False),
-        (V1, "a", Wish(jump=2), T + 16_000, False),
-        (V2, "b", Wish(jump=1), T + 4000, False),
-        (Cursor(5, 1, 0), "a", Wish(), 10**15, False),
+        (START, "a", ResumeHint(), T, False),
+        (V1, "a", ResumeHint(), T - 5 * US, False),
+        (V1, "b", ResumeHint(), T - 30 * US, False),
+        (V2, "a", ResumeHint(), 777, True),
+        (V2, "b", ResumeHint(), T - 30 * US, False),
+        (V2, "a", ResumeHint(by_time=True), T - 30 * US, False),
+        (V2, "a", ResumeHint(since_us=T - 90 * US), T - 90 * US, False),
+        (V1, "a", ResumeHint(since_us=T - 90 * US), T - 90 * US, False),
+        (V1, "a", ResumeHint(since_us=T + 90 * US), T - 5 * US, False),
+        (V1, "b", ResumeHint(not_before_us=T - US), T - US, False),
+        (V2, "a", ResumeHint(jump=1), 778, False),
+        (V2, "a", ResumeHint(jump=3), 780, False),
+        (V1, "a", ResumeHint(jump=1), T + 4000, False),
+        (V1, "a", ResumeHint(jump=2), T + 16_000, False),
+        (V2, "b", ResumeHint(jump=1), T + 4000, False),
+        (Cursor(5, 1, 0), "a", ResumeHint(), 10**15, False),
     ],
 )
 def test_the_position_follows_from_cursor_host_and_wish(
     cursor: Cursor,
     host: str,
-    wish: Wish,
+    hint: ResumeHint,
     position: int,
     exact: bool,  # noqa: FBT001
 ) -> None:
-    assert plan(cursor, host, REWIND, wish) == Plan(host, position, exact, wish, cursor)
+    assert resume_plan(cursor, host, REWIND, hint) == ResumePlan(host, position, exact, hint, cursor)
 
 
 @given(
     st.sampled_from([START, V1, V2]),
     st.sampled_from(["a", "b"]),
     st.builds(
-        Wish,
+        ResumeHint,
         st.booleans(),
         st.none() | st.integers(0, 2 * T),
         st.none(),
@@ -71,8 +71,10 @@ def test_the_position_follows_from_cursor_host_and_wish(
         st.none(),
     ),
 )
-def test_without_a_jump_nothing_after_the_cursor_is_left_out(cursor: Cursor, host: str, wish: Wish) -> None:
-    found = plan(cursor, host, REWIND, wish)
+def test_without_a_jump_nothing_after_the_cursor_is_left_out(
+    cursor: Cursor, host: str, hint: ResumeHint
+) -> None:
+    found = resume_plan(cursor, host, REWIND, hint)
     if found.position < 10**15:
         assert (found.position, found.exact, host) == (cursor.seq, True, cursor.host)
     else:
@@ -81,7 +83,7 @@ def test_without_a_jump_nothing_after_the_cursor_is_left_out(cursor: Cursor, hos
 
 def test_an_older_cursor_is_resumed_from_whatever_was_stepped_over_since() -> None:
     """Redis' volume was lost: the cursor is older than the end of the last gap."""
-    assert plan(V1, "a", REWIND, Wish(not_before_us=T + 60 * US)).position <= T
+    assert resume_plan(V1, "a", REWIND, ResumeHint(not_before_us=T + 60 * US)).position <= T
 
 
 def event(time_us: int, number: int = 1, seq: int | None = None) -> Event:
@@ -91,22 +93,22 @@ def event(time_us: int, number: int = 1, seq: int | None = None) -> Event:
 LAST = event(T, 0)
 
 
-def overlap(cursor: Cursor, host: str = "a", wish: Wish = Wish()) -> Overlap:  # noqa: B008 - immutable
-    return Overlap(plan(cursor, host, REWIND, wish))
+def check(cursor: Cursor, host: str = "a", hint: ResumeHint = ResumeHint()) -> ContinuityCheck:  # noqa: B008 - immutable
+    return ContinuityCheck(resume_plan(cursor, host, REWIND, hint))
 
 
 @pytest.mark.parametrize("host", ["a", "b"])
 def test_the_last_event_pushed_proves_the_host(host: str) -> None:
-    one = overlap(V1, host)
-    assert one.see(event(T - 2 * US), known=False) is Verdict.OPEN
-    assert one.see(LAST, known=False) is Verdict.PROVEN
-    assert one.see(event(T + 3600 * US), known=False) is Verdict.PROVEN, "proven once is proven"
+    one = check(V1, host)
+    assert one.check(event(T - 2 * US), known=False) is ContinuityResult.OPEN
+    assert one.check(LAST, known=False) is ContinuityResult.PROVEN
+    assert one.check(event(T + 3600 * US), known=False) is ContinuityResult.PROVEN, "proven once is proven"
 
 
 def test_any_event_we_know_proves_the_host() -> None:
-    one = overlap(V1)
-    assert one.see(event(T - 4 * US, 5), known=True) is Verdict.PROVEN
-    assert one.see(event(T + 60 * US, 6), known=False) is Verdict.PROVEN
+    one = check(V1)
+    assert one.check(event(T - 4 * US, 5), known=True) is ContinuityResult.PROVEN
+    assert one.check(event(T + 60 * US, 6), known=False) is ContinuityResult.PROVEN
 
 
 @pytest.mark.parametrize(
@@ -114,10 +116,10 @@ def test_any_event_we_know_proves_the_host() -> None:
     [("a", SAME_HOST_SLACK_US, GapReason.CURSOR_TOO_OLD), ("b", OTHER_HOST_SLACK_US, GapReason.HOST_CHANGED)],
 )
 def test_a_replay_that_begins_after_the_cursor_is_one_gap(host: str, slack: int, reason: GapReason) -> None:
-    one = overlap(V1, host)
-    assert one.see(event(T + slack), known=False) is Verdict.OPEN
+    one = check(V1, host)
+    assert one.check(event(T + slack), known=False) is ContinuityResult.OPEN
     first = event(T + slack + 1, 2)
-    assert one.see(first, known=False) is Verdict.GAP
+    assert one.check(first, known=False) is ContinuityResult.GAP
     gap = one.gap(first, now_us=4)
     assert (gap.from_us, gap.to_us, gap.reason, gap.host, gap.received_at) == (
         T,
@@ -126,53 +128,56 @@ def test_a_replay_that_begins_after_the_cursor_is_one_gap(host: str, slack: int,
         host,
         4,
     )
-    assert one.see(event(T + 2 * slack + 9, 3), known=False) is Verdict.PROVEN, "said once"
+    assert one.check(event(T + 2 * slack + 9, 3), known=False) is ContinuityResult.PROVEN, "said once"
 
 
 def test_by_sequence_number_the_first_event_must_be_the_last_one_pushed() -> None:
-    assert overlap(V2).see(event(T, 0, 777), known=False) is Verdict.PROVEN
+    assert check(V2).check(event(T, 0, 777), known=False) is ContinuityResult.PROVEN
     for known in (True, False):
-        one = overlap(V2)
-        assert one.see(event(T, 5, 777), known=known) is Verdict.ANOTHER_SERVER
-        assert one.verdict is Verdict.ANOTHER_SERVER
+        one = check(V2)
+        assert one.check(event(T, 5, 777), known=known) is ContinuityResult.ANOTHER_SERVER
+        assert one.result is ContinuityResult.ANOTHER_SERVER
 
 
 def test_a_clock_behind_our_position_is_not_taken_for_the_replay() -> None:
-    one = overlap(V1)
-    assert one.see(event(T - 5 * US - SAME_HOST_SLACK_US), known=False) is Verdict.OPEN
-    assert overlap(V1).see(event(T - 5 * US - SAME_HOST_SLACK_US - 1), known=False) is Verdict.STEPPED_BACK
-    again = overlap(V1, wish=Wish(by_time=True, since_us=T - 90 * US))
-    assert again.see(event(T - 100 * US), known=False) is Verdict.OPEN, "we went back on purpose"
+    one = check(V1)
+    assert one.check(event(T - 5 * US - SAME_HOST_SLACK_US), known=False) is ContinuityResult.OPEN
+    assert (
+        check(V1).check(event(T - 5 * US - SAME_HOST_SLACK_US - 1), known=False)
+        is ContinuityResult.STEPPED_BACK
+    )
+    again = check(V1, hint=ResumeHint(by_time=True, since_us=T - 90 * US))
+    assert again.check(event(T - 100 * US), known=False) is ContinuityResult.OPEN, "we went back on purpose"
 
 
 def test_a_v2_host_may_begin_an_hour_early() -> None:
-    one = overlap(V2, "b")
-    assert one.see(event(T - 3600 * US, 3, seq=5), known=False) is Verdict.OPEN
+    one = check(V2, "b")
+    assert one.check(event(T - 3600 * US, 3, seq=5), known=False) is ContinuityResult.OPEN
 
 
 @pytest.mark.parametrize("cursor", [V1, V2])
 def test_a_row_that_is_owed_is_written_with_the_first_new_event(cursor: Cursor) -> None:
-    one = overlap(cursor, wish=Wish(by_time=True, note=GapReason.HOST_CHANGED))
-    assert one.see(event(T - 3 * US, 8), known=True) is Verdict.PROVEN
+    one = check(cursor, hint=ResumeHint(by_time=True, gap_reason=GapReason.HOST_CHANGED))
+    assert one.check(event(T - 3 * US, 8), known=True) is ContinuityResult.PROVEN
     first = event(T - US, 2)
-    assert one.see(first, known=False) is Verdict.GAP
+    assert one.check(first, known=False) is ContinuityResult.GAP
     gap = one.gap(first, 1)
     assert (gap.from_us, gap.to_us, gap.reason) == (T, T, GapReason.HOST_CHANGED), "never of negative length"
-    assert one.see(event(T + 9 * US, 3), known=False) is Verdict.PROVEN
+    assert one.check(event(T + 9 * US, 3), known=False) is ContinuityResult.PROVEN
 
 
 @given(st.lists(st.tuples(st.integers(-20, 40), st.booleans()), min_size=1), st.sampled_from(["a", "b"]))
 def test_a_silent_hole_is_impossible(steps: list[tuple[int, bool]], host: str) -> None:
     """Whoever comes past the cursor by more than the slack, with nothing known before, leaves a row."""
-    one = overlap(V1, host)
+    one = check(V1, host)
     slack = SAME_HOST_SLACK_US if host == "a" else OTHER_HOST_SLACK_US
-    said: list[Verdict] = []
+    said: list[ContinuityResult] = []
     for number, (second, known) in enumerate(steps, 1):
-        said.append(one.see(event(T + second * US, number), known=known))
-        if said[-1] is Verdict.STEPPED_BACK:
+        said.append(one.check(event(T + second * US, number), known=known))
+        if said[-1] is ContinuityResult.STEPPED_BACK:
             return
-    assert said.count(Verdict.GAP) <= 1
-    if Verdict.GAP not in said:
+    assert said.count(ContinuityResult.GAP) <= 1
+    if ContinuityResult.GAP not in said:
         first_late = next((i for i, (s, _) in enumerate(steps) if s * US > slack), None)
         first_known = next((i for i, (_, known) in enumerate(steps) if known), len(steps))
         assert first_late is None or first_known <= first_late
@@ -180,13 +185,17 @@ def test_a_silent_hole_is_impossible(steps: list[tuple[int, bool]], host: str) -
 
 @pytest.mark.parametrize(
     ("late_us", "verdict"),
-    [(0, Verdict.PROVEN), (OTHER_HOST_SLACK_US, Verdict.PROVEN), (OTHER_HOST_SLACK_US + 1, Verdict.GAP)],
+    [
+        (0, ContinuityResult.PROVEN),
+        (OTHER_HOST_SLACK_US, ContinuityResult.PROVEN),
+        (OTHER_HOST_SLACK_US + 1, ContinuityResult.GAP),
+    ],
 )
 def test_a_host_that_no_longer_has_what_came_after_the_start_leaves_a_gap(
-    late_us: int, verdict: Verdict
+    late_us: int, verdict: ContinuityResult
 ) -> None:
-    overlap = Overlap(plan(START, "a", REWIND, Wish()))
+    one = ContinuityCheck(resume_plan(START, "a", REWIND, ResumeHint()))
     event = Event(Stream.POSTS, T + late_us, None, bytes(16), b"", "app.bsky.feed.post")
-    assert overlap.see(event, known=False) is verdict
-    assert overlap.gap(event, T).reason is GapReason.CURSOR_TOO_OLD
-    assert overlap.see(event, known=False) is Verdict.PROVEN
+    assert one.check(event, known=False) is verdict
+    assert one.gap(event, T).reason is GapReason.CURSOR_TOO_OLD
+    assert one.check(event, known=False) is ContinuityResult.PROVEN

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from services.archive.paths import HOUR_US
 from services.jetstream.settings import IngesterSettings
+from services.jetstream.validate import frame_opener
 from services.shared.errors import BrokenInvariant
 from services.shared.event import JETSTREAM_STREAMS
 from services.shared.lifecycle import stopping_on_signals
@@ -24,7 +25,7 @@ from services.tools.query.gap_rows import gap_rows, holes, hosts_in_doubt, repai
 from services.tools.query.intervals import Span, minus
 from services.tools.query.parts import read_time
 from services.tools.redis_session import Buffers
-from services.tools.repair.push import Pushing, opener
+from services.tools.repair.push import Pushing
 from services.tools.repair.refill import Refill
 from services.tools.repair.report import STOPPED, tell_outcome, tell_plan, tell_too_old, teller
 from services.tools.repair.reread import Reread
@@ -125,7 +126,7 @@ def _repair(given: Given, asked: Asked, stopping: Stopping, console: Console) ->
     with Progress(*said, TimeRemainingColumn(), console=console) as progress:
         told = teller(progress, spans, lambda: archive.downloaded if archive else 0)
         pushing = Pushing(settings, buffers.pusher, stopping)
-        reread = Reread(settings, pushing, stopping, opener(settings), told)
+        reread = Reread(settings, pushing, stopping, frame_opener(settings), told)
         refill = Refill(settings, archive, pushing, stopping, told) if archive else None
         sources = Sources(reread, tuple(hosts), refill, floor_us, far)
         outcome = Repair(buffers, sources, pushing, stopping).run(spans)

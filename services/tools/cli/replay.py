@@ -16,7 +16,7 @@ from rich.console import Console
 from services.archive.paths import HOUR_US, removed_path
 from services.data_writer.encoding.encode import encode
 from services.jetstream.settings import IngesterSettings
-from services.jetstream.validate import validate
+from services.jetstream.validate import frame_opener, validate
 from services.shared.errors import BadInput, Transient
 from services.shared.event import Event, Stream
 from services.shared.lifecycle import stopping_on_signals
@@ -28,7 +28,6 @@ from services.tools.query.intervals import Span, row_groups
 from services.tools.query.parts import find
 from services.tools.redis_session import Buffers
 from services.tools.repair.known import known_events
-from services.tools.repair.push import opener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -57,7 +56,7 @@ def replay(
     settings = load(IngesterSettings, "INGEST_")
     talk = Console(stderr=True)
     start_logs("replay", "warning")
-    found = sort_rejects(settings.archive_root, settings.ingest_max_event_bytes, opener(settings))
+    found = sort_rejects(settings.archive_root, settings.ingest_max_event_bytes, frame_opener(settings))
     talk.print(
         f"{sum(map(len, found.usable.values())):,} rejected frames can be used now, {found.unusable:,} cannot"
     )

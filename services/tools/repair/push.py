@@ -12,14 +12,11 @@ from services.buffer.connection import Full
 from services.buffer.push import RecentPush
 from services.jetstream.backpressure import Backpressure
 from services.jetstream.dedup import DedupWindow
-from services.jetstream.dictionary import Decompressor, load_dictionary
 from services.jetstream.metrics import IngesterMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from services.buffer.operator_push import OperatorPusher
-    from services.jetstream.draft import Draft
+    from services.jetstream.pending import PendingPush
     from services.jetstream.settings import IngesterSettings
     from services.shared.cursor import Cursor
     from services.shared.lifecycle import Stopping
@@ -41,9 +38,9 @@ class Pushing:
         self.counts: Counter[str] = Counter()
         """Of all pushes, as they are added to `archive:pushed`."""
 
-    def push(self, draft: Draft, since: Cursor, memory: DedupWindow) -> bool:
-        """Push a draft; False when stopped before. Raises Transient when it must be looked at again."""
-        push = draft.push(since, "", Counter(), time.time_ns() // 1000)
+    def push(self, pending: PendingPush, since: Cursor, dedup: DedupWindow) -> bool:
+        """Push it; return False when stopped before. Raises Transient when Redis must be read again."""
+        push = pending.build(since, "", Counter(), time.time_ns() // 1000)
         while not self._stopping:
             self._room()
             if self._stopping:
@@ -53,7 +50,7 @@ class Pushing:
             except Full as error:
                 self._backpressure.refused(str(error))
             else:
-                memory.pushed(push.recent, 0)
+                dedup.pushed(push.recent, 0)
                 self.counts.update(push.counts)
                 return True
         return False
@@ -66,16 +63,8 @@ class Pushing:
 
 
 def remembering(known: set[bytes]) -> DedupWindow:
-    """Return a memory of these identities, which are taken out of the set."""
-    memory = DedupWindow(FOR_EVER_SECONDS, EVERY_IDENTITY)
-    memory.refill([RecentPush(0, tuple(known))])
+    """Return a window of these identities, which never evicts any; empties the set."""
+    dedup = DedupWindow(FOR_EVER_SECONDS, EVERY_IDENTITY)
+    dedup.refill([RecentPush(0, tuple(known))])
     known.clear()
-    return memory
-
-
-def opener(settings: IngesterSettings) -> Callable[[bytes], bytes]:
-    """Return what makes JSON of a frame: nothing to do, unless the hosts compress."""
-    if not settings.ingest_compress:
-        return bytes
-    dictionary = load_dictionary(settings.ingest_dictionary)
-    return Decompressor(dictionary, settings.ingest_max_event_bytes).open
+    return dedup

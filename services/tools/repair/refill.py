@@ -6,10 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.jetstream.cutover import CutoverWatch
-from services.jetstream.draft import Draft
-from services.jetstream.resume import Overlap, Plan, Wish
-from services.jetstream.source import Source
+from services.jetstream.connection import ConnectionState
+from services.jetstream.pending import PendingPush
+from services.jetstream.resume import ResumeHint, ResumePlan
 from services.jetstream.validate import validator
 from services.shared.cursor import Cursor, Window
 from services.shared.errors import BadInput
@@ -76,15 +75,15 @@ class Refill:
 
         Raises Transient when Redis must be looked at again, BadInput when nothing more can be had of it all.
         """
-        memory = remembering(known)
+        dedup = remembering(known)
         for _ in range(PLANS):
             try:
-                return self._read(asked, memory)
+                return self._read(asked, dedup)
             except Rewritten:
                 self._archive.forget()
         return Refilled(why=f"{self.name} rewrites these segments just now; run the same command again later")
 
-    def _read(self, asked: Span, memory: DedupWindow) -> Refilled:
+    def _read(self, asked: Span, dedup: DedupWindow) -> Refilled:
         around = Span(asked.from_us - self._margin_us, asked.to_us + self._margin_us)
         segments = self._archive.segments()
         found = Refilled(covered(segments, asked))
@@ -103,7 +102,7 @@ class Refill:
                     self._lose(found, span_of(block), asked, error)
                     continue
                 wanted = (row for row in rows if around.from_us <= row.witnessed_us < around.to_us)
-                if not self._take(wanted, memory):
+                if not self._take(wanted, dedup):
                     found.covered = minus(found.covered, [Span(block.first_us, _NEVER_US)])
                     return found
                 self._told(min(block.last_us, asked.to_us), self._pushing.counts)
@@ -114,19 +113,23 @@ class Refill:
             found.covered = minus(found.covered, [lost])
             found.why = str(error)
 
-    def _take(self, rows: Iterable[Row], memory: DedupWindow) -> bool:
+    def _take(self, rows: Iterable[Row], dedup: DedupWindow) -> bool:
         """Push these rows; False when stopped before the end."""
-        source, draft = self._source(), Draft(memory)
+        connection, pending = self._connection(), PendingPush(dedup)
         for frame in self._frames(rows):
-            draft.add(source, [frame], [self._validate(frame)], 0.0, time.time_ns() // 1000)
+            pending.add(connection, [frame], [self._validate(frame)], 0.0, time.time_ns() // 1000)
             if (
-                draft.frames >= self._settings.ingest_push_events
-                or draft.size >= self._settings.ingest_push_bytes
+                pending.frames >= self._settings.ingest_push_events
+                or pending.size >= self._settings.ingest_push_bytes
             ):
-                if not self._pushing.push(draft, source.plan.since, memory):
+                if not self._pushing.push(pending, connection.plan.cursor, dedup):
                     return False
-                draft = Draft(memory)
-        return self._pushing.push(draft, source.plan.since, memory) if draft.frames else not self._stopping
+                pending = PendingPush(dedup)
+        return (
+            self._pushing.push(pending, connection.plan.cursor, dedup)
+            if pending.frames
+            else not self._stopping
+        )
 
     def _frames(self, rows: Iterable[Row]) -> Iterator[bytes]:
         for row in rows:
@@ -138,9 +141,7 @@ class Refill:
             if frame is not None:
                 yield frame
 
-    def _source(self) -> Source:
-        """Return what a draft takes for a connection: one that reads a window once more."""
-        plan = Plan(self.name, 0, exact=False, wish=Wish(), since=Cursor(0, epoch=0, push=0))
-        return Source(
-            plan, Overlap(plan), CutoverWatch(plan.host, 0.0), window=Window(0, _NEVER_US, plan.host)
-        )
+    def _connection(self) -> ConnectionState:
+        """Return the state of a connection that re-reads a window, for the pending push."""
+        plan = ResumePlan(self.name, 0, exact=False, hint=ResumeHint(), cursor=Cursor(0, epoch=0, push=0))
+        return ConnectionState(plan, 0.0, Window(0, _NEVER_US, plan.host))

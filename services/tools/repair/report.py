@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.jetstream.metrics import Reconnect
+from services.jetstream.connection import DisconnectReason
 from services.tools.console import FINE, FOUND, size
 from services.tools.query.intervals import Span, minus
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 STOPPED = 130
 WHYS: dict[str, str] = {
-    Reconnect.CLOSED: "keeps nothing older, or closed the connection",
-    Reconnect.STEPPED_BACK: "gave its live tail: it has not come so far, or its clock is wrong",
-    Reconnect.OVERSIZE_FRAME: "sent a frame larger than INGEST_MAX_FRAME_BYTES",
+    DisconnectReason.CLOSED: "keeps nothing older, or closed the connection",
+    DisconnectReason.STEPPED_BACK: "gave its live tail: it has not come so far, or its clock is wrong",
+    DisconnectReason.OVERSIZE_FRAME: "sent a frame larger than INGEST_MAX_FRAME_BYTES",
 }
 """What the end of a host's last connection means here."""
 MEND = (

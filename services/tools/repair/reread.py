@@ -1,4 +1,4 @@
-"""Reads one interval once more from one host, through the ingester's own receiver and draft.
+"""Reads one interval once more from one host, through the ingester's own receiver and pending push.
 
 As a window that is read once more, it never moves the cursor; the end is the first event beyond it.
 """
@@ -6,13 +6,14 @@ As a window that is read once more, it never moves the cursor; the end is the fi
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.jetstream.connection import ConnectionState, DisconnectReason
 from services.jetstream.inbox import Inbox, PushLimits
-from services.jetstream.metrics import Reconnect
 from services.jetstream.receive import Receiver
-from services.jetstream.resume import Plan, Wish
+from services.jetstream.resume import ResumeHint, ResumePlan
 from services.jetstream.validate import validator
 from services.shared.cursor import Cursor, Window
 from services.tools.query.intervals import Span
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.jetstream.dedup import DedupWindow
-    from services.jetstream.draft import Draft
+    from services.jetstream.pending import PendingPush
     from services.jetstream.settings import IngesterSettings
-    from services.jetstream.source import Source
     from services.shared.lifecycle import Stopping
     from services.tools.repair.push import Pushing
 
@@ -78,44 +78,49 @@ class Reread:
 
     async def read(self, host: str, asked: Span, known: set[bytes]) -> Reading:
         """Read `asked`, and a little around it because hosts' clocks differ, from `host`."""
-        memory = remembering(known)
+        dedup = remembering(known)
         bounds = PushLimits(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
-        inbox = Inbox(bounds, memory, self._validate)
+        inbox = Inbox(bounds, dedup, self._validate)
         receiver = Receiver(self._settings, inbox, self._pushing.metrics)
-        source = receiver.source(self._plan(host, asked))
-        source.window = Window(source.plan.position, asked.to_us + self._margin_us, host)
+        plan = self._plan(host, asked)
+        window = Window(plan.position, asked.to_us + self._margin_us, host)
+        connection = ConnectionState(plan, time.monotonic(), window)
         reading = Reading()
-        receiving = asyncio.create_task(receiver.receive(source))
+        receiving = asyncio.create_task(receiver.receive(connection))
         try:
             while not self._stopping and (inbox or not receiving.done()):
                 await inbox.filled(TICK_SECONDS)
                 if inbox:
-                    await self._push(inbox.take(), source, memory, reading)
+                    await self._push(inbox.take(), connection, dedup, reading)
                     inbox.drop()
-            source.end(Reconnect.CLOSED, dead=True)
+            connection.end(DisconnectReason.CLOSED, discard=True)
             reading.why = (await receiving).value
         finally:
             receiving.cancel()
             await asyncio.gather(receiving, return_exceptions=True)
-        reading.read_through = source.read_through
+        reading.read_through = connection.is_window_complete
         return reading
 
-    def _plan(self, host: str, asked: Span) -> Plan:
+    def _plan(self, host: str, asked: Span) -> ResumePlan:
         position = max(asked.from_us - self._margin_us, EARLIEST_US)
         # Only the position counts: what is known tells repeats, and the times tell what the host still has.
-        return Plan(host, position, exact=False, wish=Wish(), since=Cursor(position, epoch=0, push=0))
+        return ResumePlan(
+            host, position, exact=False, hint=ResumeHint(), cursor=Cursor(position, epoch=0, push=0)
+        )
 
-    async def _push(self, draft: Draft, source: Source, memory: DedupWindow, reading: Reading) -> None:
-        if draft.span_us is not None:
-            first_us, last_us = draft.span_us
+    async def _push(
+        self, pending: PendingPush, connection: ConnectionState, dedup: DedupWindow, reading: Reading
+    ) -> None:
+        if pending.time_range_us is not None:
+            first_us, last_us = pending.time_range_us
             if reading.first_us is None:
                 reading.first_us = first_us
             reading.last_us = max(last_us, reading.last_us or 0)
-        if reading.first_us is not None and reading.first_us < source.plan.position - BEHIND_US:
+        if reading.first_us is not None and reading.first_us < connection.plan.position - BEHIND_US:
             # It gives its live tail: it has not come as far yet, or its clock is wrong.
-            source.end(Reconnect.STEPPED_BACK, dead=True)
+            connection.end(DisconnectReason.STEPPED_BACK, discard=True)
             return
-        for one, reason, _ in draft.endings:
-            one.end(reason, dead=one.dead)
-        if await asyncio.to_thread(self._pushing.push, draft, source.plan.since, memory):
-            self._told(reading.last_us or source.plan.position, self._pushing.counts)
+        for one, reason, _ in pending.endings:
+            one.end(reason)
+        if await asyncio.to_thread(self._pushing.push, pending, connection.plan.cursor, dedup):
+            self._told(reading.last_us or connection.plan.position, self._pushing.counts)

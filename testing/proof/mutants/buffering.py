@@ -5,9 +5,9 @@ from __future__ import annotations
 from testing.proof.mutants import data_loss
 from testing.proof.mutants import scenarios as when
 from testing.proof.mutants.mutant import (
-    DRAFT,
     INGEST,
     NO_FENCE,
+    PENDING,
     PUSH,
     Edit,
     Mutant,
@@ -82,9 +82,9 @@ MUTANTS = (
         (
             Edit(
                 INGEST,
-                "                self._memory.refill(start.recent)\n",
-                "                if not len(self._memory):\n"
-                "                    self._memory.refill(start.recent)\n",
+                "                self._dedup.refill(start.recent)\n",
+                "                if not len(self._dedup):\n"
+                "                    self._dedup.refill(start.recent)\n",
             ),
         ),
         data_loss.redis_lost_its_last_pushes,
@@ -95,9 +95,9 @@ MUTANTS = (
         "identity instead of `<=`",
         (
             Edit(
-                DRAFT,
+                PENDING,
                 "is_known = event.identity in known\n",
-                "is_known = event.identity in known or event.time_us <= source.plan.since.time_us\n",
+                "is_known = event.identity in known or event.time_us <= connection.plan.cursor.time_us\n",
             ),
         ),
         when.push_applied_ingester_killed,

@@ -65,7 +65,7 @@ MUTANTS = (
                 "            from services.shared.cursor import Epoch\n"
                 '            now_us = __import__("time").time_ns() // 1000\n'
                 '            self._connection.one("SET", EPOCH, Epoch(1, self._connection.run_id).encode())\n'
-                "            return Start(Cursor(time_us=now_us, epoch=1, push=0), [])\n",
+                "            return ResumePoint(Cursor(time_us=now_us, epoch=1, push=0), [])\n",
             ),
         ),
         data_loss.volume_lost_before_the_first_round,

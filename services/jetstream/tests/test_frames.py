@@ -16,7 +16,7 @@ from websockets.http11 import Response
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from services.jetstream.wire import LONGEST_HEAD, MOST_BYTES, Wire
+from services.jetstream.frames import MAX_BUFFERED_BYTES, MAX_HANDSHAKE_BYTES, FrameReader
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -58,9 +58,9 @@ def protocol() -> ClientProtocol:
     return ClientProtocol(parse_uri("ws://h/"), max_size=LARGEST)
 
 
-def wire(told: ClientProtocol) -> tuple[Wire, Transport]:
+def wire(told: ClientProtocol) -> tuple[FrameReader, Transport]:
     """Make a wire that has asked for its handshake."""
-    one, transport = Wire(told, LARGEST), Transport()
+    one, transport = FrameReader(told, LARGEST), Transport()
     one.connection_made(cast("asyncio.Transport", transport))
     return one, transport
 
@@ -94,11 +94,11 @@ def by_the_library(told: ClientProtocol, data: bytes) -> list[bytes]:
     return found
 
 
-async def taken(one: Wire) -> list[bytes]:
+async def taken(one: FrameReader) -> list[bytes]:
     """Take what there is, without waiting."""
     try:
         async with asyncio.timeout(0):
-            return await one.batch(1 << 30)
+            return await one.read(1 << 30)
     except TimeoutError:
         return []
 
@@ -168,7 +168,7 @@ def test_it_takes_what_the_library_takes_wherever_the_bytes_are_parted(
     asyncio.run(scenario())
 
 
-def opened(scenario: Callable[[Wire, Transport], Awaitable[Any]]) -> Any:
+def opened(scenario: Callable[[FrameReader, Transport], Awaitable[Any]]) -> Any:
     """Play with a wire that is open."""
 
     async def play() -> Any:
@@ -181,46 +181,46 @@ def opened(scenario: Callable[[Wire, Transport], Awaitable[Any]]) -> Any:
 
 
 def test_a_batch_waits_for_the_first_frame_and_gives_no_more_than_asked_for() -> None:
-    async def scenario(one: Wire, _: Transport) -> None:
-        waiting = asyncio.create_task(one.batch(2))
+    async def scenario(one: FrameReader, _: Transport) -> None:
+        waiting = asyncio.create_task(one.read(2))
         await asyncio.sleep(0)
         assert not waiting.done()
         one.data_received(bytes_of(Frame(Opcode.TEXT, b"%d" % number) for number in range(5)))
         assert await waiting == [b"0", b"1"]
-        assert await one.batch(100) == [b"2", b"3", b"4"]
+        assert await one.read(100) == [b"2", b"3", b"4"]
 
     opened(scenario)
 
 
 def test_the_socket_waits_while_much_lies_here_and_goes_on_when_it_is_taken() -> None:
-    async def scenario(one: Wire, transport: Transport) -> None:
+    async def scenario(one: FrameReader, transport: Transport) -> None:
         frame = Frame(Opcode.TEXT, bytes(LARGEST)).serialize(mask=False)
         told = 0
         while transport.reads():
             one.data_received(frame)
             told += 1
-        assert MOST_BYTES < told * LARGEST <= MOST_BYTES + LARGEST
-        await one.batch(1)
+        assert MAX_BUFFERED_BYTES < told * LARGEST <= MAX_BUFFERED_BYTES + LARGEST
+        await one.read(1)
         assert transport.reads()
-        assert len(await one.batch(100)) == told - 1
+        assert len(await one.read(100)) == told - 1
 
     opened(scenario)
 
 
 def test_what_came_before_the_end_is_given_and_then_the_end() -> None:
-    async def scenario(one: Wire, _: Transport) -> None:
+    async def scenario(one: FrameReader, _: Transport) -> None:
         one.data_received(bytes_of([Frame(Opcode.TEXT, b"last"), Frame(Opcode.CLOSE, b"\x03\xe8")]))
-        waiting = asyncio.create_task(one.batch(1))
+        waiting = asyncio.create_task(one.read(1))
         one.connection_lost(None)
         assert await waiting == [b"last"]
         with pytest.raises(ConnectionClosed):
-            await one.batch(1)
+            await one.read(1)
 
     opened(scenario)
 
 
 def test_what_comes_after_our_close_is_dropped_and_the_answer_is_seen() -> None:
-    async def scenario(one: Wire, transport: Transport) -> None:
+    async def scenario(one: FrameReader, transport: Transport) -> None:
         while transport.reads():
             one.data_received(bytes_of([Frame(Opcode.TEXT, bytes(LARGEST))]))
         closing = asyncio.create_task(one.close())
@@ -233,7 +233,7 @@ def test_what_comes_after_our_close_is_dropped_and_the_answer_is_seen() -> None:
         one.connection_lost(None)
         await closing
         with pytest.raises(ConnectionClosed):
-            await one.batch(1)
+            await one.read(1)
         assert one.protocol.close_rcvd is not None
 
     opened(scenario)
@@ -243,7 +243,7 @@ def test_what_comes_after_our_close_is_dropped_and_the_answer_is_seen() -> None:
     "said",
     [
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno",
-        b"HTTP/1.1 101 Switching Protocols\r\n" + b"x" * 2 * LONGEST_HEAD,
+        b"HTTP/1.1 101 Switching Protocols\r\n" + b"x" * 2 * MAX_HANDSHAKE_BYTES,
     ],
 )
 def test_a_handshake_that_fails_is_the_librarys(said: bytes) -> None:
@@ -256,7 +256,7 @@ def test_a_handshake_that_fails_is_the_librarys(said: bytes) -> None:
         one.connection_lost(None)
         assert told.handshake_exc is not None
         with pytest.raises(ConnectionClosed):
-            await one.batch(1)
+            await one.read(1)
 
     asyncio.run(scenario())
 
@@ -270,7 +270,7 @@ def test_frames_behind_a_very_long_answer_to_the_handshake_are_given_too() -> No
         said = said.removesuffix(b"\r\n") + more + b"\r\n"
         for at in range(0, len(said), 1000):
             one.data_received(said[at : at + 1000])
-        waiting = asyncio.create_task(one.batch(1))
+        waiting = asyncio.create_task(one.read(1))
         await asyncio.sleep(0)
         one.data_received(bytes_of([Frame(Opcode.TEXT, b"first")]))
         assert await asyncio.wait_for(waiting, LIMIT) == [b"first"]

@@ -11,8 +11,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.jetstream import dictionary
-from services.jetstream.dictionary import Decompressor, load_dictionary
+from services.jetstream import validate
+from services.jetstream.settings import IngesterSettings
+from services.jetstream.validate import Decompressor, frame_opener, load_dictionary
 from services.shared.errors import BadInput, BrokenInvariant, Transient
 from services.shared.event import Reason
 
@@ -69,7 +70,7 @@ def test_another_file_is_refused_with_the_mend(tmp_path: Path) -> None:
 def test_what_cannot_be_read_now_may_be_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Transient, match="INGEST_DICTIONARY"):
         load_dictionary(str(tmp_path))
-    monkeypatch.setattr(dictionary, "TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(validate, "DICTIONARY_TIMEOUT_SECONDS", 1)
     with pytest.raises(Transient, match="INGEST_DICTIONARY"):
         load_dictionary("https://127.0.0.1:1/zdict")
 
@@ -82,3 +83,18 @@ def test_the_real_dictionary_opens_real_events(real_events: Path) -> None:
     compressor = zstandard.ZstdCompressor(dict_data=zstandard.ZstdCompressionDict(found))
     frame = compressor.compress(b'{"did":"did:plc:a","kind":"commit"}')
     assert json.loads(Decompressor(found, LARGEST).open(frame)) == {"did": "did:plc:a", "kind": "commit"}
+
+
+def test_without_compression_a_frame_is_its_json() -> None:
+    assert frame_opener(IngesterSettings())(b'{"did":"d"}') == b'{"did":"d"}'
+
+
+def test_a_compressed_frame_is_opened_with_the_configured_dictionary(
+    real_events: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dictionary = real_events / "jetstream_v1.zdict"
+    monkeypatch.setenv("INGEST_COMPRESS", "true")
+    monkeypatch.setenv("INGEST_DICTIONARY", str(dictionary))
+    words = zstandard.ZstdCompressionDict(dictionary.read_bytes())
+    frame = zstandard.ZstdCompressor(dict_data=words).compress(b'{"did":"d"}')
+    assert frame_opener(IngesterSettings())(frame) == b'{"did":"d"}'

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 LARGEST = 1 << 30
 
 
-class Noting:
+class RecordingValidator:
     """Validates as the ingester does."""
 
     def __init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from prometheus_client import CollectorRegistry
 from websockets.asyncio.server import ServerConnection, serve
 
+from services.jetstream.connection import ConnectionState, DisconnectReason
 from services.jetstream.dedup import DedupWindow
 from services.jetstream.inbox import Inbox, PushLimits
-from services.jetstream.metrics import IngesterMetrics, Reconnect
+from services.jetstream.metrics import IngesterMetrics
 from services.jetstream.receive import Receiver
-from services.jetstream.resume import Plan, Wish
+from services.jetstream.resume import ResumeHint, ResumePlan
 from services.jetstream.settings import IngesterSettings
-from services.jetstream.tests.noting import Noting, empty
+from services.jetstream.tests.recording import RecordingValidator, empty
 from services.shared.cursor import Cursor
 
 if TYPE_CHECKING:
@@ -62,26 +64,26 @@ def received(
     *,
     push: int = 10**6,
     enough: int = 10**6,
-) -> tuple[Reconnect, list[bytes]]:
+) -> tuple[DisconnectReason, list[bytes]]:
     """Read from a host until it hangs up or we have enough; returns why it ended, and what came."""
 
-    async def scenario() -> tuple[Reconnect, list[bytes]]:
+    async def scenario() -> tuple[DisconnectReason, list[bytes]]:
         async with serve(says, "127.0.0.1", 0, ssl=tls, compression=None) as server:
             port = next(iter(server.sockets)).getsockname()[1]
             host = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}"
-            noting = Noting()
-            inbox = Inbox(PushLimits(push, 1 << 30), DedupWindow(60, 1 << 30), noting)
+            recorder = RecordingValidator()
+            inbox = Inbox(PushLimits(push, 1 << 30), DedupWindow(60, 1 << 30), recorder)
             settings = IngesterSettings(ingest_hosts=(host,))
             receiver = Receiver(settings, inbox, IngesterMetrics(CollectorRegistry()))
-            plan = Plan(host, T, exact=False, wish=Wish(), since=Cursor(T, 1, 0))
-            source = receiver.source(plan)
+            plan = ResumePlan(host, T, exact=False, hint=ResumeHint(), cursor=Cursor(T, 1, 0))
+            source = ConnectionState(plan, time.monotonic())
             receiving = asyncio.create_task(receiver.receive(source))
             while not receiving.done() or inbox:
                 await inbox.filled(0.1)
                 empty(inbox)
-                if len(noting.frames) >= enough:
-                    source.end(Reconnect.PAUSED)
-            return await receiving, noting.frames
+                if len(recorder.frames) >= enough:
+                    source.end(DisconnectReason.PAUSED)
+            return await receiving, recorder.frames
 
     return asyncio.run(asyncio.wait_for(scenario(), 60))
 
@@ -108,11 +110,13 @@ def test_tls_hosts_are_read_and_their_certificates_checked(
     if is_trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(chain))
     reason, found = received(tell_all_and_stay, tls, push=25, enough=len(FRAMES))
-    assert (reason, found) == ((Reconnect.PAUSED, FRAMES) if is_trusted else (Reconnect.UNREACHABLE, []))
+    assert (reason, found) == (
+        (DisconnectReason.PAUSED, FRAMES) if is_trusted else (DisconnectReason.UNREACHABLE, [])
+    )
 
 
 def test_more_than_the_inbox_holds_waits_in_the_socket() -> None:
-    assert received(tell_all, push=25) == (Reconnect.CLOSED, FRAMES)
+    assert received(tell_all, push=25) == (DisconnectReason.CLOSED, FRAMES)
 
 
 def test_a_message_in_pieces_is_one_frame_and_pings_between_them_are_answered() -> None:
@@ -128,4 +132,4 @@ def test_a_message_in_pieces_is_one_frame_and_pings_between_them_are_answered() 
             await pieces(frame)
             await asyncio.wait_for(await socket.ping(), 10)
 
-    assert received(in_pieces) == (Reconnect.CLOSED, FRAMES[:50])
+    assert received(in_pieces) == (DisconnectReason.CLOSED, FRAMES[:50])

@@ -9,12 +9,10 @@ from collections import Counter
 import msgspec
 import pytest
 
-from services.jetstream.cutover import CutoverWatch
+from services.jetstream.connection import ConnectionState, DisconnectReason
 from services.jetstream.dedup import DedupWindow
-from services.jetstream.draft import Draft
-from services.jetstream.metrics import Reconnect
-from services.jetstream.resume import Overlap, Rewind, Wish, plan
-from services.jetstream.source import Source
+from services.jetstream.pending import PendingPush
+from services.jetstream.resume import ResumeHint, Rewind, resume_plan
 from services.jetstream.validate import validate, validator
 from services.shared.cursor import Cursor, Window
 from services.shared.event import Gap, GapReason, Stream
@@ -48,24 +46,23 @@ def after(frames: list[bytes], kind: str = "v1", **change: object) -> Cursor:
     return Cursor(**{**told, "epoch": 1, "push": 5, **change})  # type: ignore[arg-type]
 
 
-def source(cursor: Cursor, host: str = "a", window: Window | None = None) -> Source:
-    target = plan(cursor, host, Rewind(5 * US, 30 * US), Wish())
-    return Source(target, Overlap(target), CutoverWatch(host, 0.0), window)
+def connection(cursor: Cursor, host: str = "a", window: Window | None = None) -> ConnectionState:
+    return ConnectionState(resume_plan(cursor, host, Rewind(5 * US, 30 * US), ResumeHint()), 0.0, window)
 
 
-def draft(memory: DedupWindow | None = None) -> Draft:
-    return Draft(DedupWindow(60, 10_000) if memory is None else memory)
+def draft(dedup: DedupWindow | None = None) -> PendingPush:
+    return PendingPush(DedupWindow(60, 10_000) if dedup is None else dedup)
 
 
-def add(one: Draft, of: Source, frames: list[bytes], every: float = 0.02) -> None:
+def add(one: PendingPush, of: ConnectionState, frames: list[bytes], every: float = 0.02) -> None:
     for number, frame in enumerate(frames):
         one.add(of, [frame], [VALIDATE(frame)], number * every, now_us=7)
 
 
 def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> None:
     one = draft()
-    add(one, source(START), V1)
-    push = one.push(START, "nonce", Counter(), NOW_US)
+    add(one, connection(START), V1)
+    push = one.build(START, "nonce", Counter(), NOW_US)
     assert sum(map(len, push.elements.values())) == len(V1)
     for stream, elements in push.elements.items():
         assert elements == [frame for frame in V1 if validate(frame, LARGEST).stream is stream]
@@ -76,22 +73,22 @@ def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> Non
 
 def test_a_v2_hosts_sequence_number_stands_in_the_cursor() -> None:
     one = draft()
-    add(one, source(START), V2)
-    assert one.push(START, "n", Counter(), NOW_US).cursor == after(V2, "v2", nonce="n", seq=1199)
+    add(one, connection(START), V2)
+    assert one.build(START, "n", Counter(), NOW_US).cursor == after(V2, "v2", nonce="n", seq=1199)
 
 
 def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
-    memory = DedupWindow(60, 10_000)
-    first = draft(memory)
-    add(first, source(START), V1[:200])
-    push = first.push(START, "n", Counter(), NOW_US)
-    memory.pushed(push.recent, 0)
-    second, again = draft(memory), source(push.cursor)
+    dedup = DedupWindow(60, 10_000)
+    first = draft(dedup)
+    add(first, connection(START), V1[:200])
+    push = first.build(START, "n", Counter(), NOW_US)
+    dedup.pushed(push.recent, 0)
+    second, again = draft(dedup), connection(push.cursor)
     add(second, again, V1[100:200])
-    assert not second.is_worth_a_push()
+    assert not second.is_worth_pushing()
     assert second.counts().total() == 200, "each received, each a duplicate"
     add(second, again, V1[200:] + V1[200:])
-    after_all = second.push(push.cursor, "n", Counter({"posts:duplicate": 5}), NOW_US)
+    after_all = second.build(push.cursor, "n", Counter({"posts:duplicate": 5}), NOW_US)
     assert sum(map(len, after_all.elements.values())) == 100
     counts = {
         what: sum(n for name, n in after_all.counts.items() if name.endswith(what))
@@ -103,9 +100,9 @@ def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
 
 
 def test_a_bad_frame_is_kept_once_and_moves_no_cursor() -> None:
-    one, of = draft(), source(START)
+    one, of = draft(), connection(START)
     add(one, of, [b"{", b"\xff", b"{"])
-    push = one.push(START, "n", Counter(), NOW_US)
+    push = one.build(START, "n", Counter(), NOW_US)
     assert [json.loads(element)["reason"] for element in push.elements[Stream.REJECTS]] == [
         "not_json",
         "bad_unicode",
@@ -122,8 +119,8 @@ def test_a_bad_frame_is_kept_once_and_moves_no_cursor() -> None:
 def test_a_gap_row_travels_with_the_cursor_that_steps_over_it() -> None:
     cursor = after(V1[:50])
     one = draft()
-    add(one, source(cursor), V1[200:])
-    push = one.push(cursor, "n", Counter(), NOW_US)
+    add(one, connection(cursor), V1[200:])
+    push = one.build(cursor, "n", Counter(), NOW_US)
     (row,) = push.elements[Stream.GAPS]
     told = json.loads(row)
     assert (told["from_us"], told["to_us"]) == (cursor.time_us, validate(V1[200], LARGEST).time_us)
@@ -134,17 +131,17 @@ def test_a_gap_row_travels_with_the_cursor_that_steps_over_it() -> None:
 @pytest.mark.parametrize(
     ("cursor", "frames", "reason"),
     [
-        (after(V2[:10], "v2"), V2[20:], Reconnect.ANOTHER_SERVER),
-        (after(V1[-1:], time_us=T + 3600 * US), V1, Reconnect.STEPPED_BACK),
+        (after(V2[:10], "v2"), V2[20:], DisconnectReason.ANOTHER_SERVER),
+        (after(V1[-1:], time_us=T + 3600 * US), V1, DisconnectReason.STEPPED_BACK),
     ],
 )
 def test_nothing_is_used_of_a_connection_that_is_not_believed(
-    cursor: Cursor, frames: list[bytes], reason: Reconnect
+    cursor: Cursor, frames: list[bytes], reason: DisconnectReason
 ) -> None:
-    one, of = draft(), source(cursor)
+    one, of = draft(), connection(cursor)
     add(one, of, frames)
-    assert not one.is_worth_a_push()
-    assert (one.counts().total(), of.dead) == (0, True)
+    assert not one.is_worth_pushing()
+    assert (one.counts().total(), of.is_discarded) == (0, True)
     (ending,) = one.endings
     assert (ending.reason, ending.time_us) == (reason, validate(frames[0], LARGEST).time_us)
 
@@ -156,34 +153,34 @@ def window_of(first: int, last: int) -> Window:
 def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> None:
     window = window_of(100, 200)
     cursor = after(V1[:250], windows=(window,))
-    memory = DedupWindow(60, 10_000)
-    seen = draft(memory)
-    add(seen, source(START), V1[:120] + V1[140:250])
-    memory.pushed(seen.push(START, "n", Counter(), NOW_US).recent, 0)
-    one, of = draft(memory), source(cursor, window=window)
+    dedup = DedupWindow(60, 10_000)
+    seen = draft(dedup)
+    add(seen, connection(START), V1[:120] + V1[140:250])
+    dedup.pushed(seen.build(START, "n", Counter(), NOW_US).recent, 0)
+    one, of = draft(dedup), connection(cursor, window=window)
     add(one, of, V1[100:250])
-    push = one.push(cursor, "n", Counter(), NOW_US)
+    push = one.build(cursor, "n", Counter(), NOW_US)
     assert sum(map(len, push.elements.values())) == 20
     assert (push.cursor.time_us, push.cursor.identity) == (cursor.time_us, cursor.identity)
-    assert of.read_through
-    assert [ending.reason for ending in one.endings] == [Reconnect.CLOSED]
+    assert of.is_window_complete
+    assert [ending.reason for ending in one.endings] == [DisconnectReason.CLOSED]
     assert push.cursor.windows == (window,), "struck off only once all of it is pushed"
     assert sum(push.counts[f"{stream}:received"] for stream in Stream) == 101, (
         "what lies behind it is not taken"
     )
-    last = draft(memory)
-    last.end(of)
-    assert last.is_worth_a_push()
-    assert last.push(push.cursor, "n", Counter(), NOW_US).cursor.windows == ()
+    last = draft(dedup)
+    last.complete_window(of)
+    assert last.is_worth_pushing()
+    assert last.build(push.cursor, "n", Counter(), NOW_US).cursor.windows == ()
 
 
 def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
     one = draft()
-    of = source(START)
+    of = connection(START)
     add(one, of, V1[:150], every=0.002)
     for number, frame in enumerate(V1[150:]):
         one.add(of, [frame], [VALIDATE(frame)], 0.3 + number * 0.04, 7)
-    (window,) = one.push(START, "n", Counter(), NOW_US).cursor.windows
+    (window,) = one.build(START, "n", Counter(), NOW_US).cursor.windows
     assert window.host == "a"
     assert window.from_us < validate(V1[150], LARGEST).time_us < window.to_us
 
@@ -191,11 +188,11 @@ def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
 def test_a_replay_that_comes_all_at_once_is_covered_from_its_first_event() -> None:
     """A busy ingester finds the replay, its end and seconds of the live tail in one reading of the socket."""
     long = list(Traffic(1, T, 50, 900).truth(HostView()))
-    one, of = draft(), source(START)
+    one, of = draft(), connection(START)
     one.add(of, long[:600], list(map(VALIDATE, long[:600])), 0.0, 7)
     for number, frame in enumerate(long[600:]):
         one.add(of, [frame], [VALIDATE(frame)], 2.1 + number * 0.02, 7)
-    (window,) = one.push(START, "n", Counter(), NOW_US).cursor.windows
+    (window,) = one.build(START, "n", Counter(), NOW_US).cursor.windows
     first, last = (validate(frame, LARGEST).time_us for frame in (long[0], long[599]))
     assert window.from_us < first < last < window.to_us
 
@@ -204,45 +201,45 @@ def test_a_gap_handed_in_is_pushed_even_alone_and_once() -> None:
     """Also when the reply to the push that brought it was lost, and it is handed in again."""
     gap = Gap(1, 2, GapReason.CUTOVER, "a", 3)
     one = draft()
-    one.note(gap)
-    assert one.is_worth_a_push()
-    push = one.push(START, "n", Counter(), NOW_US)
+    one.add_gap(gap)
+    assert one.is_worth_pushing()
+    push = one.build(START, "n", Counter(), NOW_US)
     assert (push.elements, push.cursor.push) == ({Stream.GAPS: [gap.element()]}, START.push + 1)
-    memory = DedupWindow(60, 10_000)
-    memory.refill([push.recent])
-    again = draft(memory)
-    again.note(gap)
-    assert not again.is_worth_a_push()
-    again.note(Gap(1, 9, GapReason.CUTOVER, "a", 3))
-    assert again.is_worth_a_push()
+    dedup = DedupWindow(60, 10_000)
+    dedup.refill([push.recent])
+    again = draft(dedup)
+    again.add_gap(gap)
+    assert not again.is_worth_pushing()
+    again.add_gap(Gap(1, 9, GapReason.CUTOVER, "a", 3))
+    assert again.is_worth_pushing()
 
 
 def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_for_good() -> None:
-    memory = DedupWindow(60, 10_000)
+    dedup = DedupWindow(60, 10_000)
     times = [T + (9 * 365 * 86_400 if second == 1 else second * 30) * US for second in range(6)]
     told = [
         re.sub(rb'"time_us":\d+', b'"time_us":%d' % time_us, frame, count=1)
         for frame, time_us in zip(V1[:6], times, strict=True)
     ]
-    forgotten, host = [], source(START)
+    evicted, host = [], connection(START)
     for second, frame in enumerate(told):
-        one = draft(memory)
+        one = draft(dedup)
         add(one, host, [frame])
-        push = one.push(START, "n", Counter(), T + second * 30 * US)
-        memory.pushed(push.recent, push.forgotten)
-        forgotten.append(push.forgotten)
-    assert forgotten[1] == 0, "the rewind's repeats are still known"
-    assert len(memory) <= 4, "and what is older than a minute by now is not"
+        push = one.build(START, "n", Counter(), T + second * 30 * US)
+        dedup.pushed(push.recent, push.evicted)
+        evicted.append(push.evicted)
+    assert evicted[1] == 0, "the rewind's repeats are still known"
+    assert len(dedup) <= 4, "and what is older than a minute by now is not"
 
 
 def test_repeats_do_not_show_that_a_host_has_a_collection_now() -> None:
     """Else two hosts without a rare collection are left for each other for ever."""
-    memory = DedupWindow(60, 10_000)
-    first = draft(memory)
-    add(first, source(START), V1)
+    dedup = DedupWindow(60, 10_000)
+    first = draft(dedup)
+    add(first, connection(START), V1)
     assert first.collections.total() == len(V1)
-    push = first.push(START, "nonce", Counter(), NOW_US)
-    memory.pushed(push.recent, push.forgotten)
-    again = draft(memory)
-    add(again, source(push.cursor), V1)
+    push = first.build(START, "nonce", Counter(), NOW_US)
+    dedup.pushed(push.recent, push.evicted)
+    again = draft(dedup)
+    add(again, connection(push.cursor), V1)
     assert again.collections.total() == 0

@@ -6,7 +6,13 @@ import random
 
 import pytest
 
-from services.jetstream.watch import INTERVALS, MOST_COLLECTIONS, SHORTEST_US, CollectionWatch, Silence
+from services.jetstream.silence import (
+    MAX_COLLECTIONS,
+    MEAN_INTERVALS,
+    MIN_TIMEOUT_US,
+    CollectionWatch,
+    Silence,
+)
 
 US = 1_000_000
 T = 1_783_166_400 * US
@@ -35,7 +41,7 @@ def test_silence_is_noticed_after_twenty_mean_intervals(rate: float, patience: i
     second, silence = found[0]
     assert silence.collection == "posts"
     assert patience * 0.9 <= second - (silence.last_us - T) / US <= patience * 1.3 + 2
-    assert silence.tried == 0
+    assert silence.hosts_left == 0
 
 
 def test_a_collection_is_whole_only_up_to_the_batch_before_the_one_it_was_last_seen_in() -> None:
@@ -67,7 +73,7 @@ def test_a_replay_at_any_speed_looks_like_the_live_tail() -> None:
     for second in range(0, 600, 20):
         fast.see({"posts": 100}, T + second * US)
     for watch in (slow, fast):
-        watch.see({"likes": 1}, T + 600 * US + int(SHORTEST_US))
+        watch.see({"likes": 1}, T + 600 * US + int(MIN_TIMEOUT_US))
         watch.see({"likes": 1}, T + 700 * US)
         assert watch.silent() is not None
 
@@ -82,14 +88,14 @@ def test_hosts_left_are_counted_until_it_is_seen_again() -> None:
     watch = CollectionWatch()
     run(watch, range(600), posts=5.0, likes=5.0)
     (_, silence), *_ = run(watch, range(600, 700), likes=5.0)
-    watch.left(silence)
+    watch.host_left(silence)
     again = watch.silent()
     assert again is not None
-    assert again.tried == 1
+    assert again.hosts_left == 1
     watch.see({"posts": 1}, T + 701 * US)
     assert watch.silent() is None
     (_, anew), *_ = run(watch, range(702, 900), likes=5.0)
-    assert anew.tried == 0
+    assert anew.hosts_left == 0
 
 
 def test_giving_up_ends_the_alarm_and_its_return_gives_the_rest_of_the_hole() -> None:
@@ -108,7 +114,7 @@ def test_giving_up_ends_the_alarm_and_its_return_gives_the_rest_of_the_hole() ->
 def test_a_flood_of_invented_collections_takes_no_room_from_those_we_know() -> None:
     watch = CollectionWatch()
     run(watch, range(60), posts=50.0)
-    watch.see({f"x{i}": 50 for i in range(10 * MOST_COLLECTIONS)}, T + 61 * US)
+    watch.see({f"x{i}": 50 for i in range(10 * MAX_COLLECTIONS)}, T + 61 * US)
     (_, silence), *_ = run(watch, range(62, 200), likes=1.0)
     assert silence.collection == "posts"
-    assert INTERVALS < MOST_COLLECTIONS
+    assert MEAN_INTERVALS < MAX_COLLECTIONS
