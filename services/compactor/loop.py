@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.archive.checkpoints import watermark_us
-from services.archive.turns import turn
+from services.archive.locks import compactor_pass
 from services.compactor.coverage import Coverage
 from services.compactor.deletions.apply import Deletions
 from services.compactor.hour_compactor import FOREVER_US, HourCompactor
@@ -65,8 +65,8 @@ class Compactor:
 
         Raises Transient when the disk fails, BrokenInvariant when Redis cannot be asked.
         """
-        with turn(self._root) as is_mine:
-            if not is_mine:
+        with compactor_pass(self._root) as may_pass:
+            if not may_pass:
                 raise BrokenInvariant(
                     f"another command is changing {self._root}: run this again when it has ended"
                 )
@@ -92,8 +92,8 @@ class Compactor:
         log.info("compact.swept", entries=swept)
 
     def _round(self) -> None:
-        with turn(self._root) as is_mine:
-            if is_mine:
+        with compactor_pass(self._root) as may_pass:
+            if may_pass:
                 self._work()
             else:
                 log.info("compact.locked", why="another command is changing the archive")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from services.archive.turns import alone
+from services.archive.locks import compactor_lock
 from services.compactor.health import CompactorHealth
 from services.compactor.loop import Compactor
 from services.compactor.metrics import CompactorMetrics
@@ -40,7 +40,7 @@ def main() -> int:
         registry = CollectorRegistry()
         health = CompactorHealth()
         compactor = Compactor(settings, CompactorMetrics(registry), health, stopping)
-        with alone(settings.archive_root):
+        with compactor_lock(settings.archive_root):
             if arguments.once:
                 is_complete = compactor.once(close_all=arguments.close_all)
                 return daemon.DONE if is_complete else daemon.BROKEN

@@ -8,7 +8,7 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.archive.turns import is_asked_for
+from services.archive.locks import is_exclusive_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class PostponeCheck:
 
     def now(self) -> Postponed | None:
         """Return the reason to postpone any hour, or None."""
-        if is_asked_for(self._root):
+        if is_exclusive_wanted(self._root):
             return Postponed("another command waits to change the archive", is_error=False)
         paused = self._why_paused()
         return Postponed(paused, is_error=False) if paused else None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from services.archive.checkpoints import sweep_checkpoints
-from services.archive.locks import archive_id, owning
+from services.archive.locks import archive_id, is_owned, owning
+from services.archive.paths import lock_path
 from services.shared.crash_points import CrashPoint, armed
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
@@ -47,6 +50,29 @@ def test_a_stream_has_one_owner_and_kill_9_gives_it_back(tmp_path: Path) -> None
             holder.wait()
         with owning(tmp_path, [Stream.POSTS]):
             pass
+
+
+def test_a_writer_that_starts_while_somebody_asks_who_owns_the_stream_retries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with owning(tmp_path, [Stream.POSTS]):
+        pass
+    with lock_path(tmp_path, Stream.POSTS).open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        monkeypatch.setattr(time, "sleep", lambda _seconds: fcntl.flock(asking, fcntl.LOCK_UN))
+        with owning(tmp_path, [Stream.POSTS]):
+            assert is_owned(tmp_path, Stream.POSTS)
+    assert not is_owned(tmp_path, Stream.POSTS)
+
+
+def test_asking_for_the_owner_takes_no_exclusive_lock_and_creates_nothing(tmp_path: Path) -> None:
+    assert not is_owned(tmp_path, Stream.POSTS)
+    assert list(tmp_path.iterdir()) == []
+    with owning(tmp_path, [Stream.POSTS]):
+        pass
+    with lock_path(tmp_path, Stream.POSTS).open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        assert not is_owned(tmp_path, Stream.POSTS)
 
 
 def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:

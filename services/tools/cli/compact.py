@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from prometheus_client import CollectorRegistry
 
-from services.archive.turns import alone
+from services.archive.locks import compactor_lock
 from services.compactor.health import CompactorHealth
 from services.compactor.loop import Compactor
 from services.compactor.metrics import CompactorMetrics
@@ -41,7 +41,7 @@ def compact(
     before = _extent(root)
     with stopping_on_signals() as stopping:
         compactor = Compactor(given, CompactorMetrics(CollectorRegistry()), CompactorHealth(), stopping)
-        with alone(root):
+        with compactor_lock(root):
             is_done = compactor.once(close_all=close_all)
     console().print(f"{_told(before)} became {_told(_extent(root))}")
     raise typer.Exit(FINE if is_done else FOUND)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from services.archive.locks import is_owned
+from services.archive.locks import exclusive, is_owned
 from services.archive.paths import hour_text
-from services.archive.turns import instead
 from services.shared.errors import BrokenInvariant
 from services.shared.event import Stream
 from services.shared.lifecycle import stopping_on_signals
@@ -84,8 +83,8 @@ def _in_turn(
     talk = Console(stderr=True)
     with contextlib.ExitStack() as held:
         with talk.status("waiting until the compactor has done the hour in hand"):
-            is_mine = held.enter_context(instead(given.root, stopping))
-        return _erase(given, wanted, bucket, stopping) if is_mine else Erased()
+            is_exclusive = held.enter_context(exclusive(given.root, stopping))
+        return _erase(given, wanted, bucket, stopping) if is_exclusive else Erased()
 
 
 def _erase(
