@@ -182,7 +182,7 @@ def fires(production: Production, alert: str) -> bool:
 
 def told_of(production: Production, alert: str, before: int) -> bool:
     """Return whether somebody was told that an alert fires, behind the first `before` alerts."""
-    heard = production.listener.heard()[before:]
+    heard = production.webhook.alerts()[before:]
     return any(one["labels"]["alertname"] == alert and one["status"] == "firing" for one in heard)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from deployment.provision.cloud_init import programs, render
 from deployment.provision.settings import Settings
 from testing.environment.images.recipes import BASE
-from testing.fakes.vm.build import MACHINE
-from testing.fakes.vm.machine import LABEL
+from testing.fakes.vm.machine import MACHINE
+from testing.harness.programs import LABEL
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:

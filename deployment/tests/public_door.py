@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from deployment.tests.certificates import AUTHORITY, CA, SITE
 from testing.environment.images.references import references
-from testing.fakes.vm.machine import LABEL
 from testing.harness.daemons import REPOSITORY
+from testing.harness.programs import LABEL
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:

@@ -113,7 +113,7 @@ def test_monitoring_production(production: Production) -> None:
     wait_for(lambda: production.prometheus(f"query?query={query}")["result"], 60, "the deploy is seen")
     # A deploy on a slow machine may have told of it already.
     wait_for(lambda: not story.fires(production, "IngesterDown"), 120, "nothing fires of an earlier time")
-    before = len(production.listener.heard())
+    before = len(production.webhook.alerts())
     production.vm.run("docker stop bluesky-archive-jetstream-1")
     try:
         wait_for(lambda: story.told_of(production, "IngesterDown", before), 180, "somebody is told")

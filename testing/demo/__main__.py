@@ -18,7 +18,7 @@ from testing.demo.proof import table
 from testing.demo.source import Generated, Recorded, Source
 from testing.demo.stage import DemoError
 from testing.harness.daemons import REPOSITORY
-from testing.harness.interrupts import unwind_on_signals
+from testing.harness.programs import unwind_on_signals
 from testing.harness.redis import NoServerError, find_server
 
 if TYPE_CHECKING:

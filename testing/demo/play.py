@@ -78,7 +78,7 @@ class Liar:
             return
         lie = self._lies.pop(0)
         for command, arguments in lie.orders:
-            self._stage.pipeline.hosts[0].tell(command, **arguments)
+            self._stage.pipeline.hosts[0].send(command, **arguments)
         self._stage.view.note(lie.says)
 
     def withheld(self) -> int:

@@ -1,7 +1,7 @@
-"""A receiver of Alertmanager's webhooks: keeps every notification, and shows them all to whoever asks.
+"""A receiver of Alertmanager's webhooks: keeps every notification and returns them all on request.
 
-Runs by itself in any container with Python: `python webhook.py PORT`. POST / takes one, GET / answers JSON:
-`[{"at": Unix seconds of receipt, "body": what was posted}, ...]`.
+Needs only the standard library: `python webhook.py PORT`. POST / stores a notification, GET / returns JSON:
+`[{"at": Unix seconds of receipt, "path": ..., "body": ...}, ...]`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Webhook(BaseHTTPRequestHandler):
     """Answers one request."""
 
-    heard: list[dict[str, object]] = []  # noqa: RUF012 - one list for all requests, on purpose
+    received: list[dict[str, object]] = []  # noqa: RUF012 - one list for all requests, on purpose
 
     def do_POST(self) -> None:
-        """Take a notification."""
+        """Store a notification."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.heard.append({"at": time.time(), "path": self.path, "body": json.loads(body)})
+        self.received.append({"at": time.time(), "path": self.path, "body": json.loads(body)})
         self._answer(b"")
 
     def do_GET(self) -> None:
-        """Show all."""
-        self._answer(json.dumps(self.heard).encode())
+        """Return every notification."""
+        self._answer(json.dumps(self.received).encode())
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing: what came is shown to whoever asks."""
+        """Log nothing."""
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)

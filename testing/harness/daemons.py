@@ -16,7 +16,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from testing.harness.redis import free_port
-from testing.harness.waiting import PATIENCE, wait_for
+from testing.harness.waiting import TIMEOUT_FACTOR, wait_for
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PREFIXES = ("INGEST_", "WRITER_", "COMPACT_", "ARCHIVE_", "REDIS_")
@@ -73,7 +73,7 @@ class Daemon:
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
         """Wait for its end; returns its exit code."""
-        return 0 if self.process is None else self.process.wait(seconds * PATIENCE)
+        return 0 if self.process is None else self.process.wait(seconds * TIMEOUT_FACTOR)
 
     @property
     def is_alive(self) -> bool:

@@ -1,27 +1,23 @@
-"""A fake Jetstream host as a process of its own, commanded over its control socket."""
+"""A fake Jetstream host as a process, controlled over its control socket."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from websockets.sync.client import connect
-
+from testing.fakes.jetstream.client import control_connection, send_command
 from testing.harness.daemons import REPOSITORY
 from testing.harness.redis import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from testing.fakes.jetstream.client import Control
 
 START_SECONDS = 20.0
-
-
-class RefusedError(Exception):
-    """A host did not take a command."""
 
 
 @dataclass
@@ -36,11 +32,11 @@ class Host:
 
     @property
     def address(self) -> str:
-        """What INGEST_HOSTS is told."""
+        """Its entry in INGEST_HOSTS."""
         return f"ws://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it and wait until it listens; the second time it goes on as if it had never stopped."""
+        """Start it and wait until it listens; a restarted host continues its event time."""
         options = {**self.options, "port": str(self.port)}
         if self.started:
             options |= {"first-us": str(self.first_us), "started": str(self.started)}
@@ -54,31 +50,25 @@ class Host:
             start_new_session=True,
         )
         assert self.process.stdout is not None
-        said = json.loads(self.process.stdout.readline())
-        self.first_us, self.started = said["first_us"], said["started"]
+        ready = json.loads(self.process.stdout.readline())
+        self.first_us, self.started = ready["first_us"], ready["started"]
 
-    def tell(self, command: str, **arguments: Any) -> dict[str, Any]:
-        """Give a command; returns the host's status after it."""
-        with self.commanded() as tell:
-            return tell(command, **arguments)
+    @property
+    def control_address(self) -> str:
+        """Address of its control socket."""
+        return f"{self.address}/control"
 
-    @contextlib.contextmanager
-    def commanded(self) -> Iterator[Callable[..., dict[str, Any]]]:
-        """Give `tell` over one connection, which works also while the host is down."""
-        with connect(f"ws://127.0.0.1:{self.port}/control", max_size=None) as control:
+    def send(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """Send a control command; returns the host's status after it."""
+        return send_command(self.control_address, command, **arguments)
 
-            def tell(command: str, **arguments: Any) -> dict[str, Any]:
-                control.send(json.dumps({"do": command, **arguments}))
-                said: dict[str, Any] = json.loads(control.recv())
-                if not said["ok"]:
-                    raise RefusedError(said["error"])
-                return said
-
-            yield tell
+    def control(self) -> AbstractContextManager[Control]:
+        """Open a control connection, which works also while the host is down."""
+        return control_connection(self.control_address)
 
     def status(self) -> dict[str, Any]:
-        """Return what has happened so far."""
-        return self.tell("status")
+        """Return its status."""
+        return self.send("status")
 
     def stop(self) -> None:
         """End it."""

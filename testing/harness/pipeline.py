@@ -1,4 +1,4 @@
-"""The whole pipeline as real processes on this machine: hosts, Redis, writer, ingester, and the audit."""
+"""The pipeline as real processes on this machine: hosts, Redis, ingester, writer and compactor; the audit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import redis
 from services.shared.event import Stream
 from testing.harness.daemons import REPOSITORY, Daemon
 from testing.harness.redis import RedisServer
+from testing.harness.truth import truth_of
 from testing.harness.waiting import wait_for
+from testing.proof.audit import audit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,9 +27,9 @@ ONCE_SECONDS = 60.0
 
 @dataclass
 class Pipeline:
-    """Both daemons, a Redis and the hosts they read from; everything lies in `folder`.
+    """Ingester, writer, Redis and the hosts; all files are in `folder`.
 
-    The compactor is there too, and not started with the others.
+    The compactor is configured too, but not started with the others.
     """
 
     folder: Path
@@ -39,12 +41,12 @@ class Pipeline:
     compact: dict[str, str] = field(default_factory=dict)
     """Further COMPACT_* settings."""
     common: dict[str, str] = field(default_factory=dict)
-    """Further settings of all."""
+    """Further settings of all daemons."""
     tree: Path = REPOSITORY
     start_us: int | None = None
-    """Where the archive begins; default: with the first host's first event."""
+    """Start of the archive; default: just before the first host's first event."""
     archive: Path | None = None
-    """Where the archive lies, if not in `folder`."""
+    """Root of the archive; default: in `folder`."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,7 @@ class Pipeline:
 
     @property
     def root(self) -> Path:
-        """The archive."""
+        """Root of the archive."""
         return self.archive or self.folder / "archive"
 
     def __enter__(self) -> Self:
@@ -78,7 +80,7 @@ class Pipeline:
         self.ingester.start()
 
     def configure(self) -> None:
-        """Write the settings that the daemons will be started with."""
+        """Set the settings that the daemons are started with."""
         both = {"ARCHIVE_ROOT": str(self.root), "ARCHIVE_DISK_FREE_MIN_MB": "10", **self.common}
         start_us = self.start_us
         if start_us is None and self.hosts:
@@ -93,7 +95,7 @@ class Pipeline:
         self.ingester.settings = {
             **both,
             "REDIS_URL": self.redis.url("ingester"),
-            # Without a host of ours: the public ones, which the ingester knows by itself.
+            # Without hosts: the public ones, which are the ingester's default.
             **({"INGEST_HOSTS": ",".join(host.address for host in self.hosts)} if self.hosts else {}),
             **self.ingest,
         }
@@ -107,12 +109,12 @@ class Pipeline:
         }
 
     def write_once(self) -> None:
-        """Let a writer commit all that is waiting, and end; the first one begins the archive."""
+        """Run a writer that commits everything in Redis and ends; the first one starts the archive."""
         self.writer.start("--once")
         assert self.writer.wait(ONCE_SECONDS) == 0, f"see {self.writer.log}"
 
     def end(self) -> None:
-        """Kill what still runs; the hosts last."""
+        """Kill every process that still runs; the hosts last."""
         for daemon in (self.ingester, self.writer, self.compactor):
             if daemon.is_alive:
                 daemon.kill()
@@ -121,37 +123,54 @@ class Pipeline:
             host.stop()
 
     def tools(self) -> redis.Redis:
-        """Return a client for looking into Redis; never one of the daemons' users."""
+        """Return a Redis client with a user that none of the daemons has."""
         return redis.Redis.from_url(self.redis.url("tools"))
 
     def waiting(self) -> int:
-        """Return the elements in Redis that are not yet committed; raises when Redis is away."""
+        """Return the number of elements in Redis that are not committed; raises redis.RedisError."""
         with contextlib.closing(self.tools()) as tools:
             keys = [*tools.scan_iter("archive:buffer:*"), *tools.scan_iter("archive:claim:*")]
             return sum(int(tools.llen(key)) for key in keys)
 
     def pushed(self) -> dict[str, int]:
-        """Return the ingester's durable counts: `<stream>:<count>`."""
+        """Return the ingester's durable counts by `<stream>:<count>`."""
         with contextlib.closing(self.tools()) as tools:
             counts = tools.hgetall("archive:pushed")
         return {name.decode(): int(count) for name, count in counts.items() if isinstance(name, bytes)}
 
     def distinct(self) -> int:
-        """Return the Jetstream events pushed so far in this epoch, repeats left out."""
+        """Return the number of Jetstream events pushed in this epoch, without repeats."""
         counts = self.pushed()
         return sum(counts.get(f"{stream}:pushed", 0) for stream in JETSTREAM)
 
     def wait_pushed(self, events: int, seconds: float) -> None:
-        """Wait until so many distinct events were pushed."""
+        """Wait until this many distinct events are pushed."""
         wait_for(
             lambda: self._quietly_distinct() >= events,
             seconds,
-            lambda: f"{events:,} events pushed; there are {self._quietly_distinct():,}",
+            lambda: f"{events:,} events pushed; so far {self._quietly_distinct():,}",
         )
 
     def wait_committed(self, seconds: float) -> None:
-        """Wait until Redis holds nothing that is not committed."""
-        wait_for(lambda: self._quietly_waiting() == 0, seconds, "everything in Redis committed")
+        """Wait until everything in Redis is committed."""
+        wait_for(lambda: self._quietly_waiting() == 0, seconds, "everything in Redis to be committed")
+
+    def assert_complete(self, events: int, seconds: float) -> None:
+        """Wait until all events are committed, stop the daemons, and audit; no staged file may be left."""
+        self.wait_pushed(events, seconds)
+        self.wait_committed(seconds)
+        self.writer.wait_healthy()
+        for daemon in (self.ingester, self.writer):
+            assert daemon.stop() == 0, f"see {daemon.log}"
+        result = audit(self.root, truth_of(*self.hosts))
+        assert result.passed, str(result)
+        assert sum(one.truth for one in result.streams.values()) == events
+        assert result.uncompared["gaps"] == 1, "only the archive's start"
+        assert self.staged() == []
+
+    def staged(self) -> list[Path]:
+        """Return the files that the writer began and did not commit."""
+        return [path for path in (self.root / ".staging").rglob("*") if path.is_file()]
 
     def _quietly_distinct(self) -> int:
         try:

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from testing.harness.waiting import PATIENCE
+from testing.harness.waiting import TIMEOUT_FACTOR
 
 OLDEST_MAJOR = 7
 READY_SECONDS = 30.0
@@ -111,7 +111,7 @@ class RedisServer:
 
     def wait_ready(self) -> None:
         """Wait until the server answers PING; raises TimeoutError with its last words."""
-        deadline = time.monotonic() + READY_SECONDS * PATIENCE
+        deadline = time.monotonic() + READY_SECONDS * TIMEOUT_FACTOR
         while not self._answers():
             dead = self.process is None or self.process.poll() is not None
             if dead or time.monotonic() > deadline:

@@ -1,9 +1,8 @@
-"""A Compose project of one test's own: its secrets, ports, volumes and the archive that it wrote."""
+"""A Compose project of one test: secrets, ports, volumes and archive."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,17 @@ from urllib.request import urlopen
 
 from deployment.make_secrets import make_secrets
 from deployment.release import Target, images_of
+from testing.fakes.jetstream.client import control_connection
 from testing.harness.daemons import REPOSITORY
+from testing.harness.programs import docker, inspect, minimal_environment, run
 from testing.harness.redis import free_port
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from testing.fakes.jetstream.client import Control
 
 IMAGE_TAG = "test"
 BASE = "docker-compose.yml"
@@ -41,7 +45,7 @@ UP_SECONDS = 180
 
 @dataclass
 class Stack:
-    """A project named `name`; `settings` are lines of its .env file, which lies in `folder`."""
+    """A project named `name`; `settings` are written to its .env file in `folder`."""
 
     name: str
     folder: Path
@@ -74,29 +78,19 @@ class Stack:
         password = (self.secrets / f"redis_{role}").read_text(encoding="utf-8").strip()
         return f"redis://{role}:{password}@127.0.0.1:{self.settings['REDIS_PORT']}/0"
 
+    def control(self) -> AbstractContextManager[Control]:
+        """Open a control connection to the demo's Jetstream host."""
+        return control_connection(f"ws://127.0.0.1:{self.settings['FAKE_JETSTREAM_PORT']}/control")
+
     def compose(self, *words: str, check: bool = True, seconds: float = 60) -> str:
-        """Run `docker compose` on it; returns what it printed, on both channels."""
+        """Run `docker compose` on it; returns standard output and error."""
         self._env.write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()), "utf-8")
         files = [word for file in self.files for word in ("-f", str(REPOSITORY / file))]
         profiles = [word for profile in self.profiles for word in ("--profile", profile)]
         command = ["docker", "compose", "--env-file", str(self._env), "-p", self.name, *files, *profiles]
-        # Nothing of the surroundings: a variable there would win over the file's.
-        env = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
-        done = subprocess.run(
-            [*command, *words],
-            check=False,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=seconds,
-        )
-        if check and done.returncode != 0:
-            raise AssertionError(
-                f"docker compose {' '.join(words)}: {done.returncode}\n{done.stdout[-4000:]}"
-            )
-        return done.stdout
+        # A variable of the environment would override the file.
+        env = minimal_environment()
+        return run(*command, *words, check=check, merged=True, env=env, seconds=seconds).stdout
 
     def up(self, *services: str, wait: bool = True) -> None:
         """Start services and what they depend on, and wait until all are healthy."""
@@ -106,35 +100,33 @@ class Stack:
             raise AssertionError(f"{error}\n{self.compose('ps', '-a')}\n{self.logs()}") from error
 
     def logs(self, *services: str) -> str:
-        """Return what they said, the last lines of each."""
+        """Return the last 200 log lines of each."""
         return self.compose("logs", "--no-color", "--tail", "200", *services)
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """Return what the engine knows of a service's container."""
+        """Return what the engine knows about a service's container."""
         return inspect(f"{self.name}-{service}-1")
 
     def health(self, service: str) -> str:
-        """Return what the engine thinks of its health: starting, healthy, unhealthy."""
-        said: str = self.inspect(service)["State"]["Health"]["Status"]
-        return said
+        """Return the state of its health check: starting, healthy, unhealthy."""
+        return str(self.inspect(service)["State"]["Health"]["Status"])
 
     def wait_healthy(self, service: str, seconds: float = 60) -> None:
-        """Wait until its health check has passed."""
-        wait_for(lambda: self.health(service) == "healthy", seconds, f"{service} is healthy")
+        """Wait until its health check passes."""
+        wait_for(lambda: self.health(service) == "healthy", seconds, f"{service} to be healthy")
 
     def memory_share(self, service: str) -> float:
         """Return the share of its memory limit that a service's container uses."""
-        words = ["docker", "stats", "--no-stream", "--format", "{{.MemPerc}}", f"{self.name}-{service}-1"]
-        said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-        return float(said.strip().rstrip("%")) / 100
+        share = docker("stats", "--no-stream", "--format", "{{.MemPerc}}", f"{self.name}-{service}-1")
+        return float(share.strip().rstrip("%")) / 100
 
     def get(self, port: str, path: str) -> Any:
-        """Return the JSON that a published port answers; an HTTPError where it refuses."""
+        """Return the JSON answer of a published port; raises HTTPError."""
         with urlopen(self.url(port, path), timeout=10) as reply:  # noqa: S310 - the test's own http address
             return json.loads(reply.read())
 
     def ask(self, port: str, path: str) -> tuple[int, dict[str, Any]]:
-        """Return the status and the JSON that a published port answers, also where it refuses."""
+        """Return status and JSON answer of a published port, for HTTP errors too."""
         try:
             with urlopen(self.url(port, path), timeout=10) as reply:  # noqa: S310 - as above
                 return reply.status, json.loads(reply.read())
@@ -143,7 +135,7 @@ class Stack:
                 return error.code, json.loads(error.read())
 
     def query(self, promql: str) -> list[dict[str, Any]]:
-        """Ask its Prometheus; returns the samples."""
+        """Query its Prometheus; returns the samples."""
         with urlopen(  # noqa: S310 - as above
             self.url("PROMETHEUS_PORT", "/api/v1/query"),
             data=urlencode({"query": promql}).encode(),
@@ -159,9 +151,9 @@ class Stack:
         return copy
 
     def exit_codes(self, *services: str) -> dict[str, int]:
-        """Return how these services ended, which are stopped and not yet removed.
+        """Return the exit codes of services that are stopped and not yet removed.
 
-        Not from the engine's events: it keeps the last 256, and health checks fill them within a minute.
+        Not from the engine's events: it keeps only 256, which health checks fill within a minute.
         """
         states = {service: self.inspect(service)["State"] for service in services}
         assert not any(state["Running"] for state in states.values()), states
@@ -173,12 +165,5 @@ class Stack:
 
 
 def images_of_production(prefix: str, tag: str) -> dict[str, str]:
-    """Return production's variables for images as they are on this machine: by tag."""
+    """Return production's image variables with the tags on this machine."""
     return {image.variable: image.source for image in images_of(Target(prefix, prefix, tag, 0, ""))}
-
-
-def inspect(container: str) -> dict[str, Any]:
-    """Return what the engine knows of a container."""
-    said = subprocess.run(["docker", "inspect", container], check=True, capture_output=True).stdout
-    known: dict[str, Any] = json.loads(said)[0]
-    return known

@@ -1,4 +1,4 @@
-"""Wait for a condition, with a deadline; never for a while in the hope that it holds by then."""
+"""Wait for a condition, with a deadline; tests do not sleep for fixed times."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 BETWEEN_SECONDS = 0.05
-PATIENCE = 3.0 if os.environ.get("CI") == "true" else 1.0
-"""Tiers share a machine and its disk there; a deadline ends what hangs, and judges nobody's speed."""
+TIMEOUT_FACTOR = 3.0 if os.environ.get("CI") == "true" else 1.0
+"""In CI several test tiers share a machine. A deadline ends a test that hangs; it does not judge speed."""
 
 
 def wait_for(condition: Callable[[], T], seconds: float, what: str | Callable[[], str]) -> T:
-    """Return the first true answer of `condition`; raises TimeoutError, saying `what` did not come about.
+    """Return the first true value of `condition`; raises TimeoutError after `seconds` * TIMEOUT_FACTOR.
 
-    `seconds` is for a machine of its own. A callable tells of the end, not of the beginning.
+    `what` is the condition in words; a callable is evaluated when the time is up.
     """
-    deadline = time.monotonic() + seconds * PATIENCE
+    deadline = time.monotonic() + seconds * TIMEOUT_FACTOR
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() > deadline:
             raise TimeoutError(
-                f"waited {seconds * PATIENCE:g} s in vain: {what if isinstance(what, str) else what()}"
+                f"not within {seconds * TIMEOUT_FACTOR:g} s: {what if isinstance(what, str) else what()}"
             )
         time.sleep(BETWEEN_SECONDS)

@@ -1,4 +1,4 @@
-"""Faults of the stack's containers, at random from a seed: every event is there once in the end."""
+"""Random faults of the stack's containers: in the end every event is in the archive once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from testing.demo.truth import truth_of_demo
-from testing.harness.container_faults import cut_off, killed, paused, stopped
 from testing.harness.stack import PIPELINE, Stack
-from testing.harness.stack_buffer import client, pushed, waiting
+from testing.harness.stack_faults import client, disconnect, kill, pause, pushed, stop, waiting
+from testing.harness.truth import truth_of_demo
 from testing.harness.waiting import wait_for
 from testing.proof.audit import audit
 
@@ -31,27 +30,27 @@ SETTINGS = {
     "INGEST_PUSH_EVENTS": "250",
 }
 FAULTS = (
-    (killed, "jetstream"),
-    (killed, "data_writer"),
-    (killed, "redis"),
-    (stopped, "data_writer"),
-    (stopped, "redis"),
-    (paused, "jetstream"),
-    (paused, "data_writer"),
-    (paused, "redis"),
-    (cut_off, "jetstream"),
-    (cut_off, "data_writer"),
+    (kill, "jetstream"),
+    (kill, "data_writer"),
+    (kill, "redis"),
+    (stop, "data_writer"),
+    (stop, "redis"),
+    (pause, "jetstream"),
+    (pause, "data_writer"),
+    (pause, "redis"),
+    (disconnect, "jetstream"),
+    (disconnect, "data_writer"),
 )
 
 
 @pytest.mark.parametrize("seed", [1])
 def test_faults_of_containers(stack: MakeStack, seed: int) -> None:
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     one = stack(SETTINGS, profiles=("demo",))
     one.up(*PIPELINE)
-    for fault, service in dice.sample(FAULTS, len(FAULTS)):
-        fault(one, service, dice)
-        threading.Event().wait(dice.uniform(0.0, 1.5))
+    for fault, service in rng.sample(FAULTS, len(FAULTS)):
+        fault(one, service, rng)
+        threading.Event().wait(rng.uniform(0.0, 1.5))
     wait_for(lambda: _committed(one), 120, f"{EVENTS} events are committed")
     for service in ("redis", "jetstream", "data_writer"):
         one.wait_healthy(service)

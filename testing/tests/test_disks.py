@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.harness.completion import ends_whole, staged
 from testing.harness.disks import FailingDisk, NoDiskError, SmallDisk, read_only
 from testing.harness.fixtures import missing
 from testing.harness.host import Host
@@ -46,9 +45,9 @@ def test_no_room_for_another_file_or_folder_in_the_archive(pipeline: Pipelines) 
             wait_for(lambda: len(running.writer.logged("retry")) > seen, SECONDS, "a retry")  # noqa: B023
         assert running.writer.health()[0] == 503
         assert running.waiting() > 0
-        assert staged(running.root) == []
+        assert running.staged() == []
         disk.resize(64)
-        ends_whole(running, EVENTS, SECONDS)
+        running.assert_complete(EVENTS, SECONDS)
 
 
 def test_no_room_in_the_append_only_file(pipeline: Pipelines) -> None:
@@ -65,7 +64,7 @@ def test_no_room_in_the_append_only_file(pipeline: Pipelines) -> None:
         wait_for(lambda: running.writer.logged("retry"), SECONDS, "a writer without Redis")
         disk.resize(64)
         running.redis.start()
-        ends_whole(running, EVENTS, SECONDS)
+        running.assert_complete(EVENTS, SECONDS)
 
 
 def test_an_archive_that_turns_read_only_and_back(pipeline: Pipelines) -> None:
@@ -82,7 +81,7 @@ def test_an_archive_that_turns_read_only_and_back(pipeline: Pipelines) -> None:
     except NoDiskError as error:
         missing(str(error))
     wait_for(lambda: _parts(running) > parts, SECONDS, "new parts")
-    ends_whole(running, EVENTS, SECONDS)
+    running.assert_complete(EVENTS, SECONDS)
 
 
 def test_a_dying_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
@@ -99,7 +98,7 @@ def test_a_dying_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
         assert running.writer.stop() == 0
         disk.mend()
         running.writer.start()
-        ends_whole(running, EVENTS, SECONDS)
+        running.assert_complete(EVENTS, SECONDS)
     finally:
         running.end()
         disk.unmount()
@@ -141,7 +140,7 @@ def test_a_writer_whose_calls_fail_for_a_while(pipeline: Pipelines, call: str) -
     running.writer.under = injecting(tracer, running.folder / "trace", call, "error=EIO:when=30..34")
     running.start()
     wait_for(lambda: _retries(running.writer, "Input/output error"), SECONDS, "a call that fails")
-    ends_whole(running, EVENTS, SECONDS)
+    running.assert_complete(EVENTS, SECONDS)
 
 
 def test_a_redis_whose_sync_fails_once(pipeline: Pipelines) -> None:
@@ -159,7 +158,7 @@ def test_a_redis_whose_sync_fails_once(pipeline: Pipelines) -> None:
     assert "Input/output error" in (running.folder / "redis" / "redis.log").read_text()
     running.redis.under = ()
     running.redis.start()
-    ends_whole(running, EVENTS, SECONDS)
+    running.assert_complete(EVENTS, SECONDS)
 
 
 def _made(pipeline: Pipelines, rate: str) -> Pipeline:

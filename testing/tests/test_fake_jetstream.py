@@ -221,7 +221,7 @@ def test_a_slow_live_client_is_cut_off_without_a_close_frame() -> None:
             await until(lambda: fake.connections[0].caught_up)
             # Far more than the sockets' buffers hold, with nobody reading.
             fake.options.clock.advance(600.0)
-            await until(lambda: fake.lies.fired["overflow"])
+            await until(lambda: fake.faults.fired["overflow"])
             await drain(socket)
             assert socket.close_code == 1006
 

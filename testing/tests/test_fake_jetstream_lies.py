@@ -26,11 +26,11 @@ def test_hang_up_now(code: int) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         async with subscribed(fake) as socket:
             await until(lambda: fake.connections[0].caught_up)
-            fake.lies.hang_up(code, reason="" if code == 1006 else "failed to replay events")
+            fake.faults.hang_up(code, reason="" if code == 1006 else "failed to replay events")
             assert await drain(socket) == []
             assert socket.close_code == code
         await until(lambda: fake.connections[0].close_code == code)
-        assert fake.lies.fired == {"hang_up": 1}
+        assert fake.faults.fired == {"hang_up": 1}
 
     play(scenario, options())
 
@@ -38,28 +38,28 @@ def test_hang_up_now(code: int) -> None:
 @pytest.mark.parametrize("code", [1000, 1006])
 def test_hang_up_after_so_many_frames_once_each(code: int) -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.hang_up(code, after=300)
-        fake.lies.hang_up(code, after=7)
+        fake.faults.hang_up(code, after=300)
+        fake.faults.hang_up(code, after=7)
         for count in (300, 7):
             async with subscribed(fake, ALL) as socket:
                 assert len(await drain(socket)) == count
                 assert socket.close_code == code
         assert len(await everything(fake, ALL)) == fake.store.tip()
-        assert fake.lies.fired == {"hang_up": 2}
+        assert fake.faults.fired == {"hang_up": 2}
 
     play(scenario, options())
 
 
 def test_silence_loses_nothing_and_answers_pings() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.silence()
+        fake.faults.silence()
         async with subscribed(fake, ALL) as socket:
-            await until(lambda: fake.lies.fired["silence"])
+            await until(lambda: fake.faults.fired["silence"])
             await (await socket.ping())
             assert fake.connections[0].sent == 0
-            fake.lies.speak()
+            fake.faults.speak()
             assert await take(socket, fake.store.tip()) == list(fake.truth())
-            fake.lies.silence(0.05)
+            fake.faults.silence(0.05)
             fake.options.clock.advance(1.0)
             assert await take(socket, 90) == [fake.store.frame(i) for i in range(1000, 1090)]
 
@@ -68,9 +68,9 @@ def test_silence_loses_nothing_and_answers_pings() -> None:
 
 def test_a_client_may_leave_a_silent_host() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.silence()
+        fake.faults.silence()
         async with subscribed(fake, ALL):
-            await until(lambda: fake.lies.fired["silence"])
+            await until(lambda: fake.faults.fired["silence"])
         await until(lambda: fake.connections[0].close_code == 1000)
 
     play(scenario, options())
@@ -78,25 +78,25 @@ def test_a_client_may_leave_a_silent_host() -> None:
 
 def test_mute_accepts_and_never_sends() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.mute()
+        fake.faults.mute()
         async with subscribed(fake, ALL) as muted:
             assert len(await everything(fake, ALL)) == fake.store.tip()
             await (await muted.ping())
             assert fake.connections[0].sent == 0
         await until(lambda: fake.connections[0].close_code == 1000)
-        assert fake.lies.fired["mute"] == 1
+        assert fake.faults.fired["mute"] == 1
 
     play(scenario, options())
 
 
 def test_blindness_keeps_collections_back_until_it_sees() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.blind(["app.bsky.feed.like", "app.bsky.graph.*"])
+        fake.faults.blind(["app.bsky.feed.like", "app.bsky.graph.*"])
         seen = {json.loads(f).get("commit", {}).get("collection") for f in await everything(fake, ALL)}
         assert "app.bsky.feed.post" in seen
         assert not {"app.bsky.feed.like", "app.bsky.graph.follow"} & seen
-        assert fake.lies.fired["blind"] > 500
-        fake.lies.see()
+        assert fake.faults.fired["blind"] > 500
+        fake.faults.see()
         assert await everything(fake, ALL) == list(fake.truth())
 
     play(scenario, options())
@@ -107,21 +107,21 @@ def test_repeat_sends_the_last_frames_again() -> None:
         async with subscribed(fake, ALL) as socket:
             sent = await take(socket, fake.store.tip())
             await until(lambda: fake.connections[0].caught_up)
-            fake.lies.repeat(40)
+            fake.faults.repeat(40)
             assert await take(socket, 40) == sent[-40:]
-            assert fake.lies.fired["repeat"] == 40
+            assert fake.faults.fired["repeat"] == 40
 
     play(scenario, options())
 
 
 def test_a_cutover_drops_and_reorders_the_last_second_once() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.cutover(drop=0.3, late=0.2, times=2)
+        fake.faults.cutover(drop=0.3, late=0.2, times=2)
         truth = list(fake.truth())
         for connection in range(2):
             spoilt = await everything(fake, ALL)
             record = fake.connections[connection]
-            window = range(fake.store.settled(), fake.store.tip())
+            window = range(fake.store.before_cutover(), fake.store.tip())
             assert 10 < len(record.dropped) < 60
             assert 5 < len(record.late) < 40
             assert set(record.dropped) | set(record.late) <= set(window)
@@ -129,7 +129,7 @@ def test_a_cutover_drops_and_reorders_the_last_second_once() -> None:
             assert sorted(spoilt) == sorted(f for i, f in enumerate(truth) if i not in record.dropped)
             assert [truth.index(frame) for frame in spoilt[-len(record.late) :]] == record.late
         assert fake.connections[0].dropped == fake.connections[1].dropped
-        assert fake.lies.fired["cutover"] == 2
+        assert fake.faults.fired["cutover"] == 2
         assert await everything(fake, ALL) == truth
 
     play(scenario, options())
@@ -138,7 +138,7 @@ def test_a_cutover_drops_and_reorders_the_last_second_once() -> None:
 @pytest.mark.parametrize("status", [400, 429, 503])
 def test_refuse_the_next_connects(status: int) -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.refuse(2, status=status, body="not now")
+        fake.faults.refuse(2, status=status, body="not now")
         for _ in range(2):
             with pytest.raises(InvalidStatus) as refused:
                 async with subscribed(fake):
@@ -146,7 +146,7 @@ def test_refuse_the_next_connects(status: int) -> None:
             assert (refused.value.response.status_code, refused.value.response.body) == (status, b"not now")
         assert await everything(fake, ALL)
         assert [c.refused for c in fake.connections] == [status, status, None]
-        assert fake.lies.fired["refuse"] == 2
+        assert fake.faults.fired["refuse"] == 2
 
     play(scenario, options())
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from testing.events import HostView, Traffic
 from testing.fakes.jetstream.client import play, stopped_clock, subscribed, take
-from testing.fakes.jetstream.pace import paced
 from testing.fakes.jetstream.settings import Options
+from testing.fakes.jetstream.sources import paced
 
 if TYPE_CHECKING:
     from testing.fakes.jetstream import FakeJetstream
@@ -26,7 +26,7 @@ def test_times_rise_and_are_found_again(turns: list[tuple[int, float]], rate: fl
     traffic, tip = paced(Traffic(1, FIRST_US, rate)), 0
     for further, turned in turns:
         tip += further
-        traffic = traffic.turned(tip, turned)
+        traffic = traffic.with_rate(tip, turned)
     times = [traffic.time_us(i) for i in range(tip + 300)]
     assert all(before < after for before, after in itertools.pairwise(times))
     for i, at in enumerate(times):
@@ -37,15 +37,15 @@ def test_times_rise_and_are_found_again(turns: list[tuple[int, float]], rate: fl
 @given(tip=st.integers(0, 1_000), rate=st.floats(1, 5_000), turned=st.floats(0.5, 20_000))
 def test_what_has_happened_does_not_change(tip: int, rate: float, turned: float) -> None:
     before = Traffic(1, FIRST_US, rate)
-    after = paced(before).turned(tip, turned)
+    after = paced(before).with_rate(tip, turned)
     view = HostView()
     for i in {0, tip // 2, tip}:
         assert after.frame(i, view) == before.frame(i, view)
 
 
 def test_a_turn_that_has_not_come_is_replaced() -> None:
-    traffic = paced(Traffic(1, FIRST_US, 1.0)).turned(5, 10.0).turned(5, 20.0)
-    assert [turn.milli for turn in traffic.turns] == [20_000]
+    traffic = paced(Traffic(1, FIRST_US, 1.0)).with_rate(5, 10.0).with_rate(5, 20.0)
+    assert [change.milli for change in traffic.changes] == [20_000]
 
 
 @pytest.mark.parametrize("speed", [1.0, 8.0])

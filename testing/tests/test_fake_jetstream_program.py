@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from testing.events import HostView, Traffic
 from testing.fakes.jetstream.client import until
-from testing.fakes.jetstream.clock import Clock
+from testing.fakes.jetstream.settings import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

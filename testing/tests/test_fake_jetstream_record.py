@@ -25,15 +25,15 @@ def test_a_clock_steps_back_for_good_and_v1_replays_in_time_order() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         async with subscribed(fake) as socket:
             await until(lambda: fake.connections[0].caught_up)
-            assert fake.lies.rewind(3.0) == 1000
+            assert fake.faults.rewind(3.0) == 1000
             fake.options.clock.advance(1.0)
             live = await take(socket, 90)
         assert json.loads(live[0])["time_us"] == TRAFFIC.time_us(1000) - 3_000_000
         replayed = await everything(fake, ALL)
         assert sorted(replayed) == sorted(fake.truth())
         times = [json.loads(frame)["time_us"] for frame in replayed]
-        settled = fake.store.settled()
-        assert times[:settled] == sorted(times[:settled])
+        replayable = fake.store.before_cutover()
+        assert times[:replayable] == sorted(times[:replayable])
         tail = await everything(fake, f"?cursor={times[0] + 8_500_000 - 3_000_000}")
         assert all(json.loads(frame)["time_us"] >= times[0] + 5_500_000 for frame in tail)
         assert fake.store.frame(1000) in replayed
@@ -43,7 +43,7 @@ def test_a_clock_steps_back_for_good_and_v1_replays_in_time_order() -> None:
 
 def test_after_the_step_a_cursor_of_before_lies_in_the_future() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.rewind(3.0)
+        fake.faults.rewind(3.0)
         assert await everything(fake, f"?cursor={TRAFFIC.time_us(990)}") == []
 
     play(scenario, options())
@@ -53,8 +53,8 @@ def test_after_the_step_a_cursor_of_before_lies_in_the_future() -> None:
 def test_planted_frames_stay_where_they_are_in_every_replay(view: HostView) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         bad, worse = planted("bad_utf8"), Planted(bytes(range(256)), binary=True)
-        assert fake.lies.plant(bad, before=400) == 400
-        assert fake.lies.plant(worse, before=400) == 400
+        assert fake.faults.plant(bad, before=400) == 400
+        assert fake.faults.plant(worse, before=400) == 400
         truth = list(fake.truth())
         assert truth[400:402] == [bad.payload, worse.payload]
         for _ in range(2):
@@ -66,7 +66,7 @@ def test_planted_frames_stay_where_they_are_in_every_replay(view: HostView) -> N
             "older than the event that is asked for"
         )
         assert await everything(fake, f"?cursor={past}") == truth[403 if view.kind == "v1" else 405 :]
-        assert fake.lies.fired["plant"] == 6
+        assert fake.faults.fired["plant"] == 6
 
     play(scenario, options(view))
 
@@ -76,9 +76,9 @@ def test_a_frame_planted_at_the_tip_arrives_once_and_before_the_next_event() -> 
         async with subscribed(fake) as socket:
             await until(lambda: fake.connections[0].caught_up)
             nested = planted("nested", size=5_000)
-            fake.lies.plant(nested)
+            fake.faults.plant(nested)
             assert await take(socket, 1) == [nested.payload]
-            fake.lies.plant(planted("huge", size=3))
+            fake.faults.plant(planted("huge", size=3))
             assert len((await take(socket, 1))[0]) > 3 << 20
             fake.options.clock.advance(0.5)
             assert await take(socket, 2) == [fake.store.frame(1000), fake.store.frame(1001)]

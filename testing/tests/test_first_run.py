@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from testing.harness.daemons import REPOSITORY
-from testing.harness.interrupts import INTERRUPTED
+from testing.harness.programs import INTERRUPTED
 
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 

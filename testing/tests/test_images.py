@@ -10,7 +10,7 @@ import pytest
 
 from testing.environment.images.references import references
 from testing.harness.daemons import REPOSITORY
-from testing.harness.stack import inspect
+from testing.harness.programs import inspect
 
 BIN = Path(sys.executable).parent
 SKIPPED = {".venv", "node_modules"}

@@ -13,12 +13,12 @@ import redis
 
 from testing.demo.source import Generated
 from testing.events import HostView, Traffic
-from testing.fakes.jetstream.pace import paced
+from testing.fakes.jetstream.sources import paced
 from testing.harness.fixtures import missing
 from testing.harness.host import Host
 from testing.harness.pipeline import JETSTREAM
 from testing.harness.redis import NoServerError, RedisServer, find_server
-from testing.harness.truth import stream_of
+from testing.harness.truth import stream_of, traffic_of, truth_of_traffic
 from testing.harness.waiting import wait_for
 from testing.performance.bench.frames import make_frames
 from testing.performance.bench.receiving import by_the_ingester
@@ -30,7 +30,6 @@ from testing.performance.load.run import run
 from testing.performance.load.sample import Sampler
 from testing.performance.load.swarm import Swarm
 from testing.performance.load.target import Processes
-from testing.performance.load.truth import traffic_of, truth
 from testing.performance.load.verdict import MEASURES, judge, limits_of
 from testing.proof.audit.canonical import identity, parse
 from testing.proof.audit.rebuild import rebuild_events
@@ -69,7 +68,7 @@ def broken(result: Result, *names: str) -> list[str]:
 
 def test_mock_data_generation() -> None:
     events = 20_000
-    traffic = paced(Traffic(3, FIRST_US, 50.0)).turned(2_000, 5_000.0).turned(12_000, 100.0)
+    traffic = paced(Traffic(3, FIRST_US, 50.0)).with_rate(2_000, 5_000.0).with_rate(12_000, 100.0)
     frames = [json.loads(traffic.frame(i, HostView())) for i in range(events)]
     times = [frame["time_us"] for frame in frames]
     assert times == sorted(set(times))
@@ -82,10 +81,10 @@ def test_mock_data_generation() -> None:
     assert set(shares) == {str(stream) for stream in JETSTREAM}
     assert [stream for stream, _ in shares.most_common(1)] == ["likes"]
     assert len({identity(frame) for frame in frames}) == events
-    # The truth is computed anew from what a host says of itself, turns included.
+    # The expected events are computed from a host's status, rate changes included.
     told = {"seed": 3, "first_us": FIRST_US, "rate": 50.0, "total": 3_000, "rhythm": None}
-    again = traffic_of({"source": {**told, "turns": json.loads(json.dumps(traffic.turns))}})
-    assert [parse(frame) for _, frame in truth(again)] == frames[:3_000]
+    again = traffic_of({"source": {**told, "changes": json.loads(json.dumps(traffic.changes))}})
+    assert [parse(frame) for _, frame in truth_of_traffic(again)] == frames[:3_000]
 
 
 def test_redis_buffer_load(redis_server: RedisServer, tmp_path: Path) -> None:
@@ -147,7 +146,9 @@ def test_data_integrity(spike: Result) -> None:
     root = spike.folder / "archive"
     archived = [event for stream in JETSTREAM for event in rebuild_events(root, stream)]
     host = json.loads((spike.folder / "host.json").read_text(encoding="utf-8"))
-    expected = {identity(event): event for _, frame in truth(traffic_of(host)) for event in [parse(frame)]}
+    expected = {
+        identity(event): event for _, frame in truth_of_traffic(traffic_of(host)) for event in [parse(frame)]
+    }
     assert {identity(event): event for event in archived} == expected
     assert len(archived) == len(expected) == spike.truth
 
@@ -190,13 +191,13 @@ def test_sustained_load(tmp_path: Path) -> None:
 def _outage(target: Processes, sampler: Sampler) -> float:
     """Let the host be away for two minutes of its time; returns how far behind that put us."""
     host = target.pipeline.hosts[0]
-    with host.commanded() as tell:
-        tell("down")
-        tell("advance", seconds=OUTAGE_SECONDS)
+    with host.control() as control:
+        control.send("down")
+        control.send("advance", seconds=OUTAGE_SECONDS)
         since = sampler.now()
         wait_for(lambda: sampler.samples[-1]["at"] > since + 1, 30, "a sample of the outage")
         worst = behind(sampler.samples)[-1][1]
-        tell("up")
+        control.send("up")
     assert worst >= OUTAGE_SECONDS * 200 * 0.9
     return worst
 

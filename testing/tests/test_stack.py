@@ -9,7 +9,6 @@ from urllib.error import HTTPError
 import pytest
 
 from services.shared.event import Stream
-from testing.demo.truth import tell_host, truth_of_demo
 from testing.harness.stack import (
     DAEMONS,
     IMAGE_TAG,
@@ -19,7 +18,8 @@ from testing.harness.stack import (
     Stack,
     images_of_production,
 )
-from testing.harness.stack_buffer import client, pushed, waiting
+from testing.harness.stack_faults import client, pushed, waiting
+from testing.harness.truth import truth_of_demo
 from testing.harness.waiting import wait_for
 from testing.proof.audit import audit
 
@@ -35,7 +35,8 @@ def test_demo_profile(stack: MakeStack) -> None:
     events = 10_000
     one = stack({"DEMO_RATE": "500", "DEMO_EVENTS": str(events)}, profiles=("demo",))
     one.up(*PIPELINE, *METRICS)
-    tell_host(one, "plant", payload=base64.b64encode(NO_EVENT).decode())
+    with one.control() as control:
+        control.send("plant", payload=base64.b64encode(NO_EVENT).decode())
     assert one.get("HEALTH_PORT", "/healthz")["status"] == "ok"
     _wait_committed(one, events)
     wait_for(lambda: _streams_with_parts(one) >= set(Stream), 60, "parts of every stream")

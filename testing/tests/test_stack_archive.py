@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from testing.harness.stack_buffer import client, pushed, waiting
+from testing.harness.stack_faults import client, pushed, waiting
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:

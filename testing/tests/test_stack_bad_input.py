@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from testcontainers.core.container import DockerContainer
 
-from testing.harness.containers import LABEL
+from testing.harness.programs import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def _redis_says(images: str, folder: Path, passwords: dict[str, str], **settings: str) -> str:
     """Start our Redis image alone; it must stop by itself. Returns what it said."""
     memory = settings.pop("memory", "256m")
-    container = DockerContainer(f"bluesky-archive/redis:{images}", labels=LABEL, mem_limit=memory)
+    container = DockerContainer(
+        f"bluesky-archive/redis:{images}", labels=dict([LABEL.split("=")]), mem_limit=memory
+    )
     container.with_env("REDIS_MAXMEMORY", settings.get("maxmemory", "100mb"))
     for role, password in passwords.items():
         (folder / role).write_text(password, encoding="utf-8")

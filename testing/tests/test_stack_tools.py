@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testing.harness.stack_buffer import client, pushed, waiting
+from testing.harness.stack_faults import client, pushed, waiting
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:

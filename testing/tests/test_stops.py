@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testing.harness.completion import ends_whole
 from testing.harness.daemons import Daemon
 from testing.harness.host import Host
 from testing.harness.waiting import wait_for
@@ -42,7 +41,7 @@ def test_a_second_writer_refuses_and_does_no_harm(pipeline: Pipelines, tmp_path:
     assert "WRITER_STREAMS" in error, "the error names the remedy"
     assert second.logged("commit.done") == []
     assert running.writer.is_alive
-    ends_whole(running, EVENTS, SECONDS)
+    running.assert_complete(EVENTS, SECONDS)
 
 
 def test_writers_that_share_the_streams(pipeline: Pipelines, tmp_path: Path) -> None:
@@ -61,7 +60,7 @@ def test_writers_that_share_the_streams(pipeline: Pipelines, tmp_path: Path) -> 
     finally:
         if second.is_alive:
             second.kill()
-    ends_whole(running, EVENTS, SECONDS)
+    running.assert_complete(EVENTS, SECONDS)
 
 
 @pytest.mark.parametrize("who", ["ingester", "writer", "redis"])
@@ -87,7 +86,7 @@ def test_a_process_that_stands_still_for_long(pipeline: Pipelines, who: str) -> 
         frozen = running.ingester if who == "ingester" else running.writer
         assert frozen.health()[0] == 0, "it answers nobody"
     victim.send_signal(signal.SIGCONT)
-    ends_whole(running, EVENTS, SECONDS)
+    running.assert_complete(EVENTS, SECONDS)
 
 
 def _made(pipeline: Pipelines, rate: int) -> Pipeline:

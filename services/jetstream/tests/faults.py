@@ -41,7 +41,7 @@ def silence_changes_the_host(pipeline: Pipelines) -> None:
     far = host(**shared, kind="v2", offset_us="700000", first_seq="5000")  # type: ignore[arg-type]
     with pipeline(near, far, ingest={"INGEST_IDLE_SECONDS": "1.5"}) as running:
         running.wait_pushed(1500, 30)
-        near.tell("silence")
+        near.send("silence")
         running.wait_pushed(9000, 60)
         metrics = running.ingester.metrics()
         assert metrics['archive_receive_reconnects_total{reason="silent"}'] >= 1
@@ -59,7 +59,7 @@ def blind_collection(pipeline: Pipelines) -> None:
     near, far = host(**shared), host(**shared)  # type: ignore[arg-type]
     with pipeline(near, far) as running:
         running.wait_pushed(8000, 60)
-        near.tell("blind", collections=["app.bsky.feed.post"])
+        near.send("blind", collections=["app.bsky.feed.post"])
         wait_for(
             lambda: running.ingester.metrics().get(
                 'archive_receive_reconnects_total{reason="collection_silent"}'
@@ -79,7 +79,7 @@ def blind_everywhere_is_a_gap(pipeline: Pipelines) -> None:
     only = host(events=total, rate=40, first_us=str(first_us), speed="20")
     with pipeline(only) as running:
         running.wait_pushed(8000, 60)
-        only.tell("blind", collections=["app.bsky.feed.post"])
+        only.send("blind", collections=["app.bsky.feed.post"])
         wait_for(
             lambda: running.ingester.metrics().get('archive_receive_gaps_total{reason="collection_silent"}'),
             60,
@@ -95,8 +95,8 @@ def refusals(pipeline: Pipelines) -> None:
     source = host()
     with pipeline(source) as running:
         running.wait_pushed(1000, 30)
-        source.tell("refuse", connects=3, status=503)
-        source.tell("hang_up", code=1006)
+        source.send("refuse", connects=3, status=503)
+        source.send("hang_up", code=1006)
         finish(running, 6000)
     refused = running.ingester.logged("receive.refused")
     assert [line["status"] for line in refused] == [503, 503, 503]
@@ -107,7 +107,7 @@ def refusals(pipeline: Pipelines) -> None:
 def bad_request_is_said_and_not_hammered(pipeline: Pipelines) -> None:
     source = host()
     source.start()
-    source.tell("refuse", connects=100, status=400, body="invalid subscriber options: invalid collection: x")
+    source.send("refuse", connects=100, status=400, body="invalid subscriber options: invalid collection: x")
     with pipeline(source) as running:
         logged = wait_for(lambda: running.ingester.logged("receive.misconfigured"), 30, "the refusal logged")
         assert "invalid collection: x" in logged[0]["response"]
@@ -124,7 +124,7 @@ def endless_oversize_frame(pipeline: Pipelines) -> None:
     source = host(events=12_000, rate=1500)
     with pipeline(source, ingest={"INGEST_MAX_FRAME_BYTES": str(1 << 20)}) as running:
         running.wait_pushed(3000, 30)
-        source.tell("plant", what="huge", size=2)
+        source.send("plant", what="huge", size=2)
         finish(running, 12_000)
     verdict = audit(running.root, truth_of(source))
     assert verdict.passed, str(verdict)

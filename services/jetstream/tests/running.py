@@ -36,7 +36,7 @@ def hang_up(source: Host, code: int) -> None:
     """End a connection that is open; there is none for a moment after each end."""
     before = source.status()["fired"].get("hang_up", 0)
     wait_for(
-        lambda: source.tell("hang_up", code=code)["fired"].get("hang_up", 0) > before,
+        lambda: source.send("hang_up", code=code)["fired"].get("hang_up", 0) > before,
         30,
         f"hung up with {code}",
     )

@@ -99,7 +99,7 @@ def test_a_host_that_is_down_is_left_for_the_next_and_each_event_comes_once() ->
         world = World(free_port(), fake.port)
         async with world.running():
             await until(lambda: len(world.pushed) == TOTAL)
-            fake.lies.hang_up(1006)
+            fake.faults.hang_up(1006)
             await until(lambda: len(fake.connections) == 2 and fake.connections[1].sent)
         assert sorted(world.pushed) == sorted(TRUTH)
         assert world.cursor.host == address(fake.port)
@@ -113,7 +113,7 @@ def test_who_is_paused_hangs_up_and_comes_back_to_where_it_was() -> None:
         async with world.running():
             await until(lambda: len(world.pushed) == TOTAL)
             world.follower.pause()
-            await until(lambda: not fake.lies.subscribers)
+            await until(lambda: not fake.faults.subscribers)
             tried = len(fake.connections)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(until(lambda: len(fake.connections) > tried), 0.3)
@@ -132,7 +132,7 @@ def test_who_is_paused_while_it_connects_hangs_up_at_once() -> None:
             while world.follower.current is None:  # noqa: ASYNC110 - at its very first moment
                 await asyncio.sleep(0)
             world.follower.pause()
-            await until(lambda: world.follower.current is None and not fake.lies.subscribers)
+            await until(lambda: world.follower.current is None and not fake.faults.subscribers)
             tried = len(fake.connections)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(until(lambda: len(fake.connections) > tried), 0.3)
@@ -149,10 +149,10 @@ def test_an_absence_is_counted_from_the_last_frame_not_from_the_last_failure() -
         world = World(fake.port, ingest_host_rewind_seconds=0)
         async with world.running():
             await until(lambda: len(world.pushed) == TOTAL)
-            fake.lies.refuse(connects=1000)
-            fake.lies.hang_up(1006)
+            fake.faults.refuse(connects=1000)
+            fake.faults.hang_up(1006)
             left = time.monotonic()
-            await until(lambda: fake.lies.fired["refuse"] >= 4)
+            await until(lambda: fake.faults.fired["refuse"] >= 4)
             absence = time.monotonic() - left
             assert world.follower.stepped_back_to(T) <= T - int(absence * US)
 
@@ -192,7 +192,7 @@ def test_a_window_cut_short_is_read_again_from_its_start() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(free_port(), fake.port)
         windowed(world, address(fake.port), 100, 200)
-        fake.lies.hang_up(1006, after=30)
+        fake.faults.hang_up(1006, after=30)
         async with world.running():
             await until(lambda: world.cursor.windows == ())
         assert set(TRUTH[101:199]) <= set(world.pushed)
@@ -230,8 +230,8 @@ def test_the_reason_of_each_end_is_counted() -> None:
         world = World(fake.port)
         async with world.running():
             await until(lambda: len(world.pushed) == TOTAL)
-            fake.lies.refuse(connects=2)
-            fake.lies.hang_up(1006)
+            fake.faults.refuse(connects=2)
+            fake.faults.hang_up(1006)
             await until(lambda: len(fake.connections) == 4)
             ends = {
                 reason: world.registry.get_sample_value(

@@ -181,7 +181,7 @@ def test_a_full_redis_pause_it_and_room_brings_it_back(redis_server: RedisServer
             await until(lambda: world.events == 1000)
             tools.config_set("maxmemory", tools.info("memory")["used_memory"] // 2)
             fake.options.clock.advance(20)
-            await until(lambda: world.health()[1]["state"] == "paused" and not fake.lies.subscribers)
+            await until(lambda: world.health()[1]["state"] == "paused" and not fake.faults.subscribers)
             assert world.health()[0], "on purpose"
             assert world.events < TOTAL
             tools.config_set("maxmemory", "512mb")
@@ -201,7 +201,7 @@ def test_who_is_paused_stays_paused_when_redis_connection_is_lost(
         async with world.running(fake):
             await until(lambda: world.events == 1000)
             tools.config_set("maxmemory", int(tools.info("memory")["used_memory"] / 0.85))
-            await until(lambda: world.health()[1]["state"] == "paused" and not fake.lies.subscribers)
+            await until(lambda: world.health()[1]["state"] == "paused" and not fake.faults.subscribers)
             fake.options.clock.advance(20)
             tools.client_kill_filter(user="ingester")
             resets = "archive_buffer_resets_total"
@@ -226,7 +226,7 @@ def test_a_collection_silent_on_one_of_two_hosts_is_no_gap(redis_server: RedisSe
             blind.options.clock.advance(-300)
             async with world.running(blind, seeing) as task:
                 await until(lambda: world.events >= 2990)
-                blind.lies.blind(["app.bsky.feed.like"])
+                blind.faults.blind(["app.bsky.feed.like"])
                 blind.options.clock.advance(300)
                 await until(lambda: task.done() or (seeing.connections and world.events == 6000))
         assert world.held(Stream.GAPS) == []

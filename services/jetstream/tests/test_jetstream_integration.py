@@ -74,7 +74,7 @@ def test_end_to_end(pipeline: Pipelines, kind: str) -> None:
     source = host(kind=kind)
     with pipeline(source) as running:
         wait_for(lambda: source.status()["tip"] >= 3000, 30, "half of the events sent")
-        source.tell("hang_up", code=1006)
+        source.send("hang_up", code=1006)
         finish(running, 6000)
     verdict = audit(running.root, truth_of(source))
     assert verdict.passed, str(verdict)
@@ -107,8 +107,8 @@ def test_data_validation(pipeline: Pipelines) -> None:
     with pipeline(source, ingest={"INGEST_MAX_EVENT_BYTES": "20000"}) as running:
         running.wait_pushed(500, 30)
         for frame in BAD_FRAMES.values():
-            source.tell("plant", payload=base64.b64encode(frame).decode())
-        source.tell("plant", payload=base64.b64encode(b"\xff\xfe not utf-8").decode(), binary=True)
+            source.send("plant", payload=base64.b64encode(frame).decode())
+        source.send("plant", payload=base64.b64encode(b"\xff\xfe not utf-8").decode(), binary=True)
         finish(running, 6000)
         counts = running.pushed()
     asked = "SELECT reason, frame, host FROM read_parquet(?)"

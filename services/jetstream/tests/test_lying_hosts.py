@@ -74,7 +74,7 @@ def test_what_a_v1_host_drops_at_its_cutover_is_read_once_more(pipeline: Pipelin
     total = 9000
     source = Host({"rate": "200", "events": str(total), "backlog": "8"})
     source.start()
-    source.tell("cutover", drop=0.5, late=0.3)
+    source.send("cutover", drop=0.5, late=0.3)
     with pipeline(source) as running:
         wait_for(lambda: source.status()["fired"].get("cutover_dropped"), 20, "events dropped at the cutover")
         running.wait_pushed(total, 60)
@@ -93,9 +93,9 @@ def test_a_v1_clock_that_steps_back_while_we_are_away_loses_nothing(pipeline: Pi
     source = Host({"rate": "500", "events": str(total), "backlog": "2"})
     with pipeline(source) as running:
         running.wait_pushed(1200, 30)
-        source.tell("refuse", connects=3)
-        source.tell("hang_up", code=1006)
-        source.tell("rewind", seconds=90)
+        source.send("refuse", connects=3)
+        source.send("hang_up", code=1006)
+        source.send("rewind", seconds=90)
         finish(running, total)
     ends = [line["reason"] for line in running.ingester.logged("receive.disconnected")]
     assert "stepped_back" in ends
@@ -108,7 +108,7 @@ def test_a_v2_host_that_numbers_anew_is_noticed_on_record_and_read_by_time(pipel
     source = Host({"kind": "v2", "rate": "500", "events": str(total), "backlog": "2", "first-seq": "50000"})
     with pipeline(source) as running:
         running.wait_pushed(1200, 30)
-        source.tell("change_namespace", first_seq=7, offset_us=300_000)
+        source.send("change_namespace", first_seq=7, offset_us=300_000)
         finish(running, total)
     ends = [line["reason"] for line in running.ingester.logged("receive.disconnected")]
     assert "another_server" in ends

@@ -125,7 +125,7 @@ def test_compressed_frames_open_to_the_same_events(real_events: Path) -> None:
 )
 def test_a_refusal_is_told_from_a_misconfiguration(status: int, reason: str) -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.refuse(status=status, body="no\x00thanks" * 200)
+        fake.faults.refuse(status=status, body="no\x00thanks" * 200)
         assert await Reader(fake.port).task is DisconnectReason(reason)
 
     play(scenario, options())
@@ -167,7 +167,7 @@ def test_whatever_code_a_host_closes_with_the_connection_was_closed(code: int) -
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port)
         await until(lambda: len(reader.inbox) == TOTAL)
-        fake.lies.hang_up(code)
+        fake.faults.hang_up(code)
         assert await reader.task is DisconnectReason.CLOSED
         assert reader.frames == TRUTH
 
@@ -176,7 +176,7 @@ def test_whatever_code_a_host_closes_with_the_connection_was_closed(code: int) -
 
 def test_a_frame_too_large_is_told_and_what_came_before_is_kept() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.plant(planted("huge", size=2), before=300)
+        fake.faults.plant(planted("huge", size=2), before=300)
         reader = Reader(fake.port, ingest_max_frame_bytes=MIB)
         assert await reader.task is DisconnectReason.OVERSIZE_FRAME
         assert reader.frames == TRUTH[:300]
@@ -186,7 +186,7 @@ def test_a_frame_too_large_is_told_and_what_came_before_is_kept() -> None:
 
 def test_a_host_asked_to_skip_what_is_too_large_sends_the_rest() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.plant(planted("huge", size=2), before=300)
+        fake.faults.plant(planted("huge", size=2), before=300)
         reader = Reader(fake.port, ingest_max_frame_bytes=MIB, hint=ResumeHint(skip_larger=True))
         assert await reader.read(TOTAL) == TRUTH
 
@@ -195,7 +195,7 @@ def test_a_host_asked_to_skip_what_is_too_large_sends_the_rest() -> None:
 
 def test_a_host_that_answers_pings_and_sends_nothing_is_silent() -> None:
     async def scenario(fake: FakeJetstream) -> None:
-        fake.lies.mute()
+        fake.faults.mute()
         assert await Reader(fake.port, ingest_idle_seconds=0.3).task is DisconnectReason.SILENT
 
     play(scenario, options())

@@ -42,7 +42,7 @@ def play(running: Pipeline, host: Host) -> None:
     running.wait_pushed(500, 60)
     bad = [frame for frames in PLANTS.values() for frame in frames]
     for frame in (*bad, *(frame for _, frame in _repeated(host))):
-        host.tell("plant", payload=base64.b64encode(frame).decode())
+        host.send("plant", payload=base64.b64encode(frame).decode())
     # What repeats alone is counted with the next push: there must be one.
     assert host.status()["tip"] < EVENTS
     running.wait_pushed(EVENTS, 60)

@@ -31,9 +31,9 @@ from services.monitoring.metric_checks import (
 from services.monitoring.tests import counted_run
 from services.monitoring.tests.alerting_runs import A_MINUTE, Run
 from services.monitoring.tests.test_rules import WITHIN_A_MINUTE
-from testing.harness.containers import PROJECT
-from testing.harness.doubled_traffic import doubled
+from testing.harness.fixtures import PROJECT
 from testing.harness.stack import METRICS, PIPELINE, Stack
+from testing.harness.stack_faults import double_traffic
 from testing.harness.waiting import wait_for
 from testing.monitoring.backfill import A_DAY, DAYS, SCRAPE_SECONDS, Past, backfill
 from testing.monitoring.prometheus import Labels, Prometheus, of_stack
@@ -162,7 +162,7 @@ def test_dashboard_load(live: Stack) -> None:
     flowing = [(page, panel) for page, panel in panels if panel.flows]
     assert len(flowing) >= 6
     before = {panel.title: _height(prometheus, panel) for _, panel in flowing}
-    with doubled(live):
+    with double_traffic(live):
         _wait_window(prometheus, "a window of twice the traffic")
         after = {panel.title: _height(prometheus, panel) for _, panel in flowing}
     ratios = {title: after[title] / before[title] for title in before}

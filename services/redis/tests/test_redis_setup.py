@@ -18,11 +18,11 @@ import redis
 from services.buffer.keys import buffer_key
 from services.monitoring.metric_checks import without_variables
 from services.shared.event import Stream
-from testing.demo.truth import truth_of_demo
 from testing.environment.images.references import references
 from testing.harness.daemons import REPOSITORY
 from testing.harness.stack import PIPELINE, Stack
-from testing.harness.stack_buffer import client, events, fill, push, pushed, waiting
+from testing.harness.stack_faults import client, events, fill, push, pushed, waiting
+from testing.harness.truth import truth_of_demo
 from testing.harness.waiting import wait_for
 from testing.proof.audit import audit
 

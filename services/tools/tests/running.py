@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from testing.harness.daemons import PREFIXES, REPOSITORY
-from testing.harness.waiting import PATIENCE
+from testing.harness.waiting import TIMEOUT_FACTOR
 
 if TYPE_CHECKING:
     from testing.harness.pipeline import Pipeline
@@ -41,7 +41,7 @@ def run(running: Pipeline, *words: str, **more: str) -> tuple[int, str]:
     process = started(running, *words, **more)
     with process:
         try:
-            out, said = process.communicate(timeout=SECONDS * PATIENCE)
+            out, said = process.communicate(timeout=SECONDS * TIMEOUT_FACTOR)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from testing.docs.pictures import architecture, calendar, load, pipeline
-from testing.harness.interrupts import as_program
+from testing.harness.programs import as_program
 
 FOLDER = Path(__file__).parent
 UNUSABLE = 2

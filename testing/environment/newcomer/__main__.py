@@ -7,7 +7,7 @@ import sys
 from testing.environment.newcomer.machine import Machine
 from testing.environment.newcomer.walk import walk
 from testing.harness.daemons import REPOSITORY
-from testing.harness.interrupts import as_program
+from testing.harness.programs import as_program
 
 
 def main(_words: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The API over HTTP, on 127.0.0.1: lists in pages, answers with actions, logs writes, refuses on command."""
+"""Hetzner's API over HTTP on 127.0.0.1: paged lists, actions, a log of writes, and faults on request."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from testing.fakes.hetzner.answers import Answer, chosen, page, refuse, rrset, zone
-from testing.fakes.hetzner.state import CREATED, State, rules
+from testing.fakes.hetzner.state import CREATED, Answer, State, chosen, page, refuse, rrset, rules, zone
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,19 +27,19 @@ SINGULAR = {
 
 @dataclass
 class Fault:
-    """A refusal for requests that match, so many times."""
+    """A refusal of the next `times` requests that match `request`, a regular expression."""
 
     request: str
     status: int
     code: str
     times: int = 1
     failed_action: bool = False
-    """The request is taken; its action fails later."""
+    """The request is accepted; its action fails later."""
 
 
 @dataclass
 class FakeHetzner:
-    """The server, used as a context; `state` may be changed at will, as a person in the console does."""
+    """The server, as a context manager; tests may change `state`, as a person in the console would."""
 
     state: State = field(default_factory=State)
     faults: list[Fault] = field(default_factory=list)
@@ -72,7 +71,7 @@ class FakeHetzner:
             do_GET = do_POST = do_PUT = do_DELETE = _any  # noqa: N815 - the library's names
 
             def log_message(self, *_: object) -> None:
-                """Say nothing: `asked` is the log."""
+                """Log nothing: `asked` is the log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -87,7 +86,7 @@ class FakeHetzner:
 
     @property
     def endpoint(self) -> str:
-        """What HCLOUD_ENDPOINT is told."""
+        """Value of HCLOUD_ENDPOINT."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def _take(self, method: str, path: str, authorization: str, body: dict[str, Any]) -> Answer:
@@ -160,7 +159,7 @@ class FakeHetzner:
                 return self._delete(kind, int(number))
             case "POST", [kind, number, "actions", what] if kind in SINGULAR:
                 return self._act(self.state.objects[kind][int(number)], what, body, failed=failed)
-        return refuse(404, "not_found", f"nobody takes {method} {'/'.join(words)}")
+        return refuse(404, "not_found", f"not supported: {method} {'/'.join(words)}")
 
     def _create(self, kind: str, body: dict[str, Any], *, failed: bool) -> Answer:
         if any(one["name"] == body["name"] for one in self.state.objects[kind].values()):
@@ -218,13 +217,13 @@ class FakeHetzner:
             case "POST", ["actions", "change_ttl"]:
                 self.state.rrsets[key]["ttl"] = body["ttl"]
             case _:
-                return refuse(404, "not_found", f"nobody takes {method} {rest}")
+                return refuse(404, "not_found", f"not supported: {method} {rest}")
         return 201, {"action": self._action()}
 
     def _action(self, *, failed: bool = False) -> dict[str, Any]:
-        """Begin an action: running when told, done or failed when asked for."""
+        """Start an action: reported as running now, as done or failed when it is queried."""
         number = len(self._actions) + 1
-        error = {"code": "action_failed", "message": "it broke"} if failed else None
+        error = {"code": "action_failed", "message": "the action failed"} if failed else None
         self._actions[number] = {
             "id": number,
             "command": "do",

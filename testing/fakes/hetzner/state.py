@@ -1,4 +1,4 @@
-"""A project at Hetzner, in memory: its objects with complete bodies, as hcloud's client reads them."""
+"""A project at Hetzner, in memory, and the forms of the API's answers as hcloud's client reads them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Body = dict[str, Any]
 
 @dataclass
 class State:
-    """Objects by kind and id; `available` decides what is in stock."""
+    """Objects by kind and id; server types in `sold_out` are not available."""
 
     objects: dict[str, dict[int, Body]] = field(default_factory=lambda: {kind: {} for kind in NAMES})
     rrsets: dict[str, Body] = field(default_factory=dict)
@@ -29,14 +29,14 @@ class State:
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1000))
 
     def add(self, kind: str, asked: Body) -> Body:
-        """Make an object from a request's body; returns it."""
+        """Add an object from a request's body; returns it."""
         number = next(self._ids)
         common = {"id": number, "name": asked["name"], "labels": asked.get("labels", {}), "created": CREATED}
         self.objects[kind][number] = {**common, **KINDS[kind](self, number, asked)}
         return self.objects[kind][number]
 
     def types(self) -> list[Body]:
-        """Return what can be rented."""
+        """Return the server types."""
         return [
             {
                 "id": number,
@@ -145,10 +145,82 @@ KINDS = {
 
 
 def rules(asked: Body) -> list[Body]:
-    """Return a firewall's rules with every key there is."""
+    """Return a firewall's rules with every key."""
     return [_rule(rule) for rule in asked["rules"]]
 
 
 def _rule(rule: Body) -> Body:
     empty: Body = {"source_ips": [], "destination_ips": [], "port": None, "description": None}
     return {**empty, **rule}
+
+
+PER_PAGE = 2
+"""Small, so that clients have to read several pages."""
+Answer = tuple[int, dict[str, Any]]
+
+
+def page(kind: str, whole: list[dict[str, Any]], query: dict[str, list[str]]) -> Answer:
+    """Return the requested page of a list."""
+    number = int(query.get("page", ["1"])[0])
+    pages = max(1, -(-len(whole) // PER_PAGE))
+    turned = {
+        "page": number,
+        "per_page": PER_PAGE,
+        "previous_page": number - 1 if number > 1 else None,
+        "next_page": number + 1 if number < pages else None,
+        "last_page": pages,
+        "total_entries": len(whole),
+    }
+    return 200, {kind: whole[(number - 1) * PER_PAGE : number * PER_PAGE], "meta": {"pagination": turned}}
+
+
+def chosen(one: dict[str, Any], query: dict[str, list[str]]) -> bool:
+    """Whether an object matches the filters of a list request."""
+    selected = [pair.partition("=") for pair in query.get("label_selector", [""])[0].split(",") if pair]
+    return (
+        all(one["labels"].get(key) == value for key, _, value in selected)
+        and one["name"] in query.get("name", [one["name"]])
+        and one.get("type") in query.get("type", [one.get("type")])
+    )
+
+
+def zone(name: str) -> dict[str, Any]:
+    """Return a DNS zone as the API describes it."""
+    return {
+        "id": 1,
+        "name": name,
+        "created": CREATED,
+        "mode": "primary",
+        "ttl": 3600,
+        "labels": {},
+        "protection": {"delete": False},
+        "status": "ok",
+        "record_count": 0,
+        "registrar": "hetzner",
+        "primary_nameservers": [],
+        "authoritative_nameservers": {
+            "assigned": [],
+            "delegated": [],
+            "delegation_last_check": None,
+            "delegation_status": "valid",
+        },
+    }
+
+
+def rrset(key: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Return a set of records from a request's body."""
+    return {
+        "id": key,
+        "name": body["name"],
+        "type": body["type"],
+        "ttl": body.get("ttl"),
+        "labels": body.get("labels", {}),
+        "protection": {"change": False},
+        "records": [{"comment": "", **one} for one in body["records"]],
+        "zone": 1,
+    }
+
+
+def refuse(status: int, code: str, message: str) -> Answer:
+    """Return a refusal."""
+    return status, {"error": {"code": code, "message": message, "details": None}}

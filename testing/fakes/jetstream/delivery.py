@@ -1,4 +1,4 @@
-"""What goes onto one client's socket: filtered, compressed, with planted and repeated frames, counted."""
+"""Writes frames to one client: filtered, compressed, with planted and repeated frames."""
 
 from __future__ import annotations
 
@@ -13,38 +13,42 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.server import ServerConnection
 
-    from testing.fakes.jetstream.connection import Connection
-    from testing.fakes.jetstream.lies import HangUp, Lies
+    from testing.fakes.jetstream.faults import Faults, HangUp
     from testing.fakes.jetstream.store import Store
-    from testing.fakes.jetstream.subscription import Subscription
+    from testing.fakes.jetstream.subscription import ConnectionRecord, Subscription
 
-_REMEMBERED = 10_000
-"""How many sent frames a connection can repeat."""
+_REPEATABLE = 10_000
+"""Number of sent frames that a connection can repeat."""
 _DID = re.compile(rb'"did":"([^"]*)"')
 _COLLECTION = re.compile(rb'"kind":"commit".*?"collection":"([^"]*)"')
 
 
 class Delivery:
-    """Writes frames to one socket until a hang-up falls due."""
+    """Writes frames to one socket until a hang-up is due."""
 
     def __init__(
-        self, socket: ServerConnection, asked: Subscription, record: Connection, store: Store, lies: Lies
+        self,
+        socket: ServerConnection,
+        request: Subscription,
+        record: ConnectionRecord,
+        store: Store,
+        faults: Faults,
     ) -> None:
-        self.filters = asked.filters
+        self.filters = request.filters
         self.repeats = 0
-        """How many of the last frames are to be sent again."""
+        """Number of the last frames to send again."""
         self.hang_up: HangUp | None = None
         """Nothing more is written once this is set."""
         self._socket = socket
         self._record = record
         self._store = store
-        self._lies = lies
-        self._compressor = _compressor(store) if asked.compress else None
+        self._faults = faults
+        self._compressor = _compressor(store) if request.compress else None
         self._planted = (-1, 0)
-        self._recent: deque[tuple[bytes, bool]] = deque(maxlen=_REMEMBERED)
+        self._recent: deque[tuple[bytes, bool]] = deque(maxlen=_REPEATABLE)
 
     async def send(self, batch: Iterable[int], planted_at: int | None = None) -> None:
-        """Send events, each after what is planted before it, then what is planted at an event yet to come.
+        """Send events, each after the frames planted before it, then those planted at `planted_at`.
 
         Waits while the socket's buffer is full; raises ConnectionClosed.
         """
@@ -59,7 +63,7 @@ class Delivery:
                 self._write_planted(planted_at)
 
     def pass_over_planted(self, i: int) -> None:
-        """Leave out what is planted before event i: it is older than the cursor that asked for i."""
+        """Skip the frames planted before event i: they are older than the cursor."""
         self._planted = (i, len(self._store.plants.get(i, ())))
 
     def _repeat(self) -> None:
@@ -67,7 +71,7 @@ class Delivery:
             return
         again = list(self._recent)[-self.repeats :]
         self.repeats = 0
-        self._lies.fired["repeat"] += len(again)
+        self._faults.fired["repeat"] += len(again)
         for payload, binary in again:
             self._write(payload, binary=binary)
 
@@ -79,29 +83,29 @@ class Delivery:
         self._planted = (i, len(plants))
         for payload, binary in plants[done:]:
             compressed = self._compressor is not None and not binary
-            sent = self._packed(payload) if compressed else payload
+            sent = self._compressed(payload) if compressed else payload
             if self.filters.max_bytes and len(sent) > self.filters.max_bytes:
                 continue
-            self._lies.fired["plant"] += 1
+            self._faults.fired["plant"] += 1
             self._write(sent, binary=binary or compressed)
 
     def _write_event(self, i: int) -> None:
         frame = self._store.frame(i)
-        filters, blindness = self.filters, self._lies.blindness
-        if blindness or filters.collections or filters.prefixes or filters.dids:
+        filters, blinded = self.filters, self._faults.blinded
+        if blinded or filters.collections or filters.prefixes or filters.dids:
             did, collection = _about(frame)
             if not filters.match(did, collection):
                 return
-            if blindness and collection is not None and blindness.match("", collection):
-                self._lies.fired["blind"] += 1
+            if blinded and collection is not None and blinded.match("", collection):
+                self._faults.fired["blind"] += 1
                 return
-        sent = self._packed(frame)
+        sent = self._compressed(frame)
         measured = sent if self._store.view.kind == "v1" else frame
         if filters.max_bytes and len(measured) > filters.max_bytes:
             return
         self._write(sent, binary=self._compressor is not None)
 
-    def _packed(self, frame: bytes) -> bytes:
+    def _compressed(self, frame: bytes) -> bytes:
         return self._compressor.compress(frame) if self._compressor else frame
 
     def _write(self, payload: bytes, *, binary: bool) -> None:
@@ -113,11 +117,11 @@ class Delivery:
             self._socket.protocol.send_text(payload)
         self._recent.append((payload, binary))
         self._record.sent += 1
-        self.hang_up = self._lies.take_hang_up()
+        self.hang_up = self._faults.take_hang_up()
 
 
 def _about(frame: bytes) -> tuple[str, str | None]:
-    """Return DID and collection of a frame unparsed: the envelope's keys come before the record's."""
+    """Return DID and collection of a frame without parsing it: the envelope's keys precede the record's."""
     did, collection = _DID.search(frame), _COLLECTION.search(frame)
     return did[1].decode() if did else "", collection[1].decode() if collection else None
 

@@ -1,4 +1,4 @@
-"""Frames that no honest host sends, by name: what to plant."""
+"""Malformed and extreme frames by name, to be planted."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _SOME_TIME_US = 1_726_880_765_818_347
 
 
 def planted(what: str, *, size: int = 0, time_us: int = _SOME_TIME_US) -> Planted:
-    """Return a hostile frame whose identity follows from name and time; ValueError for an unknown name.
+    """Return a hostile frame; its identity depends on name and time. ValueError for an unknown name.
 
-    `size` is levels for `nested` (default 1,000) and MiB for `huge` (default 2); `huge` is a legal event.
+    `size`: levels of `nested` (default 1,000), MiB of `huge` (default 2). `huge` is a valid event.
     """
     if what not in HOSTILE:
         raise ValueError(f"{what} is none of {', '.join(HOSTILE)}")
@@ -26,7 +26,7 @@ def planted(what: str, *, size: int = 0, time_us: int = _SOME_TIME_US) -> Plante
 
 
 def planted_raw(text: str, *, binary: bool = False) -> Planted:
-    """Return a frame given in base64, as the control path carries it."""
+    """Return a frame given in base64, as in control commands."""
     return Planted(base64.b64decode(text), binary)
 
 
@@ -69,4 +69,4 @@ HOSTILE: dict[str, Callable[[int, int], bytes]] = {
     "nested": _nested,
     "huge": _huge,
 }
-"""Name: the frame of a time and a size."""
+"""Functions of time and size, by name."""

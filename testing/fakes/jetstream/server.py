@@ -1,39 +1,44 @@
-"""The listening host: answers HTTP, upgrades subscribers, goes down and up, changes its namespace."""
+"""The listening host: answers HTTP, upgrades subscribers, and takes commands on `/control`."""
 
 from __future__ import annotations
 
 import asyncio
 import http
-from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+import inspect
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Self
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
-from testing.fakes.jetstream import control
-from testing.fakes.jetstream.connection import Connection
-from testing.fakes.jetstream.lies import ABORT, Lies
+from testing.fakes.jetstream.faults import ABORT, Faults
+from testing.fakes.jetstream.hostile import planted, planted_raw
+from testing.fakes.jetstream.sources import Recording
 from testing.fakes.jetstream.store import Store
 from testing.fakes.jetstream.subscriber import Subscriber
-from testing.fakes.jetstream.subscription import Refused, parse, query_of
+from testing.fakes.jetstream.subscription import ConnectionRecord, Refused, parse, query_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
 
     from testing.fakes.jetstream.settings import Options
+
 
 _LARGEST_HELLO = 10_000_000
 
 
 class FakeJetstream:
-    """One host; `async with` listens and stops. `lies` commands it, `connections` tells what clients did."""
+    """One host; `async with` listens and stops. `faults` disturbs it, `connections` records its clients."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.store = Store(options)
-        self.lies = Lies(self.store, options.seed)
-        self.connections: list[Connection] = []
+        self.faults = Faults(self.store, options.seed)
+        self.connections: list[ConnectionRecord] = []
         self.port = options.port
         self._server: Server | None = None
         self._retired: list[Server] = []
@@ -42,16 +47,16 @@ class FakeJetstream:
 
     @property
     def url(self) -> str:
-        """Where to subscribe."""
+        """URL for subscribers."""
         return f"ws://{self.options.host}:{self.port}/subscribe"
 
     @property
     def control_url(self) -> str:
-        """Where to send commands, see `control`."""
+        """URL of the control socket."""
         return f"ws://{self.options.host}:{self.port}/control"
 
     def truth(self) -> Iterator[bytes]:
-        """Yield all that is on the record so far, planted frames included."""
+        """Yield every frame that exists so far, planted ones included."""
         return self.store.truth()
 
     async def __aenter__(self) -> Self:
@@ -62,12 +67,12 @@ class FakeJetstream:
         await self.stop()
 
     async def up(self) -> None:
-        """Listen, on the same port as before; nothing happens if it already does."""
+        """Listen, on the same port as before; no effect while it listens."""
         if self._server is not None:
             return
         v1 = self.store.view.kind == "v1"
         self._server = await serve(
-            self._converse,
+            self._serve,
             self.options.host,
             self.port,
             compression=None,
@@ -81,19 +86,19 @@ class FakeJetstream:
         self.port = next(iter(self._server.sockets)).getsockname()[1]
 
     async def down(self, seconds: float | None = None) -> None:
-        """Drop off the network, for so many wall seconds or until `up`: no connects, every subscriber cut.
+        """Refuse connects and cut every subscriber, for this many wall seconds or until `up`.
 
-        Open control connections stay; a new one cannot be made while it is down.
+        Open control connections stay; new ones are refused too.
         """
         server, self._server = self._server, None
         if server is None:
             return
-        self.lies.fired["down"] += 1
+        self.faults.fired["down"] += 1
         server.close(close_connections=False)
         self._retired.append(server)
         # The listening socket closes in a task of the library's own.
         await asyncio.sleep(0)
-        for subscriber in list(self.lies.subscribers):
+        for subscriber in list(self.faults.subscribers):
             subscriber.abort()
         if seconds is not None:
             self._return = asyncio.create_task(self._come_back(seconds))
@@ -103,11 +108,11 @@ class FakeJetstream:
         await self.up()
 
     async def stop(self) -> None:
-        """Shut down for good: v1 just drops its sockets, v2 closes them with 1001."""
+        """Shut down: v1 cuts its sockets, v2 closes them with 1001."""
         if self._return is not None:
             self._return.cancel()
         if self.store.view.kind == "v1":
-            for subscriber in list(self.lies.subscribers):
+            for subscriber in list(self.faults.subscribers):
                 subscriber.abort()
         if self._server is not None:
             self._server.close(code=1001, reason="server shutting down")
@@ -120,18 +125,18 @@ class FakeJetstream:
             await server.wait_closed()
 
     def change_namespace(self, first_seq: int | None = None, offset_us: int | None = None) -> None:
-        """Put another server behind the same name: cut everyone, then number and time the events anew."""
+        """Act as another server behind the same name: cut every subscriber and change numbers and times."""
         view = self.store.view
         self.store.view = replace(
             view,
             first_seq=view.first_seq if first_seq is None else first_seq,
             offset_us=view.offset_us if offset_us is None else offset_us,
         )
-        self.lies.fired["change_namespace"] += 1
-        self.lies.hang_up(ABORT)
+        self.faults.fired["change_namespace"] += 1
+        self.faults.hang_up(ABORT)
 
     def _answer(self, socket: ServerConnection, request: Request) -> Response | None:
-        """Answer what is no subscription, and what is refused, before the upgrade."""
+        """Answer requests that are no subscription or are refused, before the upgrade."""
         path = request.path.partition("?")[0]
         if path == "/control":
             return None
@@ -140,36 +145,116 @@ class FakeJetstream:
         if path != "/subscribe":
             return socket.respond(http.HTTPStatus.NOT_FOUND, "Not Found")
         refused = None
-        if refusal := self.lies.take_refusal():
+        if refusal := self.faults.take_refusal():
             refused = Refused(refusal.body, refusal.status)
         else:
             try:
-                asked = parse(request.path, request.headers, self.store.view.kind)
+                subscription = parse(request.path, request.headers, self.store.view.kind)
             except Refused as error:
                 refused = error
             else:
-                if asked.compress and self.options.zstd_dictionary is None:
+                if subscription.compress and self.options.zstd_dictionary is None:
                     refused = Refused("this fake was given no zstd_dictionary", 501)
         if refused is None:
             return None
         self.connections.append(
-            Connection(request.path, query_of(request.path), refused.status, close_code=ABORT)
+            ConnectionRecord(request.path, query_of(request.path), refused.status, close_code=ABORT)
         )
         return socket.respond(refused.status, refused.text)
 
-    async def _converse(self, socket: ServerConnection) -> None:
+    async def _serve(self, socket: ServerConnection) -> None:
         assert socket.request is not None
         path = socket.request.path
         self._sockets.add(socket)
         try:
             if path.startswith("/control"):
-                await control.listen(self, socket)
+                await serve_commands(self, socket)
                 return
-            record = Connection(path, query_of(path))
+            record = ConnectionRecord(path, query_of(path))
             self.connections.append(record)
-            asked = parse(path, socket.request.headers, self.store.view.kind)
-            await Subscriber(socket, asked, record, self.store, self.lies).run()
+            subscription = parse(path, socket.request.headers, self.store.view.kind)
+            await Subscriber(socket, subscription, record, self.store, self.faults).run()
             await socket.close()
             record.close_code = socket.close_code
         finally:
             self._sockets.discard(socket)
+
+
+async def serve_commands(fake: FakeJetstream, socket: ServerConnection) -> None:
+    """Carry out commands until the client disconnects."""
+    try:
+        async for message in socket:
+            await socket.send(json.dumps(await answer(fake, message)))
+    except ConnectionClosed:
+        return
+
+
+async def answer(fake: FakeJetstream, message: str | bytes) -> dict[str, Any]:
+    """Carry out one command; errors are returned in the answer."""
+    try:
+        order = json.loads(message)
+        result = commands(fake)[order.pop("do")](**order)
+        if inspect.isawaitable(result):
+            result = await result
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return {"ok": False, "error": repr(error)}
+    return {"ok": True, "result": result, **status(fake)}
+
+
+def commands(fake: FakeJetstream) -> dict[str, Callable[..., Any]]:
+    """Return every command by name."""
+    faults = fake.faults
+
+    def plant(
+        what: str = "", *, payload: str = "", binary: bool = False, size: int = 0, before: int | None = None
+    ) -> int:
+        at = fake.store.tip() if before is None else before
+        if not what:
+            return faults.plant(planted_raw(payload, binary=binary), before=at)
+        return faults.plant(planted(what, size=size, time_us=fake.store.time_us(at)), before=at)
+
+    return {
+        "hang_up": faults.hang_up,
+        "silence": faults.silence,
+        "speak": faults.speak,
+        "mute": faults.mute,
+        "blind": faults.blind,
+        "see": faults.see,
+        "repeat": faults.repeat,
+        "cutover": faults.cutover,
+        "rewind": faults.rewind,
+        "plant": plant,
+        "refuse": faults.refuse,
+        "end": fake.store.end,
+        "pace": fake.store.pace,
+        "keep": fake.store.keep,
+        "change_namespace": fake.change_namespace,
+        "down": fake.down,
+        "up": fake.up,
+        "advance": fake.options.clock.advance,
+        "status": lambda: None,
+    }
+
+
+def status(fake: FakeJetstream) -> dict[str, Any]:
+    """Return what has happened, and everything needed to compute the expected events."""
+    store = fake.store
+    return {
+        "fired": dict(fake.faults.fired),
+        "tip": store.tip(),
+        "source": _source(fake),
+        "now_us": store.now_us(),
+        "rewinds": [[epoch.begin, epoch.back_us] for epoch in store.epochs[1:]],
+        "plants": {at: len(plants) for at, plants in store.plants.items()},
+        "connections": [{**asdict(record), "cursor": record.cursor} for record in fake.connections],
+    }
+
+
+def _source(fake: FakeJetstream) -> dict[str, Any] | None:
+    """Return the traffic, rate changes included, as keywords of `Paced`; None for a recording."""
+    source = fake.store.source
+    if isinstance(source, Recording):
+        return None
+    names = ("seed", "first_us", "rate", "total", "changes")
+    rhythm = None if source.rhythm is None else asdict(source.rhythm)
+    return {**{name: getattr(source, name, ()) for name in names}, "rhythm": rhythm}

@@ -1,4 +1,4 @@
-"""What is on the record of one host: which events exist, where a cursor starts, what a replay gives again."""
+"""The events that one host holds: which exist, where a cursor starts, and what a replay sends."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from heapq import merge
 from typing import TYPE_CHECKING, NamedTuple
 
-from testing.fakes.jetstream.pace import paced
-from testing.fakes.jetstream.recording import Recording
+from testing.fakes.jetstream.sources import Recording, paced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,11 +17,11 @@ if TYPE_CHECKING:
 CUTOVER_US = 1_000_000
 """Replay hands over to the live tail this long before the tip (v1's cutoverThresholdUS)."""
 _LEAST_TIME_CURSOR = 10**15
-"""v2 takes smaller cursors as sequence numbers."""
+"""v2 reads smaller cursors as sequence numbers."""
 
 
 class Planted(NamedTuple):
-    """A frame that no traffic holds."""
+    """A frame that is not part of the traffic."""
 
     payload: bytes
     binary: bool = False
@@ -32,28 +31,28 @@ class Start(NamedTuple):
     """Where a subscription begins."""
 
     first: int
-    """The first event sent, or one before it."""
+    """Index of the first event sent, or of one before it."""
     tip: int
-    """How many events existed then; those after it are sent whatever their time."""
+    """Number of events that existed then; later ones are sent whatever their time."""
     from_us: int | None = None
-    """v1: events on the record below this time are left out."""
+    """v1: events that existed then with a smaller time_us are left out."""
 
     @property
     def live(self) -> bool:
-        """True where nothing is replayed."""
+        """Whether nothing is replayed."""
         return self.first >= self.tip
 
 
 @dataclass(frozen=True, slots=True)
 class _Epoch:
-    """A run of events under one state of the host's clock."""
+    """Events sent under one offset of the host's clock."""
 
     begin: int
     back_us: int
 
 
 class Store:
-    """The record of one host. Rewinds and planted frames become part of it for good."""
+    """The events of one host. Rewinds and planted frames become part of them permanently."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -67,8 +66,8 @@ class Store:
         """Return how many events exist now."""
         return self._existing(self.options.clock.now_us())
 
-    def settled(self) -> int:
-        """Return how many events existed a cutover ago."""
+    def before_cutover(self) -> int:
+        """Return how many events existed CUTOVER_US ago."""
         return self._existing(self.options.clock.now_us() - CUTOVER_US)
 
     def wait_s(self, i: int) -> float:
@@ -82,7 +81,7 @@ class Store:
         return float("inf") if due is None else max(0.0, clock.wall_s(due - clock.now_us()))
 
     def time_us(self, i: int) -> int:
-        """Return the time_us that event i bears on this host."""
+        """Return the time_us of event i on this host."""
         if isinstance(self.source, Recording):
             return self.source.times[i]
         return self.source.seen_us(i, self.view) - self._epoch(i).back_us
@@ -94,14 +93,14 @@ class Store:
         return self.source.frame_at(i, self.view, self.time_us(i))
 
     def truth(self) -> Iterator[bytes]:
-        """Yield all that is on the record so far, planted frames included, in the order it came."""
+        """Yield every frame that exists so far, planted ones included, in order."""
         for i in range(self.tip()):
             yield from (plant.payload for plant in self.plants.get(i, ()))
             yield self.frame(i)
         yield from (plant.payload for plant in self.plants.get(self.tip(), ()))
 
     def now_us(self) -> int:
-        """Return what this host's own clock shows."""
+        """Return the time of this host's clock in Unix microseconds."""
         now = self.options.clock.now_us()
         if isinstance(self.source, Recording):
             tip = self.source.tip(now)
@@ -109,13 +108,13 @@ class Store:
         return now + self.view.offset_us - self.epochs[-1].back_us
 
     def plant(self, planted: Planted, before: int | None) -> int:
-        """Put a frame before an event (default: the next one to come); return that event's index."""
+        """Put a frame before an event (default: the next one); return that event's index."""
         at = self.tip() if before is None else before
         self.plants.setdefault(at, []).append(planted)
         return at
 
     def end(self, total: int) -> None:
-        """Let there be so many events in all, then silence; raises ValueError if there are more already."""
+        """End the traffic after `total` events; raises ValueError if more exist already."""
         if isinstance(self.source, Recording):
             raise TypeError("a recording ends with its file")
         if total < self.tip():
@@ -123,19 +122,19 @@ class Store:
         self.source = replace(self.source, total=total)
 
     def pace(self, add: float) -> float:
-        """Let there be so many more (or fewer) events a wall second, from the event after next on.
+        """Change the rate by `add` events per wall second, from the event after next on.
 
-        Returns the events a wall second from then on. Many commanders may each add a share.
+        Returns the new rate in events per wall second. Several clients may each add a share.
         """
         if isinstance(self.source, Recording):
-            raise TypeError("a recording has the pace it was started with")
+            raise TypeError("the rate of a recording cannot change")
         speed = self.options.clock.speed
         before = paced(self.source)
-        self.source = before.turned(self.tip(), before.rate_now() + add / speed)
+        self.source = before.with_rate(self.tip(), before.rate_now() + add / speed)
         return self.source.rate_now() * speed
 
     def keep(self, seconds: float) -> None:
-        """Keep events only for so long from now on, as a host whose disk is short does."""
+        """Set the look-back, as a host with little disk does."""
         self._look_back_s = seconds
 
     def rewind(self, seconds: float) -> int:
@@ -147,7 +146,7 @@ class Store:
         return begin
 
     def start(self, cursor: int | None) -> Start:
-        """Return where a cursor starts, clamped to the look-back without a word."""
+        """Return where a cursor starts, silently clamped to the look-back."""
         tip = self.tip()
         live = Start(tip, tip)
         if cursor is None:
@@ -168,19 +167,19 @@ class Store:
         return start if not start.live else live
 
     def begins_at_event(self, start: Start, cursor: int | None) -> bool:
-        """Say whether a cursor names the very event that its replay begins with."""
+        """Return whether a cursor names the event that its replay begins with."""
         if start.live or cursor is None:
             return False
         return cursor in (self.time_us(start.first), self.view.first_seq + start.first)
 
     def admits(self, start: Start, i: int) -> bool:
-        """Say whether a replay from this start holds event i."""
+        """Return whether a replay from this start sends event i."""
         if i >= start.tip:
             return True
         return i >= start.first if start.from_us is None else self.time_us(i) >= start.from_us
 
     def replayed(self, start: Start, upto: int) -> Iterable[int]:
-        """Yield the events below `upto` as a replay orders them: v1 by time, the others as they came."""
+        """Yield the events below `upto` in replay order: v1 by time, otherwise by index."""
         if isinstance(self.source, Recording):
             return (i for i in range(start.first, upto) if self.admits(start, i))
         if self.view.kind == "v2" or len(self.epochs) == 1:

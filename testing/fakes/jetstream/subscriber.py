@@ -1,4 +1,4 @@
-"""One client's connection: replay, cutover, live tail, and the lies told to it."""
+"""One client's connection: replay, cutover and live tail, with faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from testing.fakes.jetstream.delivery import Delivery
-from testing.fakes.jetstream.lies import ABORT, HangUp, Lies
+from testing.fakes.jetstream.faults import ABORT, Faults, HangUp
 from testing.fakes.jetstream.subscription import Refused, Subscription, parse_hello
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.server import ServerConnection
 
-    from testing.fakes.jetstream.connection import Connection
     from testing.fakes.jetstream.store import Start, Store
+    from testing.fakes.jetstream.subscription import ConnectionRecord
 
 _BATCH = 128
 _POLL_S = 0.02
-"""How often an idle connection looks for commands."""
-_LEAST_PAUSE_S = 0.005
+"""Poll interval of an idle connection."""
+_SHORTEST_WAIT_S = 0.005
 _LINGER_S = 1.0
 
 
@@ -34,27 +34,32 @@ class Subscriber:
     """Drives one connection until it ends."""
 
     def __init__(
-        self, socket: ServerConnection, asked: Subscription, record: Connection, store: Store, lies: Lies
+        self,
+        socket: ServerConnection,
+        request: Subscription,
+        record: ConnectionRecord,
+        store: Store,
+        faults: Faults,
     ) -> None:
         self.record = record
         self._socket = socket
         self._store = store
-        self._lies = lies
-        self._cursor = asked.cursor
+        self._faults = faults
+        self._cursor = request.cursor
         self._hello = asyncio.Event()
-        if not asked.require_hello:
+        if not request.require_hello:
             self._hello.set()
-        self._delivery = Delivery(socket, asked, record, store, lies)
+        self._delivery = Delivery(socket, request, record, store, faults)
         self._closing: asyncio.Task[None] | None = None
         self._position = 0
         self._live = False
 
     async def run(self) -> None:
-        """Send until the client, a lie or the server ends the connection."""
-        self._lies.subscribers.add(self)
+        """Send until the client, a fault or the server ends the connection."""
+        self._faults.subscribers.add(self)
         duties = [asyncio.create_task(duty()) for duty in (self._read, self._watch_outbox)]
         try:
-            if self._lies.take_mute():
+            if self._faults.take_mute():
                 await self._socket.wait_closed()
             await self._hello.wait()
             await self._replay(self._store.start(self._cursor))
@@ -62,7 +67,7 @@ class Subscriber:
         except ConnectionClosed:
             pass
         finally:
-            self._lies.subscribers.discard(self)
+            self._faults.subscribers.discard(self)
             for duty in duties:
                 duty.cancel()
             await asyncio.gather(*duties, return_exceptions=True)
@@ -83,15 +88,15 @@ class Subscriber:
         self._socket.transport.abort()
 
     async def _read(self) -> None:
-        """Obey options_update messages; close as each kind of server does on a bad one."""
+        """Apply options_update messages; on a bad one close as this kind of server does."""
         v1 = self._store.view.kind == "v1"
         try:
-            await self._obey_messages(v1=v1)
+            await self._apply_messages(v1=v1)
         finally:
             # A client that left before its hello is noticed by the next send.
             self._hello.set()
 
-    async def _obey_messages(self, *, v1: bool) -> None:
+    async def _apply_messages(self, *, v1: bool) -> None:
         async for message in self._socket:
             if isinstance(message, bytes):
                 continue
@@ -109,12 +114,12 @@ class Subscriber:
         return None
 
     async def _watch_outbox(self) -> None:
-        """Cut off a live client that falls too far behind, as v1 does when its outbox is full."""
+        """Disconnect a live client that falls too far behind, as v1 does when its outbox is full."""
         limit = self._store.options.outbox if self._store.view.kind == "v1" else None
         while limit is not None:
             await asyncio.sleep(_POLL_S)
             if self._live and self._store.tip() - self._position > limit:
-                self._lies.fired["overflow"] += 1
+                self._faults.fired["overflow"] += 1
                 self.abort()
                 return
 
@@ -124,15 +129,15 @@ class Subscriber:
             return
         if self._store.begins_at_event(start, self._cursor):
             self._delivery.pass_over_planted(start.first)
-        settled = self._store.settled()
-        await self._send(self._store.replayed(start, settled))
-        self._position = settled
-        while self._position < (settled := self._store.settled()):
-            await self._send(i for i in range(self._position, settled) if self._store.admits(start, i))
-            self._position = settled
+        replayable = self._store.before_cutover()
+        await self._send(self._store.replayed(start, replayable))
+        self._position = replayable
+        while self._position < (replayable := self._store.before_cutover()):
+            await self._send(i for i in range(self._position, replayable) if self._store.admits(start, i))
+            self._position = replayable
         tip = self._store.tip()
         window = (i for i in range(self._position, tip) if self._store.admits(start, i))
-        kept, late, dropped = self._lies.spoil(window)
+        kept, late, dropped = self._faults.disturb(window)
         self.record.dropped += dropped
         self.record.late += late
         await self._send([*kept, *late])
@@ -148,8 +153,8 @@ class Subscriber:
             else:
                 self._live = self.record.caught_up = True
                 await self._send_batch((), self._position)
-                pause = self._store.wait_s(self._position)
-                await asyncio.sleep(min(max(pause, _LEAST_PAUSE_S), _POLL_S))
+                wait = self._store.wait_s(self._position)
+                await asyncio.sleep(min(max(wait, _SHORTEST_WAIT_S), _POLL_S))
 
     async def _send(self, events: Iterable[int]) -> None:
         source = iter(events)
@@ -157,24 +162,24 @@ class Subscriber:
             await self._send_batch(batch)
 
     async def _send_batch(self, batch: Iterable[int], planted_at: int | None = None) -> None:
-        await self._wait_out_silence()
+        await self._wait_while_silent()
         await self._delivery.send(batch, planted_at)
         if self._delivery.hang_up is not None:
             await self._end(self._delivery.hang_up)
         # A drained send does not yield by itself, and pings must be answered.
         await asyncio.sleep(0)
 
-    async def _wait_out_silence(self) -> None:
-        if not self._lies.silent:
+    async def _wait_while_silent(self) -> None:
+        if not self._faults.silent:
             return
-        self._lies.fired["silence"] += 1
+        self._faults.fired["silence"] += 1
         self._live = False
-        while self._lies.silent and self._socket.state is State.OPEN:  # noqa: ASYNC110 - two ends
+        while self._faults.silent and self._socket.state is State.OPEN:  # noqa: ASYNC110 - two ends
             await asyncio.sleep(_POLL_S)
 
     async def _end(self, hang_up: HangUp) -> None:
         if hang_up.code == ABORT:
-            # What was sent before should arrive, unless the client has stopped reading.
+            # Let the frames already sent arrive, unless the client has stopped reading.
             deadline = time.monotonic() + _LINGER_S
             while self._socket.transport.get_write_buffer_size() and time.monotonic() < deadline:  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.001)
@@ -184,5 +189,5 @@ class Subscriber:
 
 
 def _reason(text: str) -> str:
-    """Return as much of a close reason as its frame can hold."""
+    """Cut a close reason to the size of a close frame."""
     return text.encode()[:123].decode(errors="ignore")

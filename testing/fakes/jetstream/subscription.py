@@ -1,14 +1,15 @@
-"""What a client asks for: query parameters, filters and hello messages, parsed as v1 and v2 do. Pure."""
+"""What a client requests (query, filters, hello messages; parsed as v1 and v2 do), and what it was sent."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
 
 Kind = Literal["v1", "v2"]
 
@@ -22,7 +23,7 @@ _MOST_DIDS = 10_000
 
 
 class Refused(Exception):  # noqa: N818 - named after what the client sees
-    """A request that is answered with an HTTP status instead of an upgrade."""
+    """A request that is answered with an HTTP error instead of an upgrade."""
 
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -32,16 +33,16 @@ class Refused(Exception):  # noqa: N818 - named after what the client sees
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which events a client wants; everything empty means all."""
+    """The events that a client wants; empty filters match everything."""
 
     collections: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
     dids: frozenset[str] = frozenset()
     max_bytes: int = 0
-    """Bigger messages are skipped silently; 0 is no limit."""
+    """Larger messages are skipped silently; 0: no limit."""
 
     def match(self, did: str, collection: str | None) -> bool:
-        """Say whether an event passes; identity and account events have no collection and need none."""
+        """Return whether an event passes; identity and account events pass every collection filter."""
         if self.dids and did not in self.dids:
             return False
         if collection is None or not (self.collections or self.prefixes):
@@ -51,7 +52,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One client's request."""
+    """A parsed request to /subscribe."""
 
     filters: Filters
     cursor: int | None
@@ -65,7 +66,7 @@ def query_of(path: str) -> dict[str, list[str]]:
 
 
 def parse(path: str, headers: Mapping[str, str], kind: Kind) -> Subscription:
-    """Return what the client asks for; raise Refused with the server's own words."""
+    """Parse a request; raises Refused with the text that the real server sends."""
     query = query_of(path)
     first = {name: values[0] for name, values in query.items()}
     compress = first.get("compress") == "true" or "zstd" in headers.get("Socket-Encoding", "")
@@ -86,33 +87,33 @@ def parse(path: str, headers: Mapping[str, str], kind: Kind) -> Subscription:
 
 
 def parse_filters(collections: Iterable[str], dids: Iterable[str], max_bytes: int, kind: Kind) -> Filters:
-    """Return filters from lists as given; raise Refused where a host of this kind would."""
+    """Parse filters; raises Refused where a host of this kind would."""
     exact: set[str] = set()
     prefixes: list[str] = []
-    for wanted in collections:
-        if wanted.endswith(".*"):
-            prefixes.append(wanted[:-1])
-        elif _NSID.fullmatch(wanted):
-            exact.add(wanted)
+    for pattern in collections:
+        if pattern.endswith(".*"):
+            prefixes.append(pattern[:-1])
+        elif _NSID.fullmatch(pattern):
+            exact.add(pattern)
         else:
-            raise Refused(f"invalid subscriber options: invalid collection: {wanted}")
+            raise Refused(f"invalid subscriber options: invalid collection: {pattern}")
     if kind == "v2":
         prefixes = list(dict.fromkeys(prefixes))
     if len(exact) + len(prefixes) > _MOST_COLLECTIONS:
         more = f": > {_MOST_COLLECTIONS}" if kind == "v2" else ""
         raise Refused(f"invalid subscriber options: too many wanted collections{more}")
-    people = frozenset(dids)
-    for did in people:
+    accounts = frozenset(dids)
+    for did in accounts:
         if not _DID.fullmatch(did):
             raise Refused("invalid subscriber options" + (f": invalid DID: {did}" if kind == "v2" else ""))
-    if len(people) > _MOST_DIDS:
-        more = f": {len(people)} > {_MOST_DIDS}" if kind == "v2" else ""
+    if len(accounts) > _MOST_DIDS:
+        more = f": {len(accounts)} > {_MOST_DIDS}" if kind == "v2" else ""
         raise Refused(f"invalid subscriber options: too many wanted DIDs{more}")
-    return Filters(frozenset(exact), tuple(prefixes), people, max_bytes)
+    return Filters(frozenset(exact), tuple(prefixes), accounts, max_bytes)
 
 
 def parse_hello(message: dict[str, Any], kind: Kind) -> Filters | None:
-    """Return the filters of an options_update, which replace all; None for a message of another type."""
+    """Return the filters of an options_update message; None for another type of message."""
     if message.get("type") != "options_update":
         return None
     payload = message.get("payload") or {}
@@ -136,3 +137,28 @@ def _cursor(text: str, kind: Kind) -> int | None:
     if cursor is None or not -(2**63) <= cursor < 2**63 or (kind == "v2" and cursor < 0):
         raise Refused(f"invalid cursor: {text}" if kind == "v1" else f'subscribe: invalid cursor: "{text}"')
     return cursor
+
+
+@dataclass(slots=True)
+class ConnectionRecord:
+    """One request to /subscribe, refused ones included."""
+
+    path: str
+    query: dict[str, list[str]]
+    refused: int | None = None
+    """HTTP status of the refusal."""
+    sent: int = 0
+    """Number of frames sent, planted and repeated ones included."""
+    close_code: int | None = None
+    """1006 without a close frame; None while open."""
+    caught_up: bool = False
+    """Whether it has reached the live tail."""
+    dropped: list[int] = field(default_factory=list)
+    """Events that a cutover did not send."""
+    late: list[int] = field(default_factory=list)
+    """Events that a cutover sent out of order."""
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor as the client sent it."""
+        return self.query.get("cursor", [None])[0]

@@ -1,11 +1,11 @@
-"""A fake of Jetstream v2's archive of segments: real HTTP, the real form, and able to lie.
+"""A fake of Jetstream v2's archive of segments: real HTTP, the real format, and faults on request.
 
-Imports nothing of what reads it: a shared mistake would find itself right.
+It imports nothing from the code that reads segments, so that no mistake is shared.
 """
 
 from __future__ import annotations
 
-from testing.fakes.segments.server import FakeSegments, Lie
-from testing.fakes.segments.told import as_told, row_of
+from testing.fakes.segments.segment import as_told, row_of
+from testing.fakes.segments.server import FakeSegments, Fault
 
-__all__ = ["FakeSegments", "Lie", "as_told", "row_of"]
+__all__ = ["FakeSegments", "Fault", "as_told", "row_of"]

@@ -1,26 +1,119 @@
-"""Writes sealed segments, byte for byte as jetstream's docs/README.md has them ("3.1.2", "3.2").
+"""Sealed segments, byte for byte as jetstream's docs/README.md has them ("3.1.2", "3.2"), and their rows.
 
-But for the checksum's function: xxh3 is in no package here, and whoever reads a segment only compares it.
+One difference: the checksum is not xxh3, which no package here offers; readers only compare it.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
+import json
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zstandard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from testing.fakes.segments.told import Row
+
+_SIMPLE = {None: b"\xf6", False: b"\xf4", True: b"\xf5"}
+
+
+def encode(value: Any) -> bytes:
+    """Return the DAG-CBOR of a JSON value; keys of maps are sorted by length, then by bytes."""
+    match value:
+        case None | bool():
+            raw = _SIMPLE[value]
+        case int():
+            raw = _head(0, value) if value >= 0 else _head(1, -1 - value)
+        case float():
+            raw = b"\xfb" + struct.pack(">d", value)
+        case str():
+            raw = _counted(3, value.encode())
+        case list():
+            raw = _head(4, len(value)) + b"".join(map(encode, value))
+        case {"$link": link, **rest} if not rest:
+            raw = b"\xd8\x2a" + _counted(2, b"\x00" + _unbase32(link))
+        case {"$bytes": text, **rest} if not rest:
+            raw = _counted(2, base64.b64decode(text + "=" * (-len(text) % 4)))
+        case _:
+            raw = _map(value)
+    return raw
+
+
+def _map(value: dict[str, Any]) -> bytes:
+    pairs = sorted(
+        ((key.encode(), item) for key, item in value.items()), key=lambda pair: (len(pair[0]), pair[0])
+    )
+    return _head(5, len(pairs)) + b"".join(_counted(3, key) + encode(item) for key, item in pairs)
+
+
+def _counted(major: int, raw: bytes) -> bytes:
+    return _head(major, len(raw)) + raw
+
+
+def _unbase32(link: str) -> bytes:
+    text = link[1:].upper()
+    return base64.b32decode(text + "=" * (-len(text) % 8))
+
+
+def _head(major: int, argument: int) -> bytes:
+    if argument < 24:
+        return bytes([major << 5 | argument])
+    for small, letter, end in ((24, "B", 1 << 8), (25, "H", 1 << 16), (26, "I", 1 << 32), (27, "Q", 1 << 64)):
+        if argument < end:
+            return bytes([major << 5 | small]) + struct.pack(f">{letter}", argument)
+    raise ValueError(f"{argument} does not fit")
+
+
+KINDS = {"create": 1, "update": 2, "delete": 3, "identity": 4, "account": 5, "sync": 6, "create_resync": 7}
+
+
+class Row(NamedTuple):
+    """One row of a block."""
+
+    seq: int
+    witnessed_us: int
+    kind: int
+    did: str
+    collection: str
+    rkey: str
+    rev: str
+    payload: bytes
+
+
+def row_of(frame: bytes, seq: int) -> Row:
+    """Return the row of an event of the v1 wire."""
+    event = json.loads(frame)
+    when, did, kind = event["time_us"], event["did"], event["kind"]
+    if kind != "commit":
+        return Row(seq, when, KINDS[kind], did, "", "", "", encode(event[kind]))
+    commit = event["commit"]
+    payload = encode(commit["record"]) if "record" in commit else b""
+    names = (commit["collection"], commit["rkey"], commit["rev"])
+    return Row(seq, when, KINDS[commit["operation"]], did, *names, payload)
+
+
+def as_told(frame: bytes, seq: int) -> bytes:
+    """Return the event that a reader makes of its row: with its number, and the CID of its record."""
+    event: dict[str, Any] = json.loads(frame)
+    if "record" in event.get("commit", {}):
+        event["commit"]["cid"] = cid(encode(event["commit"]["record"]))
+    return json.dumps(event | {"cursor": seq}).encode()
+
+
+def cid(payload: bytes) -> str:
+    """Return the CID, version 1, of a record's DAG-CBOR."""
+    digest = bytes((1, 0x71, 0x12, 32)) + hashlib.sha256(payload).digest()
+    return "b" + base64.b32encode(digest).decode().lower().rstrip("=")
+
 
 HEADER_BYTES = 256
 FILTER = b"\x5a" * 64
-"""Takes the place of the footer's other parts, which a reader by time has no use for."""
+"""In place of the footer's other parts, which are not read."""
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -41,7 +134,7 @@ class Segment:
 
     @property
     def name(self) -> str:
-        """Its number in base 36, ten digits."""
+        """Its file name: the number in base 36, ten digits."""
         left, digits = self.number, ""
         while left:
             left, digit = divmod(left, 36)
@@ -49,7 +142,7 @@ class Segment:
         return f"seg_{digits.zfill(10)}.jss"
 
     def rewrite(self) -> None:
-        """Make it anew, of the next generation: as a compaction does."""
+        """Write it again as the next generation, as a compaction does."""
         self.generation += 1
         bodies = [(rows, block_body(rows)) for rows in _in_blocks(self.rows, self.block_events)]
         compress = zstandard.ZstdCompressor(level=3, write_checksum=True).compress
@@ -78,16 +171,16 @@ class Segment:
 
     @property
     def first_us(self) -> int:
-        """When its first event was received."""
+        """Time of its first event."""
         return min(row.witnessed_us for row in self.rows)
 
     @property
     def last_us(self) -> int:
-        """When its last one was."""
+        """Time of its last event."""
         return max(row.witnessed_us for row in self.rows)
 
     def listed(self, *, by_first_names: bool) -> dict[str, str | int]:
-        """Return what `listSegments` says of it; `by_first_names`: as the lexicon's first form had it."""
+        """Return its `listSegments` entry; `by_first_names`: with the names of the first lexicon."""
         times = "IndexedAt" if by_first_names else "WitnessedAt"
         return {
             "name": self.name,
@@ -103,7 +196,7 @@ class Segment:
 
 
 def block_body(rows: Sequence[Row]) -> bytes:
-    """Return a block, not compressed: columns of numbers, then columns of texts."""
+    """Return an uncompressed block: columns of numbers, then columns of texts."""
     count = len(rows)
     columns = (
         ("Q", [row.seq for row in rows]),

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from testing.fakes.segments.told import Row
+    from testing.fakes.segments.segment import Row
 
 TOKEN = "a-token-of-this-test"  # noqa: S105 - of nothing
 METHODS = "/xrpc/network.bsky.jetstream."
 
 
 @dataclass
-class Lie:
-    """What is done instead of the truth to requests whose address has `at` in it, so many times."""
+class Fault:
+    """A fault in the answers to requests whose URL contains `at`, the next `times` times."""
 
     what: str
-    """`status`, `flip` a byte, `cut` the body, send the `whole` file, `drop` the connection, `move` it."""
+    """`status`, `flip` a byte, `cut` the body, send the `whole` file, `drop` the connection, `move`."""
     at: str = ""
     times: int = 1 << 30
     status: int = 0
@@ -45,9 +45,9 @@ class FakeSegments:
     page: int = 1000
     by_first_names: bool = False
     segments: list[Segment] = field(default_factory=list)
-    lies: list[Lie] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    """Every request, as it came."""
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    """URL of every request."""
 
     def __post_init__(self) -> None:
         starts = range(0, len(self.rows), self.segment_events)
@@ -73,20 +73,20 @@ class FakeSegments:
 
     @property
     def address(self) -> str:
-        """What TOOLS_SEGMENTS_URL is told."""
+        """Value of TOOLS_SEGMENTS_URL."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def lie(self, path: str) -> Lie | None:
-        """Return the lie that this request is told, if any."""
-        for lie in self.lies:
-            if lie.at in path and lie.times > 0:
-                lie.times -= 1
-                return lie
+    def take_fault(self, path: str) -> Fault | None:
+        """Return the fault for this request, if any, and count it."""
+        for fault in self.faults:
+            if fault.at in path and fault.times > 0:
+                fault.times -= 1
+                return fault
         return None
 
     def count(self, at: str) -> int:
-        """Return how many requests had this in their address."""
-        return sum(at in path for path in self.asked)
+        """Return how many requests had this in their URL."""
+        return sum(at in path for path in self.requests)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -94,23 +94,23 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: its requests are no news for a test's output."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
-        """Answer; the token is not asked for where a signed address leads."""
-        self.host.asked.append(self.path)
+        """Answer a request; signed URLs need no token."""
+        self.host.requests.append(self.path)
         is_signed = self.path.startswith("/signed/")
-        self._lie = self.host.lie(self.path)
+        self._fault = self.host.take_fault(self.path)
         if is_signed == (self.headers.get("Authorization") == f"Bearer {TOKEN}"):
             self._refuse(HTTPStatus.UNAUTHORIZED, "AuthenticationRequired")
             return
-        if self._lie is not None and self._lie.what == "status":
-            self._refuse(HTTPStatus(self._lie.status), "Told")
+        if self._fault is not None and self._fault.what == "status":
+            self._refuse(HTTPStatus(self._fault.status), "Fault")
             return
-        if self._lie is not None and self._lie.what == "drop":
+        if self._fault is not None and self._fault.what == "drop":
             self.close_connection = True
             return
-        if self._lie is not None and self._lie.what == "move" and not is_signed:
+        if self._fault is not None and self._fault.what == "move" and not is_signed:
             self.send_response(HTTPStatus.FOUND)
             self.send_header("Location", f"{self.host.address}/signed{self.path}")
             self.send_header("Content-Length", "0")
@@ -140,11 +140,11 @@ class _Handler(BaseHTTPRequestHandler):
         if segment is None:
             self._refuse(HTTPStatus.NOT_FOUND, "SegmentNotFound")
             return
-        asked = self.headers.get("Range", "")
-        if not asked or (self._lie is not None and self._lie.what == "whole"):
+        byte_range = self.headers.get("Range", "")
+        if not byte_range or (self._fault is not None and self._fault.what == "whole"):
             self._send(HTTPStatus.OK, segment.raw, segment.checksum)
             return
-        first, last = (int(end) for end in asked.removeprefix("bytes=").split("-"))
+        first, last = (int(end) for end in byte_range.removeprefix("bytes=").split("-"))
         self._send(HTTPStatus.PARTIAL_CONTENT, segment.raw[first : last + 1], segment.checksum)
 
     def _block(self, words: dict[str, str]) -> None:
@@ -158,21 +158,21 @@ class _Handler(BaseHTTPRequestHandler):
         return next((one for one in self.host.segments if one.name == name), None)
 
     def _refuse(self, status: HTTPStatus, name: str) -> None:
-        retry_after = self._lie.retry_after if self._lie is not None else ""
+        retry_after = self._fault.retry_after if self._fault is not None else ""
         headers = {"Retry-After": retry_after} if retry_after else {}
         self._send(status, json.dumps({"error": name, "message": name}).encode(), **headers)
 
     def _send(self, status: HTTPStatus, body: bytes, tag: str = "", **headers: str) -> None:
-        lie = self._lie.what if self._lie is not None and status < HTTPStatus.BAD_REQUEST else ""
+        fault = self._fault.what if self._fault is not None and status < HTTPStatus.BAD_REQUEST else ""
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         for name, value in (headers | ({"ETag": f'"{tag}"'} if tag else {})).items():
             self.send_header(name, value)
         self.end_headers()
-        if lie == "flip":
+        if fault == "flip":
             middle = len(body) // 2
             body = body[:middle] + bytes([body[middle] ^ 0x10]) + body[middle + 1 :]
-        if lie == "cut":
+        if fault == "cut":
             self.close_connection = True
             body = body[: len(body) // 2]
         with contextlib.suppress(ConnectionError):

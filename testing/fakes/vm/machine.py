@@ -1,28 +1,40 @@
-"""One fake machine: started, booted with its cloud-config, asked over SSH, and gone with all that it held.
+"""One fake machine: started, booted with its cloud-config, reached over SSH, and removed with all its data.
 
-It runs on this kernel, so it cannot show: a boot by systemd, kernel settings of its own, or Hetzner's own
-firewall. Everything else is the real program: sshd, dockerd with overlay2, iptables, cloud-init's modules.
+It runs on this kernel: no boot by systemd, no kernel settings of its own, no Hetzner firewall. The rest is
+real: sshd, dockerd with overlay2, iptables, cloud-init's modules.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
-import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
-from testing.fakes.vm.build import MACHINE, REGISTRY, build
+from testing.environment.images import derived
+from testing.harness.programs import LABEL, docker, inspect, run
 from testing.harness.redis import free_port
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import subprocess
     from types import TracebackType
 
-LABEL = "bluesky-archive=test"
+
+FOLDER = Path(__file__).parent
+MACHINE = "standin-vm:trixie"
+REGISTRY = "standin-registry:trixie"
+RECIPES = {MACHINE: FOLDER / "machine_image", REGISTRY: FOLDER / "registry_image"}
+
+
+def build() -> None:
+    """Build the machine's and the registry's image if missing or outdated. Raises NoBaseError."""
+    for image, folder in RECIPES.items():
+        derived.build(image, folder)
+
+
 READY_SECONDS = 120
 RUN_SECONDS = 300
 # Not --privileged: a machine that is itself a container may have no CAP_SYS_RESOURCE to give.
@@ -42,7 +54,7 @@ IDENTITY = ("-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTim
 
 @dataclass
 class FakeVM:
-    """A machine with Docker and a registry beside it, on a network of their own; `folder` keeps its keys."""
+    """A machine with Docker and a registry, on a network of their own; `folder` holds its keys."""
 
     folder: Path
     name: str = field(default_factory=lambda: f"bluesky-archive-test-vm-{secrets.token_hex(4)}")
@@ -53,26 +65,26 @@ class FakeVM:
     _subnet: int = field(default_factory=lambda: secrets.randbelow(1 << 16))
 
     registry = "registry.test:5000"
-    """What the machine calls the registry."""
+    """Address of the registry on the machine."""
 
     @property
     def registry_push(self) -> str:
-        """What this side calls it; digests are the same."""
+        """Address of the registry on this side."""
         return f"127.0.0.1:{self.registry_port}"
 
     @property
     def admin_key(self) -> Path:
-        """The private key of a person who may do everything."""
+        """The private key of the administrator."""
         return self._key("admin")
 
     @property
     def deploy_key(self) -> Path:
-        """The private key that may only call the deploy agent."""
+        """The private key that can only call the deploy agent."""
         return self._key("deploy")
 
     @property
     def known_hosts(self) -> Path:
-        """A file with the machine's host key, as `[127.0.0.1]:port`."""
+        """A known_hosts file with the machine's host key."""
         path = self.folder / "known_hosts"
         if not path.exists():
             key = self.run("cat /etc/ssh/ssh_host_ed25519_key.pub")
@@ -81,12 +93,12 @@ class FakeVM:
 
     @property
     def address(self) -> str:
-        """Its IPv4 address, for neighbours on its network."""
+        """Its IPv4 address on its network."""
         return str(self._network()["IPAddress"])
 
     @property
     def address6(self) -> str:
-        """Its IPv6 address, for neighbours on its network."""
+        """Its IPv6 address on its network."""
         return str(self._network()["GlobalIPv6Address"])
 
     def __enter__(self) -> Self:
@@ -103,12 +115,12 @@ class FakeVM:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End its own containers first, so that nothing of theirs stays in this machine's cgroups."""
+        """Remove its containers first, so that none of their cgroups stay on this machine."""
         self.run("docker ps -aq | xargs -r docker rm -f", check=False)
         self._remove()
 
     def boot(self, user_data: str) -> None:
-        """Take the steps of a first boot with real cloud-init; raises AssertionError where one fails.
+        """Run a first boot with the real cloud-init; raises AssertionError if a stage fails.
 
         Packages must be in the image already; the Volume is a memory disk.
         """
@@ -122,64 +134,41 @@ class FakeVM:
         )
         for stage in BOOT:
             self.run(f"cloud-init {stage}")
-        # It made host keys of its own; a real machine's sshd starts only behind that.
+        # cloud-init made new host keys; on a real machine sshd starts after it.
         self.run("systemctl restart ssh")
         (self.folder / "known_hosts").unlink(missing_ok=True)
 
     def run(self, command: str, *, check: bool = True, seconds: float = RUN_SECONDS, stdin: str = "") -> str:
-        """Run a shell command as root, past SSH; returns what it printed on both channels."""
-        done = subprocess.run(
-            ["docker", "exec", "-i", self.name, "sh", "-c", command],
-            check=False,
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=seconds,
-        )
-        if check and done.returncode != 0:
-            raise AssertionError(f"on {self.name}: {command}: {done.returncode}\n{done.stdout[-4000:]}")
-        return done.stdout
+        """Run a shell command as root, not over SSH; returns standard output and error."""
+        words = ("docker", "exec", "-i", self.name, "sh", "-c", command)
+        return run(*words, check=check, merged=True, stdin=stdin, seconds=seconds).stdout
 
     def ssh_words(self, user: str, key: Path) -> list[str]:
-        """Return the words of an ssh command as `user`, to be followed by what is asked of the machine."""
+        """Return the words of an ssh command as `user`, to be followed by the remote command."""
         known = f"UserKnownHostsFile={self.known_hosts}"
         strict = ["-o", known, "-o", "StrictHostKeyChecking=yes"]
         return ["ssh", "-i", str(key), "-p", str(self.ssh_port), *IDENTITY, *strict, f"{user}@127.0.0.1"]
 
     def ssh(self, user: str, key: Path, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command over SSH, as the world does."""
-        return subprocess.run(
-            [*self.ssh_words(user, key), *command],
-            check=False,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=RUN_SECONDS,
-        )
+        """Run a command over SSH."""
+        return run(*self.ssh_words(user, key), *command, check=False, seconds=RUN_SECONDS)
 
     def copy(self, here: Path, there: str) -> None:
         """Copy a file or folder onto it."""
         self.run(f"mkdir -p {there.rpartition('/')[0] or '/'}")
-        _docker("cp", str(here), f"{self.name}:{there}")
+        docker("cp", str(here), f"{self.name}:{there}")
 
     def neighbour(self, *words: str, image: str = MACHINE) -> subprocess.CompletedProcess[str]:
-        """Run a command in a container on its network: somebody out there, in a namespace of his own."""
-        start = ["docker", "run", "--rm", f"--label={LABEL}", f"--network={self.name}"]
-        return subprocess.run(
-            [*start, f"--entrypoint={words[0]}", image, *words[1:]],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=RUN_SECONDS,
-        )
+        """Run a command in another container on its network."""
+        options = ("--rm", f"--label={LABEL}", f"--network={self.name}", f"--entrypoint={words[0]}")
+        return run("docker", "run", *options, image, *words[1:], check=False, seconds=RUN_SECONDS)
 
     def _start(self) -> None:
         subnet = f"fd00:ba5e:{self._subnet:x}::/64"
-        _docker("network", "create", f"--label={LABEL}", "--ipv6", f"--subnet={subnet}", self.name)
+        docker("network", "create", f"--label={LABEL}", "--ipv6", f"--subnet={subnet}", self.name)
         common = ["run", "--detach", f"--label={LABEL}", f"--network={self.name}"]
         registry = f"127.0.0.1:{self.registry_port}:5000"
-        _docker(
+        docker(
             *common,
             f"--name={self.name}-registry",
             f"--network-alias={self.registry.partition(':')[0]}",
@@ -188,7 +177,7 @@ class FakeVM:
             REGISTRY,
         )
         ports = {self.ssh_port: 22, self.http_port: 80, self.https_port: 443}
-        _docker(
+        docker(
             *common,
             f"--name={self.name}",
             "--hostname=archive",
@@ -202,8 +191,8 @@ class FakeVM:
         try:
             wait_for(self._is_up, READY_SECONDS, f"dockerd of {self.name} answers")
         except TimeoutError as error:
-            said = self.run("tail -n 30 /var/log/dockerd.log", check=False)
-            raise AssertionError(f"{error}; it said:\n{said}") from error
+            log = self.run("tail -n 30 /var/log/dockerd.log", check=False)
+            raise AssertionError(f"{error}; its log:\n{log}") from error
 
     def _is_up(self) -> bool:
         return "overlay2" in self.run("docker info --format '{{.Driver}}'", check=False)
@@ -211,14 +200,12 @@ class FakeVM:
     def _key(self, user: str) -> Path:
         path = self.folder / user
         if not path.exists():
-            words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", user, "-f", str(path)]
-            subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", user, "-f", str(path))
         return path
 
     def _network(self) -> dict[str, Any]:
-        known = json.loads(_docker("inspect", self.name))[0]
-        found: dict[str, Any] = known["NetworkSettings"]["Networks"][self.name]
-        return found
+        network: dict[str, Any] = inspect(self.name)["NetworkSettings"]["Networks"][self.name]
+        return network
 
     def _remove(self) -> None:
         for words in (
@@ -226,10 +213,4 @@ class FakeVM:
             ("volume", "rm", "--force", self.name),
             ("network", "rm", self.name),
         ):
-            subprocess.run(["docker", *words], check=False, capture_output=True)
-
-
-def _docker(*words: str) -> str:
-    done = subprocess.run(["docker", *words], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
-    return done.stdout
+            docker(*words, check=False)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from testing.demo.source import Generated, Recorded
 from testing.harness.daemons import REPOSITORY
-from testing.harness.interrupts import unwind_on_signals
+from testing.harness.programs import unwind_on_signals
 from testing.harness.redis import NoServerError, find_server
 from testing.performance.bench import buffered, receiving, remembering, sizes, sustaining, writing
 from testing.performance.bench.child import ContestantError

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from testing.harness.daemons import REPOSITORY
-from testing.harness.interrupts import unwind_on_signals
+from testing.harness.programs import unwind_on_signals
 from testing.harness.redis import NoServerError, find_server
 from testing.performance.load.containers import Containers
 from testing.performance.load.plan import SHAPES

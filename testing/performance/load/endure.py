@@ -11,6 +11,7 @@ from services.jetstream.settings import IngesterSettings
 from testing.events import Traffic
 from testing.events.rhythm import Rhythm
 from testing.harness.host import Host
+from testing.harness.truth import traffic_of, truth_of_traffic
 from testing.performance.load.coverage import doubled, rows_by_hour
 from testing.performance.load.machine import machine
 from testing.performance.load.place import Place
@@ -22,7 +23,6 @@ from testing.performance.load.sample import Sampler
 from testing.performance.load.scenario import SPIKE_RHYTHM, Scenario
 from testing.performance.load.swarm import Swarm
 from testing.performance.load.target import INTERVAL_SECONDS, Processes
-from testing.performance.load.truth import traffic_of, truth
 from testing.proof.audit import Audit, audit
 from testing.proof.audit.rebuild import count_rows
 
@@ -124,7 +124,7 @@ def endure(
     known = Audit({}, {})
     if status is not None:
         # Two hosts, each with its own time_us for an event: the rest of it is compared.
-        known = audit(archive, truth(traffic_of(status)), ignore_host_fields=True)
+        known = audit(archive, truth_of_traffic(traffic_of(status)), ignore_host_fields=True)
     return Result(
         shape,
         target.name,

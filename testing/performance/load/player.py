@@ -40,11 +40,11 @@ class Hosts:
         """Cut the connection, or let one host or both be away."""
         if act.kind is Kind.RECONNECT:
             for host in self.hosts:
-                host.tell("hang_up")
+                host.send("hang_up")
             return
         away = self.hosts if act.kind is Kind.OUTAGE else [self._used()]
         for host in away:
-            host.tell("down", seconds=wall_seconds)
+            host.send("down", seconds=wall_seconds)
 
     def tend(self) -> None:
         """Nothing: a host comes back by itself."""

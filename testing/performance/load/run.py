@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from testing.harness.truth import traffic_of, truth_of_traffic
 from testing.harness.waiting import wait_for
 from testing.performance.load.asking import told
 from testing.performance.load.machine import machine
@@ -19,7 +20,6 @@ from testing.performance.load.result import Result
 from testing.performance.load.sample import Sampler
 from testing.performance.load.swarm import Swarm
 from testing.performance.load.target import BASE_RATE, INTERVAL_SECONDS
-from testing.performance.load.truth import traffic_of, truth
 from testing.proof.audit import audit
 from testing.proof.audit.rebuild import count_rows
 
@@ -87,7 +87,7 @@ def run(  # noqa: PLR0913 - each says one thing about the run
         sampler.samples,
         loaded,
         swarm.rows(),
-        audit(archive, truth(traffic, planted)),
+        audit(archive, truth_of_traffic(traffic, planted)),
         len(planted),
         count_rows(archive, "rejects"),
         gaps_of(archive),
@@ -172,5 +172,5 @@ def _refuse_blind(sampler: Sampler) -> None:
 
 
 def _is_driven(control: str) -> bool:
-    turns = told(control, "status")["source"]["turns"]
-    return bool(turns) and turns[-1][2] > BASE_RATE * 1000
+    changes = told(control, "status")["source"]["changes"]
+    return bool(changes) and changes[-1][2] > BASE_RATE * 1000

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from testing.harness.interrupts import unwind_on_signals
+from testing.harness.programs import unwind_on_signals
 from testing.harness.redis import NoServerError, find_server
 from testing.performance.load.__main__ import INTERRUPTED, RUNS, UNUSABLE
 from testing.performance.load.endure import Soak, endure

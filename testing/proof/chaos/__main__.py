@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from testing.harness.interrupts import unwind_on_signals
+from testing.harness.programs import unwind_on_signals
 from testing.proof.chaos.jobs import outcomes
 from testing.proof.chaos.report import line, markdown
 from testing.proof.chaos.run import RECOVERY_SECONDS, Outcome

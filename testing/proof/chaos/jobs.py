@@ -7,7 +7,7 @@ import multiprocessing
 import queue
 from typing import TYPE_CHECKING
 
-from testing.harness.interrupts import unwind_on_signals
+from testing.harness.programs import unwind_on_signals
 from testing.proof.chaos.run import Outcome, run_seed
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from testing.harness.host import RefusedError
+from testing.fakes.jetstream.client import RefusedError
 from testing.harness.waiting import wait_for
 from testing.proof.chaos.faults import INJECT
 from testing.proof.chaos.kinds import START, Kind, Part, touches
@@ -176,7 +176,7 @@ def _end(here: World) -> int:
         total = max(int(host.status()["tip"]) for host in hosts) + int(a_second * seconds)
         with contextlib.suppress(RefusedError):
             for host in hosts:
-                host.tell("end", total=total)
+                host.send("end", total=total)
             return total
     raise TimeoutError("the hosts were always further than they were asked to end")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from services.archive.schema import SCHEMA_VERSION
 from testing.harness.host import Host
-from testing.harness.interrupts import unwind_on_signals
 from testing.harness.pipeline import Pipeline
+from testing.harness.programs import unwind_on_signals
 from testing.harness.proxy import Action, Proxy, Trap
 from testing.harness.truth import truth_of
 from testing.harness.waiting import wait_for
@@ -39,7 +39,7 @@ def make(folder: Path) -> None:
     try:
         pipeline.redis.start()
         host.start()
-        host.tell("plant", payload=base64.b64encode(NO_EVENT).decode(), before=5)
+        host.send("plant", payload=base64.b64encode(NO_EVENT).decode(), before=5)
         pipeline.configure()
         pipeline.ingester.start()
         # The archive start: an ingester waits for it.

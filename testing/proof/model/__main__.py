@@ -10,7 +10,7 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
-from testing.harness.interrupts import as_program
+from testing.harness.programs import as_program
 from testing.proof.model.bounds import Bounds, Model
 from testing.proof.model.explore import Found, breadth_first, walk
 from testing.proof.model.harm import Harm

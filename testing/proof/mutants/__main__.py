@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from testing.harness.interrupts import as_program
+from testing.harness.programs import as_program
 from testing.proof.mutants import MUTANTS
 from testing.proof.mutants.mutant import AuditCounts, Comparison, run_intact, run_mutated
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from testing.harness.interrupts import unwind_on_signals
+from testing.harness.programs import unwind_on_signals
 from testing.proof.power.run import run
 
 

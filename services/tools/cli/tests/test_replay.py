@@ -26,7 +26,7 @@ def test_what_a_raised_limit_lets_in_is_there_once_and_the_rest_stays_rejected(
 ) -> None:
     source = Host({"rate": "200", "events": "2000", "backlog": "10"})
     source.start()
-    source.tell("plant", payload=b64encode(b"{no JSON").decode(), before=10)
+    source.send("plant", payload=b64encode(b"{no JSON").decode(), before=10)
     with pipeline(source, ingest={"INGEST_MAX_EVENT_BYTES": str(LIMIT)}) as running:
         truth = list(truth_of(source))
         larger = [frame for _, frame in truth if len(frame) > LIMIT]

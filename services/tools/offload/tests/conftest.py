@@ -16,8 +16,7 @@ from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
 from services.tools.main import app
 from services.tools.tests.making import archive, events
-from testing.fakes.object_store import ObjectStore, bucket_of_swift, object_store
-from testing.fakes.swift import NoSwiftError, swift
+from testing.fakes.object_store import NoSwiftError, ObjectStore, bucket_of_swift, object_store, swift
 from testing.harness.daemons import PREFIXES
 from testing.harness.fixtures import missing
 

@@ -23,7 +23,7 @@ def twin(of: Host, **options: str) -> Host:
 
 def let_pass(seconds: float, *hosts: Host) -> None:
     for host in hosts:
-        host.tell("advance", seconds=seconds)
+        host.send("advance", seconds=seconds)
 
 
 def restart(host: Host, look_back: str) -> None:

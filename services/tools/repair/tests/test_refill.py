@@ -20,7 +20,7 @@ from services.tools.repair.tests.tearing import (
 )
 from services.tools.tests.running import run, started
 from testing.events import HostView, Traffic
-from testing.fakes.segments import FakeSegments, Lie, as_told, row_of
+from testing.fakes.segments import FakeSegments, Fault, as_told, row_of
 from testing.fakes.segments.server import TOKEN
 from testing.harness.host import Host
 from testing.harness.truth import stream_of, truth_of
@@ -132,20 +132,20 @@ def test_hours_beyond_the_look_back_come_from_segments_whatever_was_refused_befo
     assert whole > HOLE_SECONDS - 120
     code, said = torn.repair(with_token=False)
     assert (code, "TOOLS_SEGMENTS_TOKEN_FILE" in said, "cannot be had" in said) == (1, True, True), said
-    assert segments.asked == []
-    segments.lies = [Lie("status", status=401)]
+    assert segments.requests == []
+    segments.faults = [Fault("status", status=401)]
     code, said = torn.repair()
     assert (code, "refuses the token" in said, "cannot be had" in said) == (1, True, True), said
     wait_recorded(running)
     assert "repaired" not in reasons(running)
     # A block is lost there: 50 s of the hole stay on record, and nothing else.
-    segments.lies = [Lie("status", "segment=seg_0000000003.jss&blockIndex=7", status=404)]
+    segments.faults = [Fault("status", "segment=seg_0000000003.jss&blockIndex=7", status=404)]
     code, said = torn.repair()
     assert (code, "404" in said, "cannot be had" in said) == (1, True, True), said
     assert 0 < gap_seconds(running) < 60
     # What the ingester still reads by itself is left to it.
     wait_for(lambda: not windows(running), 60, "the ingester's own second reading")
-    segments.lies = [Lie("flip", "segment=seg_0000000003.jss&blockIndex=7", times=1)]
+    segments.faults = [Fault("flip", "segment=seg_0000000003.jss&blockIndex=7", times=1)]
     fetched = segments.count("getBlock")
     code, said = torn.repair()
     assert (code, "repaired: " in said) == (0, True), said

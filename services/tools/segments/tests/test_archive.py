@@ -1,4 +1,4 @@
-"""An archive that lies: what passes is asked for again, what does not is said with its mend."""
+"""A faulty segment server: transient faults are retried, permanent ones are reported with the remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.tools.segments.archive import Archive, Rewritten, Segment, covered
 from services.tools.segments.client import Asking, NotHad
 from services.tools.segments.format import Row
 from testing.events import HostView, Traffic
-from testing.fakes.segments import FakeSegments, Lie, row_of
+from testing.fakes.segments import FakeSegments, Fault, row_of
 from testing.fakes.segments.server import TOKEN
 
 if TYPE_CHECKING:
@@ -53,59 +53,59 @@ def test_all_of_it_is_read_page_by_page(host: FakeSegments, by_first_names: bool
 
 
 @pytest.mark.parametrize(
-    "lie",
+    "fault",
     [
-        Lie("status", "getBlock", times=2, status=503),
-        Lie("status", "getBlock", times=1, status=429, retry_after="1"),
-        Lie("status", "listSegments", times=1, status=500),
-        Lie("cut", "getBlock", times=2),
-        Lie("cut", "getSegment", times=1),
-        Lie("drop", "getSegment", times=1),
-        Lie("flip", "blockIndex=2", times=2),
-        Lie("move", "getBlock"),
+        Fault("status", "getBlock", times=2, status=503),
+        Fault("status", "getBlock", times=1, status=429, retry_after="1"),
+        Fault("status", "listSegments", times=1, status=500),
+        Fault("cut", "getBlock", times=2),
+        Fault("cut", "getSegment", times=1),
+        Fault("drop", "getSegment", times=1),
+        Fault("flip", "blockIndex=2", times=2),
+        Fault("move", "getBlock"),
     ],
-    ids=lambda lie: f"{lie.what} {lie.status or ''}".strip(),
+    ids=lambda fault: f"{fault.what} {fault.status or ''}".strip(),
 )
-def test_what_passes_is_asked_for_again_and_nothing_is_lost(host: FakeSegments, lie: Lie) -> None:
+def test_what_passes_is_asked_for_again_and_nothing_is_lost(host: FakeSegments, fault: Fault) -> None:
     said: list[str] = []
-    host.lies.append(lie)
+    host.faults.append(fault)
     assert everything(archive(host, said)) == [Row(*row) for row in ROWS]
-    assert [("waiting 1 s" in one) for one in said] == ([True] if lie.retry_after else [])
+    assert [("waiting 1 s" in one) for one in said] == ([True] if fault.retry_after else [])
 
 
 @pytest.mark.parametrize(
-    ("lie", "said"),
+    ("fault", "said"),
     [
         (
-            Lie("status", status=401),
+            Fault("status", status=401),
             "refuses the token .401.: make a new one at https://bsky.network/account",
         ),
-        (Lie("status", status=403), "refuses the token"),
-        (Lie("status", status=400), "is TOOLS_SEGMENTS_URL the address of a Jetstream v2 host"),
-        (Lie("status", status=429, retry_after="7200"), "run the same command again after"),
-        (Lie("flip", "listSegments"), "another list of segments"),
+        (Fault("status", status=403), "refuses the token"),
+        (Fault("status", status=400), "is TOOLS_SEGMENTS_URL the address of a Jetstream v2 host"),
+        (Fault("status", status=429, retry_after="7200"), "run the same command again after"),
+        (Fault("flip", "listSegments"), "another list of segments"),
     ],
-    ids=lambda value: f"{value.what} {value.status or ''}".strip() if isinstance(value, Lie) else "",
+    ids=lambda value: f"{value.what} {value.status or ''}".strip() if isinstance(value, Fault) else "",
 )
-def test_what_ends_it_is_said_with_the_mend(host: FakeSegments, lie: Lie, said: str) -> None:
-    host.lies.append(lie)
+def test_what_ends_it_is_said_with_the_mend(host: FakeSegments, fault: Fault, said: str) -> None:
+    host.faults.append(fault)
     with pytest.raises(BadInput, match=said) as caught:
         everything(archive(host))
     assert not isinstance(caught.value, NotHad)
 
 
 @pytest.mark.parametrize(
-    ("lie", "said"),
+    ("fault", "said"),
     [
-        (Lie("status", "blockIndex=1", status=404), "404"),
-        (Lie("status", "getSegment", status=410), "410"),
-        (Lie("flip", "blockIndex=1"), "block 1 of segment seg_0000000000.jss cannot be used, 3 downloads"),
-        (Lie("whole", "getSegment"), "whole segment"),
+        (Fault("status", "blockIndex=1", status=404), "404"),
+        (Fault("status", "getSegment", status=410), "410"),
+        (Fault("flip", "blockIndex=1"), "block 1 of segment seg_0000000000.jss cannot be used, 3 downloads"),
+        (Fault("whole", "getSegment"), "whole segment"),
     ],
-    ids=lambda value: f"{value.what} {value.status or ''}".strip() if isinstance(value, Lie) else "",
+    ids=lambda value: f"{value.what} {value.status or ''}".strip() if isinstance(value, Fault) else "",
 )
-def test_what_alone_cannot_be_had_is_named(host: FakeSegments, lie: Lie, said: str) -> None:
-    host.lies.append(lie)
+def test_what_alone_cannot_be_had_is_named(host: FakeSegments, fault: Fault, said: str) -> None:
+    host.faults.append(fault)
     with pytest.raises(NotHad, match=said):
         everything(archive(host))
 

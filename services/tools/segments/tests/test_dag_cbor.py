@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.shared.errors import BadInput
 from services.tools.segments.dag_cbor import cid_of, read_record
-from testing.fakes.segments.cbor import encode
+from testing.fakes.segments.segment import encode
 
 if TYPE_CHECKING:
     from pathlib import Path

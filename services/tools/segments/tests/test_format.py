@@ -23,9 +23,8 @@ from services.tools.segments.format import (
 )
 from testing.events import HostView, Traffic
 from testing.fakes.segments import as_told, row_of
-from testing.fakes.segments.cbor import encode
-from testing.fakes.segments.segment import Segment
-from testing.fakes.segments.told import Row as Kept
+from testing.fakes.segments.segment import Row as Kept
+from testing.fakes.segments.segment import Segment, encode
 
 ROWS = [
     Kept(7, 1_700_000_000_000_000, 1, "did:plc:a", "app.bsky.feed.post", "3l3qo", "3l3qp", b"\xa0"),

@@ -34,7 +34,7 @@ def hang_up(world: World, fault: Fault) -> None:
 
     def ended() -> bool:
         # Where another fault has just ended the connection, there is none to end.
-        world.host.tell("hang_up", code=CODES[int(fault.share * len(CODES))])
+        world.host.send("hang_up", code=CODES[int(fault.share * len(CODES))])
         return _fired(world, "hang_up") > before
 
     _proves(ended, "the lie hang_up to be told")
@@ -46,7 +46,7 @@ def silence(world: World, fault: Fault) -> None:
 
     def fell() -> bool:
         # Where another fault keeps the ingester away just then, there is nobody to be silent to.
-        world.host.tell("silence", seconds=fault.seconds)
+        world.host.send("silence", seconds=fault.seconds)
         with contextlib.suppress(TimeoutError):
             return wait_for(lambda: _fired(world, "silence") > before, fault.seconds, "somebody to hear it")
         return False
@@ -57,25 +57,25 @@ def silence(world: World, fault: Fault) -> None:
 
 def mute(world: World, _fault: Fault) -> None:
     """Accept the next connect and never send it anything."""
-    world.host.tell("mute")
-    world.host.tell("hang_up")
+    world.host.send("mute")
+    world.host.send("hang_up")
     _fires(world, "mute", 0)
 
 
 def refuse(world: World, fault: Fault) -> None:
     """Answer the next connects with 503."""
     connects = 1 + int(fault.share * 3)
-    world.host.tell("refuse", connects=connects)
-    world.host.tell("hang_up")
+    world.host.send("refuse", connects=connects)
+    world.host.send("hang_up")
     _fires(world, "refuse", connects - 1)
 
 
 def down(world: World, fault: Fault) -> None:
     """Drop off the network and come back."""
-    with world.host.commanded() as tell:
-        tell("down")
+    with world.host.control() as control:
+        control.send("down")
         pause(fault.seconds)
-        if not tell("up")["fired"].get("down"):
+        if not control.send("up")["fired"].get("down"):
             raise NotFiredError("the host did not go down")
 
 
@@ -84,7 +84,7 @@ def repeat(world: World, fault: Fault) -> None:
 
     def told() -> bool:
         # It is one connection's order: one that another fault just ends takes it to its grave.
-        world.host.tell("repeat", frames=100 + int(fault.share * 2000))
+        world.host.send("repeat", frames=100 + int(fault.share * 2000))
         with contextlib.suppress(TimeoutError):
             return wait_for(lambda: _fired(world, "repeat") > 0, TOLD_SECONDS, "frames sent again")
         return False
@@ -101,14 +101,14 @@ def plant(world: World, fault: Fault) -> None:
     ]
     world.planted += frames
     for frame in (*frames, frames[0]):
-        world.host.tell("plant", payload=base64.b64encode(frame).decode())
+        world.host.send("plant", payload=base64.b64encode(frame).decode())
     _fires(world, "plant", len(frames))
 
 
 def cutover(world: World, _fault: Fault) -> None:
     """Drop and reorder events where a replay meets the live tail; then wait until they can be read again."""
-    world.host.tell("cutover", drop=0.5, late=0.3)
-    world.host.tell("hang_up")
+    world.host.send("cutover", drop=0.5, late=0.3)
+    world.host.send("hang_up")
     _fires(world, "cutover_dropped", 0)
     pause(READ_AGAIN_SECONDS)
 
@@ -116,9 +116,9 @@ def cutover(world: World, _fault: Fault) -> None:
 def rewind(world: World, fault: Fault) -> None:
     """Step the host's clock back for good, while we are away for a moment."""
     seconds = 30.0 + 60.0 * fault.share
-    world.host.tell("refuse", connects=1)
-    world.host.tell("hang_up")
-    begin = int(world.host.tell("rewind", seconds=seconds)["result"])
+    world.host.send("refuse", connects=1)
+    world.host.send("hang_up")
+    begin = int(world.host.send("rewind", seconds=seconds)["result"])
     world.rewound.append((begin, int(seconds * 1_000_000)))
     _fires(world, "refuse", 0)
 
@@ -127,20 +127,20 @@ def namespace(world: World, _fault: Fault) -> None:
     """Put another server behind the name, with other times and numbers."""
     kind = world.views[0].kind
     world.views.append(HostView(kind, NEW_OFFSET_US, NEW_FIRST_SEQ))
-    world.host.tell("change_namespace", first_seq=NEW_FIRST_SEQ, offset_us=NEW_OFFSET_US)
+    world.host.send("change_namespace", first_seq=NEW_FIRST_SEQ, offset_us=NEW_OFFSET_US)
     _fires(world, "change_namespace", 0)
     _followed(world)
 
 
 def fail_over(world: World, fault: Fault) -> None:
     """Take the first host away until the second is followed, and some time more."""
-    with world.host.commanded() as tell:
-        tell("down")
+    with world.host.control() as control:
+        control.send("down")
         try:
             _second_followed(world)
             pause(fault.seconds)
         finally:
-            tell("up")
+            control.send("up")
 
 
 def blind(world: World, _fault: Fault) -> None:
@@ -150,20 +150,20 @@ def blind(world: World, _fault: Fault) -> None:
     _proves(
         lambda: ingester.total("archive_buffer_pushed_total") > LEARNT_EVENTS, "a collection to be learnt"
     )
-    world.host.tell("blind", collections=[MISSED])
+    world.host.send("blind", collections=[MISSED])
     try:
         _fires(world, "blind", 0)
         # Not before it pushed something of the second's: killed until then, it forgets why it left the first.
         second = world.pipeline.hosts[1].address
         _proves(lambda: world.cursor().get("host") == second, "a push of the second host's events")
     finally:
-        world.host.tell("see")
+        world.host.send("see")
 
 
 def look_back(world: World, fault: Fault) -> None:
     """Keep the ingester away for longer than the host keeps events: a hole, and a row that says so."""
     ingester = world.pipeline.ingester
-    world.host.tell("keep", seconds=LOOK_BACK_SECONDS)
+    world.host.send("keep", seconds=LOOK_BACK_SECONDS)
     ingester.kill()
     pause(max(fault.seconds, LOOK_BACK_SECONDS + 2.0))
     world.restart(Part.INGESTER)

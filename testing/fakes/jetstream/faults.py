@@ -1,4 +1,4 @@
-"""The lies a host can be told to tell, and how often each really fired."""
+"""The faults that a host can inject, and how often each happened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from testing.fakes.jetstream.subscription import Filters, parse_filters
 
@@ -14,10 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from testing.fakes.jetstream.store import Planted, Store
-    from testing.fakes.jetstream.subscriber import Subscriber
 
 ABORT = 1006
-"""As a close code to send: cut the socket without a close frame, which the client sees as 1006."""
+"""As a close code: cut the socket without a close frame, which the client sees as 1006."""
+
+
+class OpenConnection(Protocol):
+    """A subscriber's connection, as faults act on it."""
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """End the connection with a close code, or without a close frame if the code is ABORT."""
+
+    def repeat(self, frames: int) -> None:
+        """Send the last n frames again."""
+
+    def abort(self) -> None:
+        """Cut the socket."""
 
 
 @dataclass(slots=True)
@@ -31,7 +43,7 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer to a connect."""
+    """The HTTP answer to a refused connect."""
 
     status: int
     body: str
@@ -42,22 +54,22 @@ class Cutover:
     """What v1's cutover does to the last second before the tip."""
 
     drop: float
-    """This share of its events is never sent on that connection."""
+    """Share of its events that is never sent on that connection."""
     late: float
-    """This share of the rest comes after the others, out of order."""
+    """Share of the rest that is sent after the others, out of order."""
 
 
 @dataclass(slots=True)
-class Lies:
-    """Commands, and what is still to be done about them. Times are wall seconds."""
+class Faults:
+    """Faults that were ordered and are still to happen. Times are wall seconds."""
 
     store: Store
     seed: int
     fired: Counter[str] = field(default_factory=Counter)
-    subscribers: set[Subscriber] = field(default_factory=set)
+    subscribers: set[OpenConnection] = field(default_factory=set)
     hang_ups: deque[HangUp] = field(default_factory=deque)
     refusals: deque[Refusal] = field(default_factory=deque)
-    blindness: Filters | None = None
+    blinded: Filters | None = None
     cutovers: deque[Cutover] = field(default_factory=deque)
     mutes: int = 0
     silent_until: float = 0.0
@@ -72,7 +84,7 @@ class Lies:
             self.fired["hang_up"] += 1
 
     def silence(self, seconds: float = float("inf")) -> None:
-        """Send nothing, but answer pings, for so long or until `speak`; nothing is lost by it."""
+        """Send nothing but pongs for this long or until `speak`; the events are sent afterwards."""
         self.silent_until = time.monotonic() + seconds
 
     def speak(self) -> None:
@@ -81,7 +93,7 @@ class Lies:
 
     @property
     def silent(self) -> bool:
-        """True during a silence."""
+        """Whether the host is silent now."""
         return time.monotonic() < self.silent_until
 
     def mute(self, connects: int = 1) -> None:
@@ -90,28 +102,28 @@ class Lies:
 
     def blind(self, collections: Sequence[str]) -> None:
         """Leave out these collections (`prefix.*` too) until `see`, live and replayed."""
-        self.blindness = parse_filters(collections, (), 0, "v2") if collections else None
+        self.blinded = parse_filters(collections, (), 0, "v2") if collections else None
 
     def see(self) -> None:
-        """End the blindness; what was left out is on the record and comes in replays."""
-        self.blindness = None
+        """End `blind`; a replay sends the events that were left out."""
+        self.blinded = None
 
     def repeat(self, frames: int) -> None:
-        """Send every open connection its last n frames once more."""
+        """Send every open connection its last n frames again."""
         for subscriber in self.subscribers:
             subscriber.repeat(frames)
 
     def cutover(self, *, drop: float = 0.0, late: float = 0.0, times: int = 1) -> None:
-        """Spoil the next n changes from replay to live: drop and reorder the last second."""
+        """Disturb the next n changes from replay to live: drop and reorder events of the last second."""
         self.cutovers.extend([Cutover(drop, late)] * times)
 
     def rewind(self, seconds: float) -> int:
-        """Step the host's clock back for good; return the index of the first event under it."""
+        """Step the host's clock back permanently; return the index of the first event after the step."""
         self.fired["rewind"] += 1
         return self.store.rewind(seconds)
 
     def plant(self, planted: Planted, *, before: int | None = None) -> int:
-        """Put a frame on the record before an event, by default the next; return that event's index."""
+        """Put a frame before an event, by default the next; return that event's index."""
         return self.store.plant(planted, before)
 
     def refuse(self, connects: int = 1, *, status: int = 503, body: str = "service not ready") -> None:
@@ -129,7 +141,7 @@ class Lies:
         return self.hang_ups.popleft()
 
     def take_mute(self) -> bool:
-        """Say whether this connect is one of the muted."""
+        """Return whether this connect is muted."""
         if not self.mutes:
             return False
         self.mutes -= 1
@@ -143,7 +155,7 @@ class Lies:
         self.fired["refuse"] += 1
         return self.refusals.popleft()
 
-    def spoil(self, window: Iterable[int]) -> tuple[list[int], list[int], list[int]]:
+    def disturb(self, window: Iterable[int]) -> tuple[list[int], list[int], list[int]]:
         """Return a cutover's window as (in order, late and shuffled, dropped), chosen by the seed."""
         events = list(window)
         if not self.cutovers or not events:
