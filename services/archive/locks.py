@@ -36,10 +36,13 @@ _OWNER_PAUSE_SECONDS = 0.05
 
 @contextlib.contextmanager
 def owning(root: Path, streams: Iterable[Stream]) -> Iterator[None]:
-    """Hold the locks of the streams. Raises BrokenInvariant when another writer owns one of them."""
+    """Hold the locks of the streams, of a new archive too.
+
+    Raises BrokenInvariant when another writer owns one of them.
+    """
     with contextlib.ExitStack() as locks:
         for stream in streams:
-            file = locks.enter_context(_lock_file(lock_path(root, stream)))
+            file = locks.enter_context(_lock_file(lock_path(root, stream), creates_root=True))
             for attempt in range(_OWNER_ATTEMPTS):
                 if attempt:
                     time.sleep(_OWNER_PAUSE_SECONDS)
@@ -163,9 +166,9 @@ def _create(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _lock_file(path: Path) -> Iterator[IO[str]]:
+def _lock_file(path: Path, *, creates_root: bool = False) -> Iterator[IO[str]]:
     try:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=creates_root, exist_ok=True)
         file = path.open("a")
     except OSError as error:
         remedy = f"mount the archive, and give the folder to user {os.getuid()}"

@@ -1,4 +1,4 @@
-"""Whether the writer truly works: its rounds succeed, and a long one makes progress."""
+"""The writer's health: healthy while its rounds succeed and long rounds make progress."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import time
 from dataclasses import dataclass, field
 
 STALLED_SECONDS = 60.0
-"""A look at the buffers is due every second, a chunk takes a few at most."""
+"""Unhealthy after so long without progress: the writer polls every second, and a chunk takes a few."""
 
 
 @dataclass
 class WriterHealth:
-    """Facts that the loop keeps current, and the verdict."""
+    """The state that the loop reports; calling it evaluates it."""
 
     state: str = "starting"
-    trouble: str | None = None
-    """What the last try failed for; None once one succeeded."""
+    last_error: str | None = None
+    """Why the last attempt failed; None after a success."""
     progress_at: float = field(default_factory=time.monotonic)
-    """Monotonic second of the last look or chunk that succeeded."""
+    """Monotonic second of the last successful poll or chunk."""
 
     def progress(self, state: str) -> None:
-        """Note that something succeeded."""
-        self.state, self.trouble, self.progress_at = state, None, time.monotonic()
+        """Record a success."""
+        self.state, self.last_error, self.progress_at = state, None, time.monotonic()
 
     def __call__(self) -> tuple[bool, dict[str, object]]:
-        """Return the verdict and what to show."""
-        quiet = time.monotonic() - self.progress_at
-        said: dict[str, object] = {"state": self.state, "seconds_since_progress": round(quiet, 1)}
-        reasons = [self.trouble] if self.trouble else []
-        if quiet > STALLED_SECONDS:
-            reasons.append(f"no progress for {quiet:.0f} s")
+        """Return whether the writer is healthy, and the body of `/healthz`."""
+        idle = time.monotonic() - self.progress_at
+        body: dict[str, object] = {"state": self.state, "seconds_since_progress": round(idle, 1)}
+        reasons = [self.last_error] if self.last_error else []
+        if idle > STALLED_SECONDS:
+            reasons.append(f"no progress for {idle:.0f} s")
         if self.state == "starting":
             reasons.append("starting")
-        return not reasons, {**said, **({"reasons": reasons} if reasons else {})}
+        return not reasons, {**body, **({"reasons": reasons} if reasons else {})}

@@ -15,7 +15,7 @@ from services.data_writer.dry_run import dry_run
 from services.data_writer.health import WriterHealth
 from services.data_writer.metrics import WriterMetrics
 from services.data_writer.settings import WriterSettings
-from services.data_writer.write import Writer
+from services.data_writer.writer import Writer
 from services.shared import daemon
 from services.shared.probes import serving
 

@@ -60,7 +60,7 @@ class CrashPoint(StrEnum):
     """Syncs all directories again."""
     COMMIT_DURABLE = "commit.durable"
     """Reads the chunk again, overwrites the same names, then acks it."""
-    COMMIT_STRANGER_REMOVED = "commit.stranger_removed"
+    COMMIT_STALE_PART_REMOVED = "commit.stale_part_removed"
     """Removes the other files with the chunk's id at the next attempt."""
     ACK_BEFORE_TRIM = "ack.before_trim"
     """Commits the chunk again under the same names, then acks it."""

@@ -19,7 +19,7 @@ from services.compactor.coverage import refresh_coverage
 from services.compactor.retention import expired, purge, retire
 from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
-from services.data_writer.epoch import start_cursor
+from services.data_writer.recover import start_cursor
 from services.shared.event import Gap, GapReason, Stream
 from testing.events import HostView, Traffic
 from testing.harness.truth import stream_of

@@ -41,7 +41,7 @@ OFTEN = {
     CrashPoint.RECEIVE_RESUMED: 1,
     CrashPoint.RECEIVE_PAUSED: 1,
     CrashPoint.CLAIM_FOUND: 1,
-    CrashPoint.COMMIT_STRANGER_REMOVED: 1,
+    CrashPoint.COMMIT_STALE_PART_REMOVED: 1,
 }
 OFTEN_ELSE = 12
 

@@ -1,6 +1,6 @@
 """What the writer does where Redis stands otherwise than it should: starts, epochs, checkpoints set back.
 
-The same decisions as `services.data_writer.epoch` and `services.data_writer.recover`.
+The same decisions as `services.data_writer.recover`.
 """
 
 from __future__ import annotations

@@ -7,13 +7,12 @@ from testing.proof.mutants import scenarios as when
 from testing.proof.mutants.mutant import (
     CLAIMS,
     COMMIT,
-    FINISH,
     KEYS,
     LAYOUT,
     NO_FENCE,
     REDIS_CONF,
     SERVER,
-    WRITE,
+    WRITER,
     Edit,
     Mutant,
 )
@@ -25,7 +24,7 @@ COMMIT_BEGUN = """\
                         commits[-1].result()
                         self._health.progress("running")
                     commits.append(
-                        self._writing.submit(commit, claim.stream, encoded, origin, attempted=attempted)
+                        self._executor.submit(self._commit_chunk, encoded, origin, attempted=attempted)
                     )
 """
 CLAIMS_OF_STREAM = "        for claim in self._claims.found(stream):\n"
@@ -54,16 +53,16 @@ MUTANTS = (
         (
             # One chunk an ack; its commit begins after the ack.
             Edit(
-                FINISH,
+                COMMIT,
                 COMMIT_BEGUN,
                 "                    break\n"
                 "            if count:\n"
                 "                self._claims.ack(claim, count)\n"
-                "                commits.append(self._writing.submit(\n"
-                "                    commit, claim.stream, encoded, origin, attempted=attempted))\n",
+                "                commits.append(self._executor.submit(\n"
+                "                    self._commit_chunk, encoded, origin, attempted=attempted))\n",
             ),
             Edit(
-                FINISH,
+                COMMIT,
                 "            reach(CrashPoint.ACK_BEFORE_TRIM)\n            self._claims.ack(claim, count)\n",
                 "",
             ),
@@ -100,10 +99,14 @@ MUTANTS = (
         "swap_while_claimed",
         "no compaction while a claim exists",
         (
-            Edit(WRITE, "        self._swap(stream)\n        self._balance(", "        self._balance("),
-            Edit(WRITE, CLAIMS_OF_STREAM, f"        self._swap(stream)\n{CLAIMS_OF_STREAM}"),
+            Edit(
+                WRITER,
+                "        self._swap(stream)\n        self._check_balance(",
+                "        self._check_balance(",
+            ),
+            Edit(WRITER, CLAIMS_OF_STREAM, f"        self._swap(stream)\n{CLAIMS_OF_STREAM}"),
             # Without waiting for the ledger, which is ready only after the first round.
-            Edit(WRITE, " or not self._ledger.is_counted:\n", ":\n"),
+            Edit(WRITER, " or not self._ledger.is_counted:\n", ":\n"),
         ),
         when.ack_not_applied_hour_prepared,
         "doubled",

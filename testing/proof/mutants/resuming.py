@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from testing.proof.mutants import data_loss
 from testing.proof.mutants.mutant import (
-    EPOCH,
     PUSH,
-    WRITE,
+    RECOVER,
+    WRITER,
     Edit,
     Mutant,
 )
 
 ROUND_CONTINUED = Edit(
-    WRITE,
+    WRITER,
     "        committed = [stream for stream in streams if self._write(stream, before)]\n",
     "        committed = []\n"
     "        for stream in streams:\n"
@@ -30,7 +30,7 @@ MUTANTS = (
         "checkpoint from the cursor before its claim",
         (
             Edit(
-                WRITE,
+                WRITER,
                 "write_checkpoint(self._settings.archive_root, stream, before.raw)",
                 "write_checkpoint(self._settings.archive_root, stream, after.raw)",
             ),
@@ -44,7 +44,7 @@ MUTANTS = (
         "checkpoint per stream (resumed from the newest of them)",
         (
             Edit(
-                EPOCH,
+                RECOVER,
                 "    oldest = min(checkpoints.values(), key=Cursor.age)\n",
                 "    oldest = max(checkpoints.values(), key=Cursor.age)\n",
             ),
@@ -93,7 +93,7 @@ MUTANTS = (
         (
             ROUND_CONTINUED,
             Edit(
-                WRITE,
+                WRITER,
                 "        if after.raw is None or after.epoch != before.epoch:\n",
                 "        if not after:\n",
             ),
@@ -107,7 +107,7 @@ MUTANTS = (
         "a new epoch begins at the oldest checkpoint (at a restored cursor)",
         (
             Edit(
-                EPOCH,
+                RECOVER,
                 "    push = max(stored or newest, newest, key=Cursor.age).push\n",
                 "    oldest = stored or oldest\n"
                 "    push = max(stored or newest, newest, key=Cursor.age).push\n",
@@ -122,7 +122,7 @@ MUTANTS = (
         "checkpoints beyond a new epoch's cursor set back",
         (
             # No checkpoint is older than the oldest, so none is set back.
-            Edit(EPOCH, "if checkpoint.age() > cursor.age())", "if checkpoint.age() < cursor.age())"),
+            Edit(RECOVER, "if checkpoint.age() > cursor.age())", "if checkpoint.age() < cursor.age())"),
         ),
         data_loss.volume_lost_twice_while_a_stream_lags,
         "lost",

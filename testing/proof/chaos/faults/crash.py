@@ -78,7 +78,7 @@ def _prepare(world: World, fault: Fault) -> None:
             lose_volume(world, Kind.VOLUME_LOST)
         case CrashPoint.CLAIM_FOUND:
             die(world, CrashPoint.CLAIM_READ, 1)
-        case CrashPoint.COMMIT_STRANGER_REMOVED:
+        case CrashPoint.COMMIT_STALE_PART_REMOVED:
             die(world, CrashPoint.ACK_BEFORE_TRIM, 1 + int(fault.share * 5))
             _misplace(world)
         case _:
