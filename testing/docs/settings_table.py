@@ -21,7 +21,7 @@ LONGEST = 40
 
 
 def table() -> str:
-    """Return the table in Markdown: of all, of each daemon, of the command."""
+    """Return the table in Markdown: common settings, those of each daemon, those of the command."""
     lines = ["| setting | default | effect |", "|---|---|---|"]
     shown: set[str] = set()
     kinds = (Settings, IngesterSettings, WriterSettings, CompactorSettings, HealthSettings, ToolsSettings)
@@ -34,7 +34,7 @@ def table() -> str:
 
 
 def replaced(readme: str) -> str:
-    """Return the text with the table between the marks made anew."""
+    """Return README's text with a new table between the marks."""
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"

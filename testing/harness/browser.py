@@ -1,4 +1,4 @@
-"""A real browser, without a window: Chromium of the machine, or the one that Playwright has brought."""
+"""A headless browser: Chromium of this machine, or the one that Playwright installed."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-LAPTOP_WIDE = 1440
+LAPTOP_WIDTH = 1440
 
 
 class NoBrowserError(Exception):
-    """No browser can be had on this machine; the message names the mend."""
+    """No browser starts on this machine; the message names the remedy."""
 
 
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
-    """Give a browser; raises NoBrowserError."""
+    """Start a browser; raises NoBrowserError."""
     found = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     with sync_playwright() as driver:
         try:
             started = driver.chromium.launch(executable_path=found, args=list(QUIET))
         except Error as error:
             raise NoBrowserError(
-                f"no browser starts here ({error.message.splitlines()[0]}); install chromium, or run: "
-                "python -m playwright install chromium"
+                f"no browser starts on this machine ({error.message.splitlines()[0]}); install chromium, "
+                "or run: python -m playwright install chromium"
             ) from error
         try:
             yield started
@@ -40,9 +40,9 @@ def browser() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def sheet(one: Browser, height: int) -> Iterator[Page]:
-    """Give a page as wide as a laptop and so high that nothing has to be scrolled to."""
-    page = one.new_page(viewport={"width": LAPTOP_WIDE, "height": height})
+def open_page(one: Browser, height: int) -> Iterator[Page]:
+    """Open a page as wide as a laptop and `height` pixels high, so that nothing needs scrolling."""
+    page = one.new_page(viewport={"width": LAPTOP_WIDTH, "height": height})
     try:
         yield page
     finally:

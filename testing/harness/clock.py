@@ -1,34 +1,34 @@
-"""A wrong clock for chosen processes, by libfaketime; the machine's own clock is left alone."""
+"""A wrong clock for single processes, by libfaketime; the machine's clock is not changed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-PLACES = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib*/faketime/libfaketime.so.1")
+PATTERNS = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/lib*/faketime/libfaketime.so.1")
 
 
 class NoClockError(Exception):
-    """There is no libfaketime here; the message names the mend."""
+    """libfaketime is not installed; the message names the remedy."""
 
 
 def find_library() -> Path:
-    """Return libfaketime."""
-    for place in PLACES:
-        for path in Path("/").glob(place.lstrip("/")):
+    """Return the path of libfaketime; raises NoClockError."""
+    for pattern in PATTERNS:
+        for path in Path("/").glob(pattern.lstrip("/")):
             return path
     raise NoClockError("libfaketime is not installed (apt-get install libfaketime, or make engine)")
 
 
 @dataclass
 class WrongClock:
-    """Off by as much as `file` says, which every process that was given `settings` reads at each look."""
+    """A clock with the offset in `file`, which processes started with `settings` read at each call."""
 
     file: Path
     zone: str
 
     def settings(self) -> dict[str, str]:
-        """Return the environment of a process whose wall clock this is; its monotonic clock stays true."""
+        """Return environment variables that give a process this wall clock, but the true monotonic one."""
         return {
             "LD_PRELOAD": str(find_library()),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
@@ -39,7 +39,7 @@ class WrongClock:
         }
 
     def step(self, seconds: float) -> None:
-        """Set it so far before (below 0) or after the true time, at once."""
+        """Set the offset in seconds; a negative one is before the true time."""
         staged = self.file.with_suffix(".new")
         staged.write_text(f"{seconds:+.0f}\n", encoding="ascii")
         staged.replace(self.file)

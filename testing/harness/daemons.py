@@ -1,4 +1,4 @@
-"""Our daemons as real child processes: started, asked, killed, stopped."""
+"""Our daemons as child processes: started, queried, killed, stopped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STOP_SECONDS = 30.0
 
 @dataclass
 class Daemon:
-    """One daemon: `module` is run with `settings` and nothing of ours from the surroundings."""
+    """One daemon: `module` run with `settings`, and with none of our variables of this process."""
 
     module: str
     settings: dict[str, str]
@@ -34,11 +34,11 @@ class Daemon:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     tree: Path = REPOSITORY
-    """The checkout whose code runs: another one for mutants."""
+    """The checkout whose code runs; mutants have another one."""
     under: tuple[str, ...] = ()
-    """Words before the command, of a program that becomes the daemon: a tracer, for example."""
+    """Command line of a program that runs the daemon, a tracer for example."""
     starter: tuple[str, ...] = ()
-    """Words of a module that runs `module`, named behind them: one that arms crash points, for example."""
+    """Module and arguments that run `module`, which follows: one that arms crash points, for example."""
 
     def start(self, *arguments: str) -> None:
         """Start the process; returns at once."""
@@ -57,17 +57,17 @@ class Daemon:
             )
 
     def signal(self, number: int) -> None:
-        """Send a signal, if it lives."""
+        """Send a signal, if it was started."""
         if self.process is not None:
             self.process.send_signal(number)
 
     def kill(self) -> None:
-        """End it with kill -9 and wait for that."""
+        """Send SIGKILL and wait for its end."""
         self.signal(signal.SIGKILL)
         self.wait()
 
     def stop(self) -> int:
-        """Ask it to stop; returns its exit code."""
+        """Send SIGTERM and wait for its end; returns its exit code."""
         self.signal(signal.SIGTERM)
         return self.wait()
 
@@ -81,7 +81,7 @@ class Daemon:
         return self.process is not None and self.process.poll() is None
 
     def health(self) -> tuple[int, dict[str, Any]]:
-        """Ask /healthz: status and body; status 0 when nobody answers."""
+        """Query /healthz: status and body; status 0 if it does not answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
                 return answer.status, json.load(answer)
@@ -92,7 +92,7 @@ class Daemon:
             return 0, {}
 
     def metrics(self) -> dict[str, float]:
-        """Ask /metrics: every sample by `name{label="value"}`; empty when nobody answers."""
+        """Query /metrics: samples by `name{label="value"}`; empty if it does not answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
                 text = answer.read().decode()
@@ -109,7 +109,7 @@ class Daemon:
         return sum(value for key, value in self.metrics().items() if key.partition("{")[0] == name)
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Return what it logged, parsed."""
+        """Return its log, parsed."""
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         return [json.loads(line) for line in lines if line.startswith("{")]
 
@@ -118,12 +118,12 @@ class Daemon:
         return [line for line in self.log_lines() if line.get("event") == event]
 
     def wait_listening(self, seconds: float = 30.0) -> None:
-        """Wait until it answers its probes, healthy or not, or has ended."""
+        """Wait until it answers /healthz, healthy or not, or has ended."""
         wait_for(lambda: self.health()[0] or not self.is_alive, seconds, f"{self.module} to listen")
 
     def wait_healthy(self, seconds: float = 30.0) -> None:
-        """Wait until /healthz says 200."""
-        wait_for(lambda: self.health()[0] == 200, seconds, f"{self.module} healthy; see {self.log}")
+        """Wait until /healthz answers 200."""
+        wait_for(lambda: self.health()[0] == 200, seconds, f"{self.module} to be healthy; see {self.log}")
 
 
 def _name(name: str, labels: dict[str, str]) -> str:

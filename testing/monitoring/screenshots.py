@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Error
 
-from testing.harness.browser import NoBrowserError, browser, sheet
+from testing.harness.browser import NoBrowserError, browser, open_page
 
 UNUSABLE = 2
 HIGH = 1000
@@ -29,7 +29,7 @@ def main(words: list[str]) -> int:
     try:
         with browser() as one:
             for name, address in pages.items():
-                with sheet(one, HIGH) as page:
+                with open_page(one, HIGH) as page:
                     said = page.goto(address, wait_until="networkidle")
                     if said is None or not said.ok:
                         print(f"{address} shows no page; Debian's builds of these programs have none")

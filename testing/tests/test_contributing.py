@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from testing.docs.snippets import blocks
+from testing.docs.markdown import blocks
 from testing.harness.daemons import REPOSITORY
 
 FOLDER = REPOSITORY / ".github"

@@ -11,9 +11,8 @@ from services.archive.schema import SCHEMAS
 from services.shared.event import Stream
 from testing.docs.data_dictionary.__main__ import DATA
 from testing.docs.data_dictionary.meanings import MEANINGS, meaning_of
-from testing.docs.data_dictionary.sample import build
-from testing.docs.data_dictionary.tables import replaced
-from testing.docs.snippets import answered, blocks, run
+from testing.docs.data_dictionary.tables import build, replaced
+from testing.docs.markdown import blocks, run, with_output
 from testing.harness.daemons import REPOSITORY
 from testing.harness.fixtures import missing
 
@@ -54,12 +53,12 @@ def test_every_column_is_explained_and_nothing_else() -> None:
 def test_every_example_prints_what_stands_below_it(folder: Path) -> None:
     text = DATA.read_text(encoding="utf-8")
     assert len(list(blocks(text, "sql", "python"))) == len(list(blocks(text, "text"))) > 8
-    assert answered(text, folder) == text, "run `python -m testing.docs.data_dictionary`"
+    assert with_output(text, folder) == text, "run `python -m testing.docs.data_dictionary`"
 
 
 def test_an_answer_that_is_no_longer_true_shows(folder: Path) -> None:
     told = "```python\nprint(6 * 7)\n```\n\n```text\n43\n```\n"
-    assert answered(told, folder) == told.replace("43", "42")
+    assert with_output(told, folder) == told.replace("43", "42")
 
 
 @pytest.mark.usefixtures("pandas")

@@ -96,7 +96,7 @@ def test_a_dying_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
         wait_for(lambda: _retries(running.writer, "Read-only file system"), SECONDS, "a disk given up")
         assert running.waiting() > 0
         assert running.writer.stop() == 0
-        disk.mend()
+        disk.repair()
         running.writer.start()
         running.assert_complete(EVENTS, SECONDS)
     finally:
@@ -120,7 +120,7 @@ def test_a_dying_disk_is_mended_whoever_still_has_it_mounted(tmp_path: Path) -> 
         _sync(kept)
         with pytest.raises(OSError, match=r"Input/output error|Read-only file system"):
             _grow(archive / "more", FailingDisk.CAPACITY_MB)
-        disk.mend()
+        disk.repair()
         assert kept.read_bytes() == b"kept"
         _grow(archive / "more", 1)
     finally:

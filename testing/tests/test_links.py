@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testing.docs.links import Link, anchors, links, pages
+from testing.docs.markdown import Link, anchors, links, pages
 
 if TYPE_CHECKING:
     from pathlib import Path

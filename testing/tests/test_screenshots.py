@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from services.shared.probes import in_thread
-from testing.harness.browser import LAPTOP_WIDE, NoBrowserError, browser
+from testing.harness.browser import LAPTOP_WIDTH, NoBrowserError, browser
 from testing.harness.fixtures import missing
 from testing.monitoring.screenshots import UNUSABLE, main
 
@@ -39,7 +39,7 @@ def test_both_pages_are_taken(server: str, tmp_path: Path) -> None:
     assert main([str(folder), "--prometheus", server, "--alertmanager", server]) == 0
     for name in ("prometheus_alerts", "alertmanager"):
         with Image.open(folder / f"{name}.png") as picture:
-            assert picture.width == LAPTOP_WIDE
+            assert picture.width == LAPTOP_WIDTH
 
 
 def test_a_page_that_is_not_there_is_told(

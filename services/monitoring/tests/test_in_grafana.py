@@ -15,7 +15,7 @@ import pytest
 
 from services.monitoring.dashboards.pages import PAGES
 from testing.environment.images.references import references
-from testing.harness.browser import NoBrowserError, browser, sheet
+from testing.harness.browser import NoBrowserError, browser, open_page
 from testing.harness.stack import METRICS, PIPELINE
 from testing.harness.waiting import wait_for
 from testing.monitoring.prometheus import of_stack
@@ -52,7 +52,7 @@ def test_dashboard_load_in_grafana(stack: MakeStack) -> None:
     assert _ask(one, "/api/dashboards/home", password)["dashboard"]["title"] == PAGES[0].title
     wait_for(lambda: of_stack(one).values("rate(archive_commit_rows_total[1m])"), 120, "figures to draw")
     try:
-        with browser() as started, sheet(started, HIGH) as page:
+        with browser() as started, open_page(started, HIGH) as page:
             page.goto(one.url("GRAFANA_PORT", "/login"))
             page.fill('input[name="user"]', "admin")
             page.fill('input[name="password"]', password)

@@ -1,19 +1,18 @@
-"""`python -m testing.docs.data_dictionary` renews DATA.md: its tables, and the answers of its examples."""
+"""`python -m testing.docs.data_dictionary` updates DATA.md: its tables, and the output of its examples."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
-from testing.docs.data_dictionary.sample import build
-from testing.docs.data_dictionary.tables import replaced
-from testing.docs.snippets import answered
+from testing.docs.data_dictionary.tables import build, replaced
+from testing.docs.markdown import with_output
 from testing.harness.daemons import REPOSITORY
 
-DATA = REPOSITORY / "services" / "data_writer" / "DATA.md"
+DATA = REPOSITORY / "services" / "archive" / "DATA.md"
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         text = replaced(DATA.read_text(encoding="utf-8"), build(folder / "archive"))
-        DATA.write_text(answered(text, folder), encoding="utf-8")
+        DATA.write_text(with_output(text, folder), encoding="utf-8")

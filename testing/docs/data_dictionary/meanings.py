@@ -1,4 +1,4 @@
-"""What each column means, where Jetstream or the lexicons say so, and what null tells."""
+"""The meaning of each column, its source in Jetstream or the lexicons, and what null means."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from services.shared.event import GapReason, Reason
 
 NEVER = "never"
 ABSENT = "absent"
-"""Or of another type than the column's: then the value is in `extra`."""
+"""Absent, or of another type than the column's: then the value is in `extra`."""
 
 
 class Meaning(NamedTuple):
-    """One column, in words; `source` is a path in the event or record, or who makes the value."""
+    """One column; `source` is a path in the event or record, or the program that makes the value."""
 
     what: str
     source: str
@@ -118,9 +118,9 @@ MEANINGS = {
     "gaps.received_at": Meaning("when the gap was noted, Unix microseconds", "the ingester", NEVER),
     "gaps.event_time": Meaning(_OUR_TIME, "the writer", NEVER),
 }
-"""By column; where a stream gives a name its own meaning, by `stream.column`."""
+"""By column, or by `stream.column` where a stream gives a column another meaning."""
 
 
 def meaning_of(stream: str, column: str) -> Meaning:
-    """Return what a stream's column means. Raises KeyError where nobody has said so."""
+    """Return the meaning of a stream's column. Raises KeyError if there is none."""
     return MEANINGS.get(f"{stream}.{column}") or MEANINGS[column]

@@ -1,4 +1,4 @@
-"""A coverage calendar: five days as the writer commits them, with holes, as the compactor judges them."""
+"""A coverage calendar of five days with gaps, committed by the writer and evaluated by the compactor."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from testing.harness.truth import stream_of
 
 DAYS = 5
 FIRST_US = 1_790_006_400_000_000
-"""2026-09-21T16:00Z: the archive's start in this picture."""
+"""2026-09-21T16:00Z, the archive's start."""
 EVENTS = 12_000
-HOLES = (
+GAPS = (
     (30.0, 30.4, GapReason.CUTOVER),
     (52.5, 55.7, GapReason.CURSOR_TOO_OLD),
     (77.0, 77.2, GapReason.HOST_CHANGED),
 )
-"""From so many hours after the start to so many."""
+"""Begin and end in hours after the start, and the reason."""
 STYLE = "<style>text{font:11px system-ui,sans-serif;fill:#808a94}</style>"
 ROW, LEFT, STEP, COLUMNS = 18, 92, 190, 2
 
 
 def picture() -> str:
-    """Commit the days, have them judged, and return the calendar as an SVG with its key."""
+    """Commit the days, compute their coverage, and return the calendar with its key as SVG."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "archive"
         (root / ".checkpoint").mkdir(parents=True)
@@ -56,7 +56,7 @@ def _commit(root: Path) -> None:
     host = "wss://jetstream.example.org"
     by_stream[Stream.GAPS] = [
         Gap(FIRST_US + int(begin * HOUR_US), FIRST_US + int(end * HOUR_US), why, host, FIRST_US).element()
-        for begin, end, why in HOLES
+        for begin, end, why in GAPS
     ]
     for stream, elements in by_stream.items():
         commit(root, encode(stream, elements, host), ChunkOrigin(writer_version="1", epoch="1", host=host))

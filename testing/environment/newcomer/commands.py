@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from testing.docs.snippets import blocks
+from testing.docs.markdown import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,15 +1,18 @@
-"""The links between the repository's Markdown files, and whether what they name is there."""
+"""The repository's Markdown files: their links, and the output of their SQL and Python blocks."""
 
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from testing.harness import programs
 from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
 
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"`[^`\n]*`")
@@ -20,13 +23,13 @@ _ELSEWHERE = re.compile(r"[a-z]+:")
 
 
 class Link(NamedTuple):
-    """One link, and the file that it stands in."""
+    """One link, and the file that holds it."""
 
     page: Path
     target: str
 
     def is_broken(self) -> bool:
-        """Whether its file is not there, or has no such heading."""
+        """Whether its file or heading is missing."""
         name, _, anchor = self.target.partition("#")
         path = (self.page.parent / name).resolve() if name else self.page
         if not path.exists():
@@ -34,7 +37,7 @@ class Link(NamedTuple):
         return bool(anchor) and anchor not in anchors(path.read_text(encoding="utf-8"))
 
     def __str__(self) -> str:
-        """Return it as a person looks for it."""
+        """Return page and target."""
         return f"{self.page.relative_to(REPOSITORY)}: {self.target}"
 
 
@@ -45,7 +48,7 @@ def pages(root: Path = REPOSITORY) -> list[Path]:
 
 
 def links(page: Path) -> Iterator[Link]:
-    """Yield the links that lead to files of ours, pictures too."""
+    """Yield the links to files of the repository, pictures too."""
     text = _CODE.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
     for target in _LINK.findall(text):
         if not _ELSEWHERE.match(target):
@@ -53,7 +56,7 @@ def links(page: Path) -> Iterator[Link]:
 
 
 def anchors(text: str) -> set[str]:
-    """Return the names by which a page's headings can be linked to, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     found: dict[str, int] = {}
     for heading in _HEADING.findall(_FENCE.sub("", text)):
         shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
@@ -64,3 +67,41 @@ def anchors(text: str) -> set[str]:
 
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts) or "node_modules" in path.parts
+
+
+SECONDS = 120
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_EXAMPLE = re.compile(r"^```(sql|python)\n(.*?)^```\n\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_SQL = "import duckdb, sys; print(duckdb.sql(sys.argv[1]))"
+
+
+class Block(NamedTuple):
+    """One fenced block."""
+
+    language: str
+    code: str
+
+
+def blocks(text: str, *languages: str) -> Iterator[Block]:
+    """Yield the fenced blocks in these languages, in order."""
+    for found in _BLOCK.finditer(text):
+        if found[1] in languages:
+            yield Block(found[1], found[2])
+
+
+def with_output(text: str, folder: Path) -> str:
+    """Return the text with the output (a `text` block after SQL or Python) of each example updated."""
+
+    def updated(found: re.Match[str]) -> str:
+        printed = run(Block(found[1], found[2]), folder)
+        return f"```{found[1]}\n{found[2]}```\n\n```text\n{printed}```"
+
+    return _EXAMPLE.sub(updated, text)
+
+
+def run(block: Block, folder: Path) -> str:
+    """Run a block in a folder, with the checkout importable; returns its output. Raises CommandError."""
+    words = [_SQL, block.code] if block.language == "sql" else [block.code]
+    env = {"PYTHONPATH": str(REPOSITORY), "TZ": "UTC", "PATH": "/usr/bin:/bin"}
+    printed = programs.run(sys.executable, "-c", *words, cwd=folder, env=env, seconds=SECONDS).stdout
+    return "".join(line.rstrip() + "\n" for line in printed.rstrip().splitlines())
