@@ -1,5 +1,5 @@
 """The Redis lists between the daemons; the only package that speaks Redis.
 
-Spine: buffer, and the Redis half of claim and ack. Keys are in `keys`, the wire in `connection`,
-the ingester's side in `push`, the writer's in `claims`.
+`connection` is the protocol, `keys` the names, `server` the checks of the server. `push` is the ingester's
+side, `claims` the writer's, `operator_push` that of the tools.
 """

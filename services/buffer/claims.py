@@ -1,12 +1,12 @@
-"""The writer's side: take a buffer, read a chunk of it, and ack it only if nobody touched it since.
+"""The writer's side of the buffer: claim a stream's list, read it in chunks, and ack what was committed.
 
-Only commands that Redis still answers when its memory is full are used to claim, read and ack
-(RENAMENX, LRANGE, LTRIM; never LMOVE or SET), so a full buffer can always be emptied.
+Claiming, reading and acking use only commands that Redis executes when its memory is full (RENAMENX, LRANGE,
+LTRIM; never LMOVE or SET), so that a full buffer can always be emptied.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from redis import exceptions
@@ -22,17 +22,25 @@ from services.buffer.keys import (
     buffer_key,
     claim_key,
 )
-from services.buffer.reading import Reading
+from services.shared.crash_points import CrashPoint, reach
 from services.shared.cursor import Cursor, Epoch, decode_cursor, decode_epoch
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from services.shared.lifecycle import Stopping
 
-SCANNED_AT_ONCE = 1000
+SCAN_COUNT = 1000
+FIRST_SLICE = 64
+SLICE = 4096
+"""Elements requested at a time, about as many as are encoded at a time; fewer while they are large."""
+SLICE_BYTES = 4 << 20
+"""Target size of a slice, computed from the size of the elements before it."""
+BYTES_PER_EVENT = 768
+"""A chunk ends after C events or C times this many bytes, which bounds memory for large events too. Both
+limits follow from the C in the claim's name, so a restart with other settings cuts the same chunks."""
 
 
 class Claim(NamedTuple):
@@ -40,6 +48,7 @@ class Claim(NamedTuple):
 
     stream: Stream
     chunk: int
+    """Most events in one chunk."""
 
     @property
     def key(self) -> str:
@@ -48,18 +57,18 @@ class Claim(NamedTuple):
 
 
 class StoredPosition(NamedTuple):
-    """The cursor as stored and its bytes, the epoch, the archive's id; None and 0 in an empty Redis."""
+    """The stored cursor and its bytes, the epoch and the archive's id; None and 0 in an empty Redis."""
 
     cursor: Cursor | None
     raw: bytes | None
     epoch: int
     archive_id: str | None
     is_confirmed: bool
-    """A writer has confirmed the cursor in this life of the server."""
+    """A writer has confirmed the cursor since this server started."""
 
 
 class Tally(NamedTuple):
-    """One stream's counts at one moment: the epoch, what it was pushed, and what waits in its buffer."""
+    """One stream's counts at one moment: the epoch, the events pushed in it, and those in the buffer."""
 
     epoch: int
     pushed: int
@@ -67,22 +76,22 @@ class Tally(NamedTuple):
 
 
 class Claims:
-    """Speaks for one writer; every method blocks and raises Transient when the connection fails."""
+    """One writer's connection; every method blocks and raises Transient when the connection fails."""
 
     def __init__(self, url: str, stopping: Stopping) -> None:
         self._connection = Connection(url, stopping)
 
     def open(self, *, fence: bool = True) -> None:
-        """Open and fence; refuses a server that may lose what is buffered. Unfenced: only to look."""
+        """Open, and refuse a server that may lose what is buffered. Without the fence: to read only."""
         self._connection.open(fence=fence)
         server.refuse_unsafe(self._connection)
 
     def close(self) -> None:
-        """Close the connection; claims stay where they are."""
+        """Close the connection; claims stay in Redis."""
         self._connection.close()
 
     def position(self) -> StoredPosition:
-        """Read where the ingester stands."""
+        """Read the ingester's position."""
         raw = self._connection.one("GET", CURSOR)
         epoch = decode_epoch(self._connection.one("GET", EPOCH))
         archive_id = self._connection.one("GET", ARCHIVE_ID)
@@ -95,25 +104,17 @@ class Claims:
         )
 
     def depths(self, streams: Iterable[Stream]) -> dict[Stream, int]:
-        """Return the events waiting in each buffer."""
+        """Return the number of events in each buffer."""
         wanted = list(streams)
         replies = self._connection.every(*[("LLEN", buffer_key(stream)) for stream in wanted])
         return dict(zip(wanted, replies, strict=True))
 
-    def found(self, stream: Stream) -> list[Claim]:
-        """Return the claims of a stream that exist, by SCAN: the only way to know."""
-        cursor: bytes | int = b"0"
-        chunks: set[int] = set()
-        while True:
-            cursor, names = self._connection.one(
-                "SCAN", cursor, "MATCH", CLAIM_PATTERN.format(stream=stream), "COUNT", SCANNED_AT_ONCE
-            )
-            chunks.update(_chunk(name) for name in names)
-            if int(cursor) == 0:
-                return [Claim(stream, chunk) for chunk in sorted(chunks)]
+    def find(self, stream: Stream) -> list[Claim]:
+        """Return the existing claims of a stream."""
+        return find_claims(self._connection, stream)
 
     def take(self, stream: Stream, chunk: int) -> Claim | None:
-        """Take the whole buffer as a claim; None when there is none."""
+        """Claim the whole buffer; None when it is empty."""
         claim = Claim(stream, chunk)
         (reply,) = self._connection.ask(("RENAMENX", buffer_key(stream), claim.key))
         if isinstance(reply, exceptions.ResponseError):
@@ -121,60 +122,60 @@ class Claims:
                 return None
             raise reaction(reply)
         if reply == 0:
-            raise Transient(f"{claim.key} exists already; looking for claims again")
+            raise Transient(f"{claim.key} exists already; listing the claims again")
         return claim
 
-    @contextmanager
-    def reading(self, claim: Claim, chunks: int) -> Iterator[Reading]:
-        """Watch a claim and read its first chunks, so many at most; an ack may follow once this has ended."""
+    @contextlib.contextmanager
+    def read(self, claim: Claim, chunks: int) -> Iterator[ClaimReader]:
+        """Watch a claim and read its first chunks, `chunks` at most; it can be acked after the block."""
         self._connection.one("WATCH", claim.key)
-        reading = Reading(self._connection, claim.key, claim.chunk, chunks)
+        reader = ClaimReader(self._connection, claim, chunks)
         try:
-            yield reading
+            yield reader
         finally:
-            reading.end()
-        if not reading.count:
-            # Watched on, it would void the ack of the next claim: RENAMENX makes this very key.
+            reader.end()
+        if not reader.count:
+            # UNWATCH, or the next claim's ack would abort: RENAMENX creates this very key.
             self._connection.one("UNWATCH")
 
     def ack(self, claim: Claim, count: int) -> None:
-        """Remove the first `count` events of a claim, if it is as it was when it was read.
+        """Remove the first `count` events of a claim, unless it changed since it was read.
 
-        Raises Transient when it is not, or when that is not known: claims are looked for again then.
+        Raises Transient when it changed, or when the reply is lost; the caller then lists the claims again.
         """
         replies = self._connection.every(("MULTI",), ("LTRIM", claim.key, count, -1), ("EXEC",))
         if replies[-1] is None:
-            raise Transient(f"{claim.key} changed while it was committed; looking for claims again")
+            raise Transient(f"{claim.key} changed while it was committed; listing the claims again")
 
     def register(self, archive_id: str) -> None:
-        """Tell a Redis that knows no archive which one it belongs to."""
+        """Store the archive's id in a Redis that has none."""
         self._connection.one("SET", ARCHIVE_ID, archive_id, "NX")
 
     def confirm(self, epoch: int) -> None:
-        """Say that the cursor is the right one, so that an ingester may go on from it."""
+        """Confirm the cursor for as long as this server runs, so that an ingester may resume from it."""
         self._connection.one("SET", EPOCH, Epoch(epoch, self._connection.run_id).encode())
 
     def begin_epoch(
         self, before: bytes | None, cursor: Cursor, archive_id: str, gaps: Iterable[bytes]
     ) -> bool:
-        """Set the cursor of a new epoch and note its gaps; False when the cursor was no longer `before`.
+        """Set the cursor of a new epoch and push its gap rows; False when the cursor is no longer `before`.
 
-        The counts begin anew: what lies in the lists now is all that this epoch has been pushed so far.
+        The counts begin anew: the epoch starts with what the lists hold now as pushed.
         """
-        noted = list(gaps)
+        rows = list(gaps)
         self._connection.one("WATCH", CURSOR)
         if self._connection.one("GET", CURSOR) != before:
             self._connection.one("UNWATCH")
             return False
         held = {stream: self._held(stream) for stream in Stream}
-        held[Stream.GAPS] += len(noted)
+        held[Stream.GAPS] += len(rows)
         counts: list[str | int] = [
             part for stream, count in held.items() for part in (f"{stream}:pushed", count)
         ]
-        rows: list[Command] = [("RPUSH", buffer_key(Stream.GAPS), *noted)] if noted else []
+        push: list[Command] = [("RPUSH", buffer_key(Stream.GAPS), *rows)] if rows else []
         commands: list[Command] = [
             ("MULTI",),
-            *rows,
+            *push,
             ("SET", EPOCH, Epoch(cursor.epoch, self._connection.run_id).encode()),
             ("SET", ARCHIVE_ID, archive_id),
             ("UNLINK", PUSHED),
@@ -186,7 +187,7 @@ class Claims:
         return replies[-1] is not None
 
     def length(self, claim: Claim) -> int:
-        """Return the events left in a claim."""
+        """Return the number of events left in a claim."""
         return int(self._connection.one("LLEN", claim.key))
 
     def tally(self, stream: Stream) -> Tally:
@@ -201,17 +202,110 @@ class Claims:
         epoch, pushed, waiting = replies[-1]
         return Tally(decode_epoch(epoch).number, int(pushed or 0), int(waiting))
 
-    def sample(self, stream: Stream, most: int) -> list[bytes]:
-        """Return the oldest waiting events of a buffer; they stay."""
-        return list(self._connection.one("LRANGE", buffer_key(stream), 0, most - 1))
+    def sample(self, stream: Stream, limit: int) -> list[bytes]:
+        """Return the oldest events of a buffer without removing them, `limit` at most."""
+        return list(self._connection.one("LRANGE", buffer_key(stream), 0, limit - 1))
 
     def _held(self, stream: Stream) -> int:
         waiting = int(self._connection.one("LLEN", buffer_key(stream)))
-        return waiting + sum(self.length(claim) for claim in self.found(stream))
+        return waiting + sum(self.length(claim) for claim in self.find(stream))
+
+
+class ClaimReader:
+    """Reads a claim from its head, chunk after chunk; until `end` the connection serves nothing else.
+
+    Redis prepares the next slice while the caller works on this one: the lists are compressed, so most of the
+    cost of LRANGE is the server's. Only one slice is requested at a time, as soon as the one before has
+    arrived: while more commands of a client are queued, the server sends its replies in small pieces.
+    """
+
+    def __init__(self, connection: Connection, claim: Claim, chunks: int) -> None:
+        self._connection = connection
+        self._key = claim.key
+        self._chunk = claim.chunk
+        self._limit = claim.chunk * chunks
+        self._requested = 0
+        self._outstanding = 0
+        """Elements requested by the LRANGE that has no reply yet."""
+        self._slice = FIRST_SLICE
+        self._left: list[bytes] = []
+        self.count = 0
+        """Elements returned so far."""
+        self._request()
+
+    def next_chunk(self) -> Iterator[Sequence[bytes]]:
+        """Yield the next chunk's elements in order, slice by slice; nothing at the end of the claim.
+
+        Raises Transient when the connection fails, and the reaction to an error reply.
+        """
+        room, budget = self._chunk, self._chunk * BYTES_PER_EVENT
+        while room and budget > 0:
+            some = self._left or self._receive()
+            if not some:
+                break
+            fitting = _fitting(some, room, budget)
+            some, self._left = some[:fitting], some[fitting:]
+            room -= fitting
+            budget -= sum(map(len, some))
+            self.count += fitting
+            yield some
+        if room < self._chunk:
+            reach(CrashPoint.CLAIM_READ)
+
+    def end(self) -> None:
+        """Receive the outstanding reply, so that the connection can be used again."""
+        # A lost connection is reported to its next user.
+        with contextlib.suppress(Transient):
+            if self._outstanding:
+                self._outstanding = 0
+                self._connection.receive()
+
+    def _receive(self) -> list[bytes]:
+        if not self._outstanding:
+            return []
+        wanted, self._outstanding = self._outstanding, 0
+        elements: list[bytes] | exceptions.ResponseError = self._connection.receive()
+        if isinstance(elements, exceptions.ResponseError):
+            raise reaction(elements)
+        if len(elements) == wanted:
+            self._slice = max(1, min(SLICE, SLICE_BYTES * wanted // max(1, sum(map(len, elements)))))
+            self._request()
+        return elements
+
+    def _request(self) -> None:
+        wanted = min(self._slice, self._limit - self._requested)
+        if wanted:
+            self._connection.send(("LRANGE", self._key, self._requested, self._requested + wanted - 1))
+            self._outstanding = wanted
+            self._requested += wanted
+
+
+def find_claims(connection: Connection, stream: Stream) -> list[Claim]:
+    """Return the existing claims of a stream, by SCAN: no key lists them."""
+    cursor: bytes | int = b"0"
+    chunks: set[int] = set()
+    while True:
+        cursor, names = connection.one(
+            "SCAN", cursor, "MATCH", CLAIM_PATTERN.format(stream=stream), "COUNT", SCAN_COUNT
+        )
+        chunks.update(_chunk(name) for name in names)
+        if int(cursor) == 0:
+            return [Claim(stream, chunk) for chunk in sorted(chunks)]
 
 
 def _chunk(name: bytes) -> int:
     size = name.decode().rpartition(":")[2]
     if not size.isdigit() or int(size) == 0:
-        raise BrokenInvariant(f"Redis key {name.decode()!r} is no claim of ours; rename or delete it")
+        raise BrokenInvariant(f"Redis key {name.decode()!r} is not a claim; rename or delete it")
     return int(size)
+
+
+def _fitting(elements: Sequence[bytes], room: int, budget: int) -> int:
+    """Return how many elements belong to a chunk with this room; the one that uses up the bytes does."""
+    if len(elements) <= room and sum(map(len, elements)) < budget:
+        return len(elements)
+    for index, element in enumerate(elements[:room], 1):
+        budget -= len(element)
+        if budget <= 0:
+            return index
+    return min(room, len(elements))

@@ -1,8 +1,8 @@
-"""One bare connection to Redis: fenced, never resending, with errors named after the reaction.
+"""One bare connection to Redis: it is fenced, resends nothing, and raises an error for each reaction.
 
-redis-py's client resends commands by itself after a lost reply; LTRIM and EXEC must not be resent
-(events would be lost or doubled). So this speaks through `redis.Connection` alone, and after any error
-the caller opens anew and derives its state again.
+redis-py's client resends commands after a lost reply. LTRIM and EXEC must not be resent, or events would be
+lost or stored twice. So this module uses `redis.Connection` only, and after any error the caller opens the
+connection again and reads its state from Redis.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ CONTENDED_PAUSE_SECONDS = 60.0
 
 
 class Full(Transient):
-    """Redis refused to write for want of memory and changed nothing."""
+    """Redis refused a write because its memory is full, and changed nothing."""
 
 
-SETTLING = (
+TRANSIENT_REPLIES = (
     "LOADING",
     "READONLY",
     "MISCONF",
@@ -48,13 +48,14 @@ SETTLING = (
     "EXECABORT",
     "TRYAGAIN",
 )
+"""First words of error replies that end without our doing."""
 log = structlog.get_logger()
 
 Command = tuple[str | bytes | int, ...]
 
 
 class Connection:
-    """The one connection of one ACL user; opening it ends every older one of that user."""
+    """The only connection of one ACL user: opening it ends every older one of that user."""
 
     def __init__(self, url: str, stopping: Stopping) -> None:
         options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
@@ -71,20 +72,20 @@ class Connection:
             )
         options.setdefault("socket_timeout", TIMEOUT_SECONDS)
         options.setdefault("socket_connect_timeout", 5.0)
-        # lib_name None and protocol 2: nothing but AUTH, SETNAME and SELECT goes before the fence.
+        # Protocol 2 and no driver_info: only AUTH, SETNAME and SELECT are sent before the fence.
         self._bare = kind(
             **options, protocol=2, retry=Retry(NoBackoff(), 0), client_name=self.user, driver_info=None
         )
         self._stopping = stopping
         self._open = False
-        self._owed = 0
+        self._outstanding = 0
         self.run_id = ""
         self._losses: deque[tuple[float, str]] = deque(maxlen=CONTENDED_LOSSES)
 
     def open(self, *, fence: bool = True) -> None:
         """Connect and fence; raises Transient, or BrokenInvariant for a user that Redis refuses.
 
-        Without the fence nothing may be changed by this connection.
+        A connection without the fence must only read.
         """
         self.close()
         self._yield_when_contended()
@@ -102,55 +103,53 @@ class Connection:
         self.run_id = _info(self.one("INFO", "server"))["run_id"]
 
     def close(self) -> None:
-        """Close without a word; what was in flight may or may not have been done."""
+        """Close at once; commands without a reply may or may not have been executed."""
         self._open = False
-        self._owed = 0
+        self._outstanding = 0
         self._bare.disconnect()
 
     def ask(self, *commands: Command) -> list[Any]:
         """Send all commands at once and return one reply each; an error reply is returned, not raised.
 
-        Raises Transient when the connection is lost: nothing is known then of what was done.
+        Raises Transient when the connection is lost: then it is unknown which commands were executed.
         """
-        if self._owed:
-            raise BrokenInvariant(
-                f"{self._owed} replies are still to be received; nothing may be asked before"
-            )
+        if self._outstanding:
+            raise BrokenInvariant(f"{self._outstanding} replies must be received before another request")
         self.send(*commands)
         return [self.receive() for _ in commands]
 
     def send(self, *commands: Command) -> None:
-        """Send all commands at once; each is owed a `receive` before anything is asked. Raises as `ask`."""
+        """Send all commands at once; `receive` must follow once for each. Raises like `ask`."""
         if not self._open:
             raise Transient("Redis connection is closed")
         with self._losing():
-            # Connecting is ours to decide: redis-py would do so by itself, unfenced.
+            # Without this check redis-py would reconnect on its own, and unfenced.
             self._bare.send_packed_command(self._bare.pack_commands(commands), check_health=False)
-        self._owed += len(commands)
+        self._outstanding += len(commands)
 
     def receive(self) -> Any:
-        """Return the reply to the oldest command that has none, an error reply too. Raises as `ask`."""
+        """Return the reply, or error reply, to the oldest command without one. Raises like `ask`."""
         if not self._open:
             raise Transient("Redis connection is closed")
         with self._losing():
             reply = self._read()
-        self._owed -= 1
+        self._outstanding -= 1
         return reply
 
     def every(self, *commands: Command) -> list[Any]:
-        """Send all commands at once and return their replies; the first error is raised as its reaction."""
+        """Send all commands at once and return their replies; the first error reply raises its reaction."""
         replies = self.ask(*commands)
         for error in errors_among(replies):
             raise reaction(error)
         return replies
 
     def one(self, *command: str | bytes | int) -> Any:
-        """Send one command and return its reply; an error reply is raised as its reaction."""
+        """Send one command and return its reply; an error reply raises its reaction."""
         return self.every(command)[0]
 
     @contextlib.contextmanager
     def _losing(self) -> Iterator[None]:
-        """Close on what leaves requests and replies out of step; error replies are none of it."""
+        """Close after an error that leaves requests and replies out of step; error replies do not."""
         try:
             yield
         except (exceptions.RedisError, OSError) as error:
@@ -162,7 +161,7 @@ class Connection:
         try:
             return self._bare.read_response(disconnect_on_error=False)
         except exceptions.ConnectionError as error:
-            # A server that is loading answers each command so; the stream of replies is still in step.
+            # A loading server gives this reply to each command, so requests and replies are still in step.
             if isinstance(error, exceptions.BusyLoadingError):
                 return exceptions.ResponseError(f"LOADING {error}")
             raise
@@ -174,7 +173,9 @@ class Connection:
         recent = [run_id for at, run_id in self._losses if now - at < CONTENDED_WINDOW_SECONDS]
         if len(recent) == CONTENDED_LOSSES and len(set(recent)) == 1:
             log.error(
-                "buffer.contended", user=self.user, mend="another process uses my user; stop one of the two"
+                "buffer.contended",
+                user=self.user,
+                remedy="another process uses this Redis user; stop one of the two",
             )
             self._losses.clear()
             self._stopping.sleep(CONTENDED_PAUSE_SECONDS)
@@ -186,26 +187,26 @@ def errors_among(replies: Iterable[Any]) -> list[exceptions.ResponseError]:
 
 
 def refuse_partial(done: Iterable[Any]) -> None:
-    """Raise BrokenInvariant where a command of a push failed: Redis carries out the others all the same."""
+    """Raise BrokenInvariant if a command of a transaction failed: Redis executes the others all the same."""
     for error in errors_among(done):
         raise BrokenInvariant(f"a push was applied in part: {error}; is a key of another type in the way?")
 
 
 def reaction(reply: exceptions.RedisError) -> Transient | BrokenInvariant:
-    """Name the reaction to an error reply: what a server outgrows is Transient, the rest is our mistake."""
+    """Return the error for a reply: Transient for a state of the server that ends, else BrokenInvariant."""
     text = str(reply)
     if isinstance(reply, exceptions.OutOfMemoryError):
         return Full(f"Redis is full: {text}")
-    settling = isinstance(
+    is_transient = isinstance(
         reply,
         exceptions.ReadOnlyError
         | exceptions.BusyLoadingError
         | exceptions.ExecAbortError
         | exceptions.MasterDownError,
     )
-    if settling or text.startswith(SETTLING):
-        return Transient(f"Redis says: {text}")
-    return BrokenInvariant(f"Redis says: {text}")
+    if is_transient or text.startswith(TRANSIENT_REPLIES):
+        return Transient(f"Redis replied: {text}")
+    return BrokenInvariant(f"Redis replied: {text}")
 
 
 def _info(text: bytes) -> dict[str, str]:

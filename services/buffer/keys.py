@@ -1,4 +1,4 @@
-"""Every key in Redis: names, and what lies behind them."""
+"""Every key in Redis: its name and its value."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ if TYPE_CHECKING:
 CURSOR = "archive:cursor"
 """JSON (see `cursor`): where to resume; written only together with the events before it."""
 RECENT = "archive:recent"
-"""List, one element a push: 8 bytes of the push's cursor time, then 16 bytes for each identity pushed."""
+"""List with one element per push: the cursor's time in 8 bytes, then each pushed identity in 16 bytes."""
 EPOCH = "archive:epoch"
-"""`<number> <run_id>`: one more whenever Redis' volume was lost or a backup restored, and the life of the
-server in which the writer last confirmed that. An ingester pushes only while it is the server's own."""
+"""`<number> <run_id>`: the number rises whenever Redis lost its volume or a backup was restored; `run_id` is
+that of the server in which the writer last confirmed the cursor. An ingester pushes only to that server."""
 ARCHIVE_ID = "archive:id"
 """The id of the archive on disk that this Redis belongs to."""
 PUSHED = "archive:pushed"
-"""Hash of `<stream>:<count>` in this epoch; counts are received, pushed, duplicate and rejected."""
+"""Hash of the counts of this epoch, by `<stream>:<count>`: received, pushed, duplicate and rejected."""
 
 OPERATOR_PUSH = "archive:operator_push"
-"""Nonce and number of a tool's last push; written by each of them and watched by the next."""
+"""Nonce and number of the last operator push; each push writes it and watches it."""
 
 CLAIM_PATTERN = "archive:claim:{stream}:*"
 
 
 def buffer_key(stream: Stream) -> str:
-    """Return the list that the ingester pushes to: one event's JSON an element."""
+    """Return the key of the list that the ingester pushes to; each element is the JSON of one event."""
     return f"archive:buffer:{stream}"
 
 
 def claim_key(stream: Stream, chunk: int) -> str:
-    """Return the list that one claim took; `chunk` in the name makes a restart cut the same chunks."""
+    """Return the key of a claimed list; with `chunk` in its name a restart cuts the same chunks."""
     return f"archive:claim:{stream}:{chunk}"

@@ -1,7 +1,7 @@
-"""The tools' side: events and their counts in one conditional transaction that leaves the cursor alone.
+"""The tools' side of the buffer: events and counts in one conditional transaction, without the cursor.
 
-Its user is people's too, so opening does not fence. Instead each push writes a nonce that the next one
-watches: what an older connection still sends is applied before we look, or never.
+People use the same Redis user, so opening does not fence. Instead each push writes a nonce that the next push
+watches: a transaction that an older connection still sends is applied before we read, or never.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from redis import exceptions
 
 from services.buffer import server
+from services.buffer.claims import find_claims
 from services.buffer.connection import Command, Connection, errors_among, reaction, refuse_partial
 from services.buffer.keys import (
     ARCHIVE_ID,
-    CLAIM_PATTERN,
     CURSOR,
     EPOCH,
     OPERATOR_PUSH,
@@ -36,7 +36,7 @@ SLICE = 1000
 
 
 class OperatorPusher:
-    """Speaks for one tool; every method blocks and raises Transient when the connection fails."""
+    """One tool's connection; every method blocks and raises Transient when the connection fails."""
 
     def __init__(self, url: str, stopping: Stopping) -> None:
         self._connection = Connection(url, stopping)
@@ -50,7 +50,7 @@ class OperatorPusher:
         self._connection.close()
 
     def open(self, archive_id: str) -> None:
-        """Open and watch; what is buffered may be looked at only after this.
+        """Open and watch; the buffers must be read only after this.
 
         Raises Transient while no writer has confirmed the cursor, and BrokenInvariant when this Redis
         belongs to another archive than `archive_id`.
@@ -70,35 +70,27 @@ class OperatorPusher:
         self._epoch, self._stored = epoch, stored
 
     def cursor(self) -> Cursor:
-        """Return where the ingester stands."""
+        """Return the stored cursor."""
         (raw,) = self._connection.every(("GET", CURSOR))
         if raw is None:
-            raise Transient("there is no cursor; the writer will set one")
+            raise Transient("there is no cursor yet; the writer sets it")
         return decode_cursor(raw, CURSOR)
 
     def waiting(self, stream: Stream) -> Iterator[list[bytes]]:
-        """Yield what of a stream waits in Redis, in the direction of its flow: first buffer, then claims.
+        """Yield a stream's events in Redis, slice by slice: first the buffer, then the claims.
 
-        What leaves meanwhile is committed: reading the archive after this misses nothing.
+        Events that leave Redis meanwhile are committed, so reading the archive after this misses none.
         """
         yield from self._slices(buffer_key(stream))
-        cursor: bytes | int = b"0"
-        claims: set[bytes] = set()
-        while True:
-            ((cursor, names),) = self._connection.every(
-                ("SCAN", cursor, "MATCH", CLAIM_PATTERN.format(stream=stream), "COUNT", SLICE)
-            )
-            claims.update(names)
-            if int(cursor) == 0:
-                break
-        for claim in sorted(claims):
-            yield from self._slices(claim)
+        for claim in find_claims(self._connection, stream):
+            yield from self._slices(claim.key)
 
     def push(self, elements: Mapping[Stream, Sequence[bytes]], counts: Mapping[str, int]) -> None:
         """Push all or nothing; `counts` are additions to `archive:pushed`, by `<stream>:<count>`.
 
-        Raises Full when memory is short (nothing changed; the same may be pushed again), and Transient when
-        it is not known, or known not, to be ours: open again and look at what is there.
+        Raises Full when Redis is full (nothing changed; the same may be pushed again). Raises Transient when
+        it is unknown whether the push was stored, or another push was; the caller then opens again and reads
+        the buffers.
         """
         mine = f"{self._nonce} {self._pushes + 1}".encode()
         commands: list[Command] = [("MULTI",)]
@@ -115,24 +107,24 @@ class OperatorPusher:
         if errors and stored == self._stored:
             raise reaction(errors[0])
         if errors or done is None or stored != mine or epoch != self._epoch:
-            raise Transient("Redis or another tool changed the buffers meanwhile; looking again")
+            raise Transient("Redis or another tool changed the buffers meanwhile; reading them again")
         refuse_partial(done)
         self._stored = mine
         self._pushes += 1
 
     def memory(self) -> server.Memory:
-        """Ask how full Redis is."""
+        """Return how full Redis is."""
         return server.memory(self._connection)
 
     def rewrite_log(self) -> None:
-        """Let Redis write its append-only file anew, without what has left the lists."""
+        """Start a rewrite of Redis' append-only file, which drops what has left the lists."""
         (reply,) = self._connection.ask(("BGREWRITEAOF",))
         if isinstance(reply, exceptions.ResponseError) and "in progress" not in str(reply):
             raise reaction(reply)
 
-    def _slices(self, key: str | bytes) -> Iterator[list[bytes]]:
-        # An ack takes elements from the head while we read: that shifts the rest, and may hide a slice from
-        # us. Read from the tail, what shifts is what we have read.
+    def _slices(self, key: str) -> Iterator[list[bytes]]:
+        # An ack removes elements from the head meanwhile, which shifts the indexes of the rest; counted from
+        # the tail they do not. A push to the tail only makes some elements be read twice.
         end = -1
         while True:
             (found,) = self._connection.every(("LRANGE", key, end - SLICE + 1, end))

@@ -1,7 +1,7 @@
-"""The ingester's side: events, cursor, identities and counts in one conditional transaction.
+"""The ingester's side of the buffer: events, cursor, identities and counts in one conditional transaction.
 
-Data first, pointer second: the cursor stands behind the events in the same MULTI, so it can never be
-ahead of what is buffered. One push is in flight at a time; nothing is ever sent twice.
+The cursor is set after the events in the same MULTI, so it is never ahead of what is buffered. One push is in
+flight at a time, and nothing is sent twice.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ class RecentPush(NamedTuple):
 
 
 class ResumePoint(NamedTuple):
-    """What a reset found: the cursor to go on from, and the identities pushed last."""
+    """Where to resume: the stored cursor, and the most recent pushes."""
 
     cursor: Cursor
     recent: list[RecentPush]
 
 
 class Push(NamedTuple):
-    """What one push carries."""
+    """The contents of one push."""
 
     elements: Mapping[Stream, Sequence[bytes]]
     cursor: Cursor
     recent: RecentPush
     evicted: int
-    """Elements to drop from the old end of `archive:recent`."""
+    """The number of oldest pushes to remove from `archive:recent`."""
     evicted_by_size: int
-    """How many of those only for want of room."""
+    """How many of those are evicted before their time has passed."""
     counts: Mapping[str, int]
     """Additions to `archive:pushed`, by `<stream>:<count>`."""
 
 
 class Pusher:
-    """Speaks for the ingester; every method blocks and raises Transient when the connection fails."""
+    """The ingester's connection; every method blocks and raises Transient when the connection fails."""
 
     def __init__(self, url: str, stopping: Stopping) -> None:
         self._connection = Connection(url, stopping)
@@ -70,10 +70,10 @@ class Pusher:
         self._connection.close()
 
     def reset(self) -> ResumePoint | None:
-        """Open, fence and read where to go on; None while no writer has confirmed the cursor.
+        """Open, fence and read where to resume; None while no writer has confirmed the cursor.
 
-        After every restart of Redis a writer first compares the cursor with its checkpoints: a backup may
-        have been restored, and going on from it unseen would mix two histories.
+        After every restart of Redis a writer first compares the cursor with its checkpoints: resuming from
+        a restored backup unnoticed would mix two histories.
         """
         self._connection.open()
         server.refuse_unsafe(self._connection)
@@ -86,8 +86,9 @@ class Pusher:
     def push(self, batch: Push) -> None:
         """Push a batch, all or nothing.
 
-        Raises Full when memory is short (nothing changed; the same batch may be pushed again), and
-        Transient when it is not known, or known not, to be ours: reset then, and drop the batch.
+        Raises Full when Redis is full (nothing changed; the same batch may be pushed again). Raises
+        Transient when it is unknown whether the batch was stored, or another cursor was stored; the caller
+        then drops the batch and calls `reset`.
         """
         mine = batch.cursor.encode()
         reach(CrashPoint.BUFFER_BEFORE_EXEC)
@@ -98,19 +99,19 @@ class Pusher:
         if errors and stored == self._stored:
             raise reaction(errors[0])
         if errors or done is None or stored != mine:
-            raise Transient("another cursor was stored since ours; beginning again from it")
+            raise Transient("another cursor was stored; resuming from it")
         refuse_partial(done)
         self._stored = mine
 
     def memory(self) -> server.Memory:
-        """Ask how full Redis is."""
+        """Return how full Redis is."""
         return server.memory(self._connection)
 
     def _recent(self) -> list[RecentPush]:
         found: list[RecentPush] = []
         while True:
             (elements,) = self._connection.every(("LRANGE", RECENT, len(found), len(found) + SLICE - 1))
-            found.extend(_remembered(element) for element in elements)
+            found.extend(_recent_push(element) for element in elements)
             if len(elements) < SLICE:
                 return found
 
@@ -130,7 +131,7 @@ def _transaction(batch: Push, cursor: bytes) -> list[Command]:
     return commands
 
 
-def _remembered(element: bytes) -> RecentPush:
+def _recent_push(element: bytes) -> RecentPush:
     (time_us,) = struct.unpack_from(">q", element)
     starts = range(8, len(element), IDENTITY_BYTES)
     return RecentPush(time_us, tuple(element[at : at + IDENTITY_BYTES] for at in starts))

@@ -1,4 +1,4 @@
-"""What must be true of the Redis server before anything is trusted to it, and how full it is."""
+"""Checks that a Redis server keeps what it acknowledges, and how full it is."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ if TYPE_CHECKING:
     from services.buffer.connection import Connection
 
 OLDEST_MAJOR = 7
-MENDS = {
+REQUIRED = {
     "maxmemory-policy": ("noeviction", "any other policy deletes buffered events when memory is full"),
     "appendonly": ("yes", "without the append-only file a restart loses what is buffered"),
-    "no-appendfsync-on-rewrite": ("no", "else a rewrite of the append-only file turns appendfsync off"),
+    "no-appendfsync-on-rewrite": ("no", "otherwise a rewrite of the append-only file suspends appendfsync"),
     "appendfsync": ("always", "anything less loses acknowledged events on power loss"),
 }
 
 
 class Memory(NamedTuple):
-    """Bytes in use, and the ceiling."""
+    """Bytes in use, and maxmemory."""
 
     used: int
     ceiling: int
 
     def share(self) -> float:
-        """Return the part in use, 0 to 1 and above."""
+        """Return the share in use: 1 is full, and more is possible."""
         return self.used / self.ceiling
 
 
 def refuse_unsafe(connection: Connection) -> None:
-    """Raise BrokenInvariant, naming the mend, when this server may lose or refuse what it should keep."""
+    """Raise BrokenInvariant, with the remedy, for a server that may lose or refuse buffered events."""
     version = info(connection, "server")["redis_version"]
     if int(version.split(".")[0]) < OLDEST_MAJOR:
         raise BrokenInvariant(f"Redis {version} is too old; use Redis 7 or newer, or Valkey")
-    for name, (wanted, why) in MENDS.items():
+    for name, (wanted, why) in REQUIRED.items():
         given = _config(connection, name)
         if given != wanted:
             raise BrokenInvariant(f"Redis has {name} {given!r}; set {name} {wanted} in redis.conf: {why}")
     if int(_config(connection, "maxmemory")) == 0:
         raise BrokenInvariant(
-            "Redis has no maxmemory; set one in redis.conf, else it is killed before it says full"
+            "Redis has no maxmemory; set one in redis.conf, or the kernel kills it before it refuses writes"
         )
 
 
 def memory(connection: Connection) -> Memory:
-    """Ask how full the server is."""
-    said = info(connection, "memory")
-    return Memory(int(said["used_memory"]), int(said["maxmemory"]))
+    """Return how full the server is."""
+    facts = info(connection, "memory")
+    return Memory(int(facts["used_memory"]), int(facts["maxmemory"]))
 
 
 def _config(connection: Connection, name: str) -> str:

@@ -74,7 +74,7 @@ def _claimed(root: Path, streams: tuple[Stream, ...], address: str, stopping: St
                 "run the writer with --once, then this again"
             )
         archive_id(root, known)
-        return [stream for stream in streams if claims.found(stream)]
+        return [stream for stream in streams if claims.find(stream)]
     except Transient as error:
         raise BrokenInvariant(
             f"Redis cannot be asked whether events are claimed ({error}): start it, or set REDIS_URL; "

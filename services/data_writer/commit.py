@@ -142,7 +142,7 @@ class ClaimCommitter:
         count, raw = 0, 0
         commits: list[Future[int]] = []
         try:
-            with self._claims.reading(claim, CHUNKS_PER_ACK) as reading:
+            with self._claims.read(claim, CHUNKS_PER_ACK) as reading:
                 for _ in range(CHUNKS_PER_ACK):
                     # The first chunk is committed even when stopping: a count of 0 means an empty claim.
                     if count and self._stopping:

@@ -24,7 +24,7 @@ def dry_run(settings: WriterSettings, stopping: Stopping) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         for stream in settings.streams:
             sample = claims.sample(stream, settings.writer_chunk)
-            claimed = sum(claims.length(claim) for claim in claims.found(stream))
+            claimed = sum(claims.length(claim) for claim in claims.find(stream))
             encoded = encode(stream, sample)
             stored = commit(Path(scratch), encoded, ChunkOrigin()).bytes if sample else 0
             lines.append(

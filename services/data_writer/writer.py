@@ -158,7 +158,7 @@ class Writer:
     def _write(self, stream: Stream, before: StoredPosition) -> bool:
         """Commit a stream's existing claims, then claim and commit its buffer; False if stopped meanwhile."""
         first_cursor = self._last_cursor.get(stream, "")
-        for claim in self._claims.found(stream):
+        for claim in self._claims.find(stream):
             reach(CrashPoint.CLAIM_FOUND)
             log.warning("claim.recovered", stream=stream, key=claim.key)
             self._metrics.recovered.labels(stream).inc()
@@ -171,7 +171,7 @@ class Writer:
             self._metrics.claims.labels(stream).inc()
             if not self._committer.commit_claim(taken, before, first_cursor, attempted=False):
                 return False
-        if self._claims.found(stream):
+        if self._claims.find(stream):
             raise Transient(f"a claim of {stream} appeared during its round; the round is repeated")
         self._swap(stream)
         self._check_balance(stream, before.epoch)
@@ -202,7 +202,7 @@ class Writer:
             remedy = "compact it while all writers are stopped"
             log.info("swap.postponed", stream=Stream.REJECTS, remedy=remedy)
             return False
-        return not any(self._claims.found(stream) for stream in Stream)
+        return not any(self._claims.find(stream) for stream in Stream)
 
     def _check_balance(self, stream: Stream, epoch: int) -> None:
         """Compare pushed and committed events of a stream that has no claim now."""

@@ -85,7 +85,7 @@ def unsettled(claims: Claims, root: Path, moment: Moment, streams: Iterable[Stre
     behind = [stream for stream in streams if not _is_past(checkpoints.get(stream), moment)]
     # In the direction of the flow: what had left the buffer then and is in no claim now is committed.
     depths = claims.depths(behind) if behind else {}
-    waiting = [stream for stream in behind if depths[stream] or claims.found(stream)]
+    waiting = [stream for stream in behind if depths[stream] or claims.find(stream)]
     if claims.position().epoch != moment.epoch:
         raise EpochEnded("Redis lost its data meanwhile")
     return waiting

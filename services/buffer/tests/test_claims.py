@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.buffer.claims import SCANNED_AT_ONCE, Claim, Claims, StoredPosition
+from services.buffer.claims import SCAN_COUNT, Claim, Claims, StoredPosition
 from services.shared.cursor import Cursor
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
@@ -24,8 +24,8 @@ CURSOR = Cursor(time_us=10**15, epoch=1, push=4)
 
 def read(claims: Claims, claim: Claim) -> list[bytes]:
     """Read the first chunk of a claim."""
-    with claims.reading(claim, 1) as reading:
-        return [element for some in reading.next_chunk() for element in some]
+    with claims.read(claim, 1) as reader:
+        return [element for some in reader.next_chunk() for element in some]
 
 
 def fill(tools: Redis, events: int, size: int = 8, first: int = 0) -> list[bytes]:
@@ -65,17 +65,17 @@ def test_claims_are_found_whatever_chunk_size_they_were_made_with(claims: Claims
         fill(tools, 1)
         claims.take(Stream.POSTS, chunk)
     tools.rpush("archive:claim:likes:9", "x")
-    tools.mset({f"archive:other:{i}": i for i in range(SCANNED_AT_ONCE * 3)})
-    assert claims.found(Stream.POSTS) == [Claim(Stream.POSTS, chunk) for chunk in (50, 300, 700)]
-    assert claims.found(Stream.LIKES) == [Claim(Stream.LIKES, 9)]
-    assert claims.found(Stream.FOLLOWS) == []
+    tools.mset({f"archive:other:{i}": i for i in range(SCAN_COUNT * 3)})
+    assert claims.find(Stream.POSTS) == [Claim(Stream.POSTS, chunk) for chunk in (50, 300, 700)]
+    assert claims.find(Stream.LIKES) == [Claim(Stream.LIKES, 9)]
+    assert claims.find(Stream.FOLLOWS) == []
 
 
 @pytest.mark.parametrize("size", ["0", "", "many", "-1", "1.5"])
 def test_a_key_that_is_no_claim_of_ours_stops_the_writer(size: str, claims: Claims, tools: Redis) -> None:
     tools.rpush(f"archive:claim:posts:{size}", "x")
-    with pytest.raises(BrokenInvariant, match="no claim of ours; rename or delete it"):
-        claims.found(Stream.POSTS)
+    with pytest.raises(BrokenInvariant, match="is not a claim; rename or delete it"):
+        claims.find(Stream.POSTS)
 
 
 def test_a_claim_that_is_at_its_end_does_not_void_the_ack_of_the_next(claims: Claims, tools: Redis) -> None:
@@ -86,7 +86,7 @@ def test_a_claim_that_is_at_its_end_does_not_void_the_ack_of_the_next(claims: Cl
         assert read(claims, claim) == elements
         claims.ack(claim, 5)
         assert read(claims, claim) == []
-    assert claims.found(Stream.POSTS) == []
+    assert claims.find(Stream.POSTS) == []
 
 
 @pytest.mark.parametrize("touch", ["rpush", "ltrim", "same"])
@@ -132,7 +132,7 @@ def test_after_a_lost_reply_an_ack_is_not_repeated(redis_server: RedisServer, to
         with pytest.raises(Transient):
             one.ack(claim, 2)
         one.open()
-        assert one.found(Stream.POSTS) == [claim]
+        assert one.find(Stream.POSTS) == [claim]
         assert read(one, claim) == elements[2:4]
         one.close()
     assert tools.llen(claim.key) == 4
@@ -145,7 +145,7 @@ def test_claim_read_and_ack_work_in_a_full_redis(claims: Claims, tools: Redis) -
     assert claim is not None
     while part := read(claims, claim):
         claims.ack(claim, len(part))
-    assert claims.found(Stream.POSTS) == []
+    assert claims.find(Stream.POSTS) == []
 
 
 def test_a_sample_stays_where_it_is(claims: Claims, tools: Redis) -> None:

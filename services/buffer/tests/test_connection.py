@@ -1,6 +1,6 @@
-"""One fenced connection: an older one ends before anything is read, and nothing is sent twice.
+"""A fenced connection ends the older ones before it reads, and sends nothing twice.
 
-Against a real server; a proxy between them loses replies where a test needs it.
+Against a real server; where a test needs it, a proxy between them drops replies.
 """
 
 from __future__ import annotations
@@ -8,13 +8,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from services.buffer import connection as module
-from services.buffer.connection import Connection, reaction
+from services.buffer.connection import CONTENDED_PAUSE_SECONDS, Connection, reaction
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.lifecycle import Stopping
 from testing.harness.proxy import Proxy
@@ -30,7 +28,7 @@ from redis import Redis, exceptions
 
 @pytest.fixture
 def opened(redis_server: RedisServer) -> Iterator[Callable[[str], Connection]]:
-    """Make open connections of a role; all are closed at the end."""
+    """Return a function that opens a connection of a user; all are closed at the end."""
     made: list[Connection] = []
 
     def make(user: str) -> Connection:
@@ -46,22 +44,22 @@ def opened(redis_server: RedisServer) -> Iterator[Callable[[str], Connection]]:
 def test_a_second_connection_of_a_user_ends_the_first(opened: Callable[[str], Connection]) -> None:
     writer, first, second = opened("writer"), opened("ingester"), opened("ingester")
     assert second.one("PING") == b"PONG"
-    assert writer.one("PING") == b"PONG", "other users are left alone"
+    assert writer.one("PING") == b"PONG", "connections of other users stay open"
     with pytest.raises(Transient):
         first.one("PING")
 
 
-def test_without_the_fence_the_older_connection_lives(
+def test_without_the_fence_the_older_connection_stays_open(
     opened: Callable[[str], Connection], redis_server: RedisServer
 ) -> None:
     first = opened("writer")
-    looking = Connection(redis_server.url("writer"), Stopping())
-    looking.open(fence=False)
-    assert first.one("PING") == looking.one("PING") == b"PONG"
-    looking.close()
+    reader = Connection(redis_server.url("writer"), Stopping())
+    reader.open(fence=False)
+    assert first.one("PING") == reader.one("PING") == b"PONG"
+    reader.close()
 
 
-def test_nothing_but_the_login_goes_before_the_fence(redis_server: RedisServer) -> None:
+def test_only_the_login_is_sent_before_the_fence(redis_server: RedisServer) -> None:
     with Proxy(redis_server.port) as proxy:
         one = Connection(proxy.redirect(redis_server.url("ingester")), Stopping())
         one.open()
@@ -71,23 +69,23 @@ def test_nothing_but_the_login_goes_before_the_fence(redis_server: RedisServer) 
 
 
 @pytest.mark.parametrize("user", ["", "default:secret@", ":secret@"])
-def test_the_default_user_is_refused_with_the_mend(user: str) -> None:
+def test_the_default_user_is_refused_with_the_remedy(user: str) -> None:
     with pytest.raises(BrokenInvariant, match="name an ACL user of this daemon's own"):
         Connection(f"redis://{user}127.0.0.1/0", Stopping())
 
 
-def test_a_wrong_password_is_for_a_person_to_mend(redis_server: RedisServer) -> None:
+def test_a_wrong_password_stops_the_daemon_with_the_remedy(redis_server: RedisServer) -> None:
     url = redis_server.url("ingester").replace(redis_server.passwords["ingester"], "guessed")
     with pytest.raises(BrokenInvariant, match=r"refuses user 'ingester'.*users\.acl"):
         Connection(url, Stopping()).open()
 
 
-def test_a_server_that_is_away_is_waited_for() -> None:
+def test_an_unreachable_server_is_transient() -> None:
     with pytest.raises(Transient, match="cannot be reached"):
         Connection(f"redis://ingester:x@127.0.0.1:{free_port()}/0", Stopping()).open()
 
 
-def test_a_closed_connection_never_opens_by_itself(opened: Callable[[str], Connection]) -> None:
+def test_a_closed_connection_is_not_reopened_by_a_command(opened: Callable[[str], Connection]) -> None:
     one = opened("ingester")
     one.close()
     with pytest.raises(Transient, match="closed"):
@@ -107,7 +105,7 @@ def test_a_server_killed_between_two_commands_is_a_lost_connection(
     assert one.run_id not in ("", before)
 
 
-def test_a_server_that_speaks_another_protocol_is_not_trusted_and_not_fatal() -> None:
+def test_a_server_that_speaks_another_protocol_raises_one_of_our_errors() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def impostor() -> None:
@@ -130,51 +128,55 @@ def test_a_server_that_speaks_another_protocol_is_not_trusted_and_not_fatal() ->
 
 
 def lose(redis_server: RedisServer, one: Connection) -> None:
-    """End a connection as a second process of the same user would."""
+    """Kill a connection, as a second process of the same user does."""
     with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as tools:
         tools.client_kill_filter(user="ingester")
     with pytest.raises(Transient):
         one.one("PING")
 
 
-def test_three_losses_with_the_same_server_pause_and_a_stop_ends_the_pause(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CONTENDED_PAUSE_SECONDS", 0.6)
-    stopping = Stopping()
+class RecordingStopping(Stopping):
+    """Records each pause and whether a stop ended it; does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pauses: list[tuple[float, bool]] = []
+
+    def sleep(self, seconds: float) -> bool:
+        """Record the pause; return True if stopping."""
+        stopped = super().sleep(0)
+        self.pauses.append((seconds, stopped))
+        return stopped
+
+
+def test_the_fourth_open_after_three_losses_pauses_until_a_stop(redis_server: RedisServer) -> None:
+    stopping = RecordingStopping()
     one = Connection(redis_server.url("ingester"), stopping)
-    took = []
+    pauses = []
     for _ in range(4):
-        began = time.monotonic()
         one.open()
-        took.append(time.monotonic() - began)
+        pauses.append(len(stopping.pauses))
         lose(redis_server, one)
-    assert took[3] >= 0.6, "three losses"
-    assert max(took[:3]) < 0.6
+    assert pauses == [0, 0, 0, 1]
     for _ in range(2):
         one.open()
         lose(redis_server, one)
-    monkeypatch.setattr(module, "CONTENDED_PAUSE_SECONDS", 60.0)
     stopping.set()
-    began = time.monotonic()
     one.open()
-    assert time.monotonic() - began < 10
+    assert stopping.pauses == [(CONTENDED_PAUSE_SECONDS, False), (CONTENDED_PAUSE_SECONDS, True)]
     one.close()
 
 
-def test_losses_over_a_restart_of_the_server_are_no_contention(
-    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "CONTENDED_PAUSE_SECONDS", 60.0)
-    one = Connection(redis_server.url("ingester"), Stopping())
-    began = time.monotonic()
+def test_losses_across_restarts_of_the_server_are_not_contention(redis_server: RedisServer) -> None:
+    stopping = RecordingStopping()
+    one = Connection(redis_server.url("ingester"), stopping)
     for _ in range(4):
         one.open()
         redis_server.kill()
         with pytest.raises(Transient):
             one.one("PING")
         redis_server.start()
-    assert time.monotonic() - began < 60
+    assert stopping.pauses == []
     one.close()
 
 
@@ -193,5 +195,5 @@ def test_losses_over_a_restart_of_the_server_are_no_contention(
         (exceptions.ResponseError("unknown command"), BrokenInvariant),
     ],
 )
-def test_a_server_outgrows_some_refusals_and_not_others(reply: RedisError, kind: type) -> None:
+def test_error_replies_that_end_by_themselves_are_transient(reply: RedisError, kind: type) -> None:
     assert isinstance(reaction(reply), kind)

@@ -44,7 +44,7 @@ from testing.proof.audit import audit
 if TYPE_CHECKING:
     from contextlib import _GeneratorContextManager
 
-    from services.buffer.reading import Reading
+    from services.buffer.claims import ClaimReader
     from testing.harness.pipeline import Pipeline
     from testing.harness.redis import RedisServer
 
@@ -311,9 +311,9 @@ def test_a_stop_while_the_first_chunk_is_read_is_not_mistaken_for_an_empty_claim
     stopping = Stopping()
 
     class Stopped(Claims):
-        def reading(self, claim: Claim, chunks: int) -> _GeneratorContextManager[Reading]:
+        def read(self, claim: Claim, chunks: int) -> _GeneratorContextManager[ClaimReader]:
             stopping.set()
-            return super().reading(claim, chunks)
+            return super().read(claim, chunks)
 
     claims, claim = Stopped(redis_server.url("writer"), stopping), Claim(Stream.LIKES, CHUNK)
     settings, registry = WriterSettings(archive_root=tmp_path), CollectorRegistry()

@@ -27,7 +27,7 @@ COMMIT_BEGUN = """\
                         self._executor.submit(self._commit_chunk, encoded, origin, attempted=attempted)
                     )
 """
-CLAIMS_OF_STREAM = "        for claim in self._claims.found(stream):\n"
+CLAIMS_OF_STREAM = "        for claim in self._claims.find(stream):\n"
 
 MUTANTS = (
     Mutant(

@@ -14,8 +14,8 @@ import redis
 
 from services.archive.parquet import write_table
 from services.archive.schema import DEFAULT_COMPRESSION
+from services.buffer.claims import SLICE
 from services.buffer.keys import buffer_key
-from services.buffer.reading import SLICE
 from services.data_writer.encoding.encode import encode
 from testing.performance.bench.child import SECONDS, Stopwatch
 from testing.performance.bench.writers.columns import CHUNK, COLUMNS

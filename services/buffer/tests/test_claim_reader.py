@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.buffer.claims import Claim, Claims
-from services.buffer.reading import BYTES_PER_EVENT, FIRST_SLICE, SLICE, SLICE_BYTES
+from services.buffer.claims import BYTES_PER_EVENT, FIRST_SLICE, SLICE, SLICE_BYTES, Claim, Claims
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
@@ -36,13 +35,13 @@ def numbered(events: int, size: int = 8) -> list[bytes]:
 def chunks_of(claims: Claims, claim: Claim, most: int) -> list[list[bytes]]:
     """Read so many chunks, or all there are."""
     found: list[list[bytes]] = []
-    with claims.reading(claim, most) as reading:
+    with claims.read(claim, most) as reader:
         for _ in range(most):
-            chunk = [element for some in reading.next_chunk() for element in some]
+            chunk = [element for some in reader.next_chunk() for element in some]
             if not chunk:
                 break
             found.append(chunk)
-        assert reading.count == sum(map(len, found))
+        assert reader.count == sum(map(len, found))
     return found
 
 
@@ -53,7 +52,7 @@ def read_and_acked(claims: Claims, claim: Claim, at_once: int) -> list[list[byte
         assert chunks_of(claims, claim, at_once) == some, "read again before the ack, it is the same"
         found += some
         claims.ack(claim, sum(map(len, some)))
-    assert claims.found(claim.stream) == [], "a claim acked to its end is gone"
+    assert claims.find(claim.stream) == [], "a claim acked to its end is gone"
     return found
 
 
@@ -105,9 +104,9 @@ def test_chunks_are_cut_by_bytes_too(
 def test_what_was_asked_for_in_vain_is_in_nobodys_way(claims: Claims, tools: Redis) -> None:
     elements = numbered(10 * SLICE)
     claim = claim_of(tools, FOR_EVER, elements)
-    with claims.reading(claim, 1) as reading:
-        assert next(reading.next_chunk()) == elements[:FIRST_SLICE]
-        with pytest.raises(BrokenInvariant, match="still to be received"):
+    with claims.read(claim, 1) as reader:
+        assert next(reader.next_chunk()) == elements[:FIRST_SLICE]
+        with pytest.raises(BrokenInvariant, match="must be received"):
             claims.length(claim)
     assert claims.length(claim) == len(elements)
     claims.ack(claim, FIRST_SLICE)
@@ -118,8 +117,8 @@ def test_slices_of_large_elements_are_short(claims: Claims, tools: Redis) -> Non
     large = SLICE_BYTES // 16
     elements = [*numbered(FIRST_SLICE + 40, large), *numbered(2 * SLICE)]
     claim = claim_of(tools, FOR_EVER, elements)
-    with claims.reading(claim, 1) as reading:
-        slices = list(reading.next_chunk())
+    with claims.read(claim, 1) as reader:
+        slices = list(reader.next_chunk())
     assert [element for some in slices for element in some] == elements
     assert max(sum(map(len, some)) for some in slices[1:]) <= SLICE_BYTES
     assert max(map(len, slices)) == SLICE, "and long again behind them"
@@ -132,8 +131,8 @@ def test_a_connection_that_breaks_meanwhile_is_transient_and_tells_so_again(
     with Proxy(redis_server.port) as proxy:
         claims = Claims(proxy.redirect(redis_server.url("writer")), Stopping())
         claims.open()
-        with claims.reading(claim, 1) as reading:
-            slices = reading.next_chunk()
+        with claims.read(claim, 1) as reader:
+            slices = reader.next_chunk()
             next(slices)
             proxy.lose_reply(b"LRANGE")
             with pytest.raises(Transient, match="connection lost"):
@@ -150,4 +149,4 @@ def test_what_redis_refuses_is_said_and_leaves_the_connection_in_step(claims: Cl
     tools.set(claim.key, "no list")
     with pytest.raises(BrokenInvariant, match="WRONGTYPE"):
         chunks_of(claims, claim, 2)
-    assert claims.found(Stream.POSTS) == [claim]
+    assert claims.find(Stream.POSTS) == [claim]
