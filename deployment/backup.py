@@ -25,7 +25,7 @@ ONCE_THERE = "replaced"
 """What compaction or a mistake took out of the archive is kept here for a while."""
 KEPT_DAYS = 30
 SAMPLE = 20
-POINTERS = (".checkpoint/**", ".archive-id")
+POINTERS = (".state/checkpoints/**", ".state/id", ".state/epoch")
 """Say up to where the archive is whole; they must never be newer than the parts beside them."""
 NO_PARTS = (".*", ".*/**")
 RCLONE_SECONDS = 20 * 3600
@@ -84,7 +84,7 @@ def begin(place: Place, now: float) -> None:
 
 def copy(place: Place, now: float) -> None:
     """Make the remote what the archive is; what that replaces is kept there for KEPT_DAYS."""
-    if not (place.archive / ".archive-id").is_file():
+    if not (place.archive / ".state/id").is_file():
         raise BackupError(f"{place.archive} holds no archive; is the Volume mounted? Nothing was copied")
     day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
     with tempfile.TemporaryDirectory() as folder:

@@ -33,9 +33,9 @@ def place(tmp_path: Path) -> Place:
     for hour in range(5):
         _part(made.archive, hour)
     _pointer(made.archive, "1")
-    (made.archive / ".archive-id").write_text("id", "utf-8")
-    (made.archive / ".staging").mkdir()
-    (made.archive / ".staging" / "half.tmp").write_text("half", "utf-8")
+    (made.archive / ".state/id").write_text("id", "utf-8")
+    (made.archive / ".state/staging").mkdir()
+    (made.archive / ".state/staging" / "half.tmp").write_text("half", "utf-8")
     return made
 
 
@@ -47,7 +47,7 @@ def _part(archive: Path, hour: int) -> Path:
 
 
 def _pointer(archive: Path, text: str) -> None:
-    path = archive / ".checkpoint" / "posts.json"
+    path = archive / ".state/checkpoints" / "posts.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
 
@@ -67,7 +67,9 @@ def test_what_is_copied_comes_back_whole(place: Place, tmp_path: Path) -> None:
     copy(place, NOW)
     assert _noted(place, "copied") == NOW
     restore(place, tmp_path / "back")
-    kept = {name: data for name, data in _files(place.archive).items() if not name.startswith(".staging")}
+    kept = {
+        name: data for name, data in _files(place.archive).items() if not name.startswith(".state/staging")
+    }
     assert _files(tmp_path / "back") == kept
     assert pq.read_table(tmp_path / "back" / "posts").num_rows == 5
 
@@ -100,7 +102,7 @@ def test_a_pointer_is_never_newer_than_the_parts_beside_it(
     monkeypatch.setattr(Place, "rclone", meanwhile)
     copy(place, NOW)
     restore(place, tmp_path / "back")
-    assert (tmp_path / "back" / ".checkpoint" / "posts.json").read_text() == "1"
+    assert (tmp_path / "back" / ".state/checkpoints" / "posts.json").read_text() == "1"
     assert not (tmp_path / "back" / "posts" / "year=2026" / "hour=09").exists()
 
 
@@ -158,7 +160,7 @@ def test_clocks_run_from_the_hosts_birth_and_are_not_set_back(place: Place) -> N
 
 
 def test_without_a_remote_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / ".archive-id").write_text("id", "utf-8")
+    (tmp_path / ".state/id").write_text("id", "utf-8")
     nowhere = [
         "--archive",
         str(tmp_path),

@@ -203,7 +203,7 @@ def test_researchers_read_parts_in_ranges_and_nothing_else(net: Namespace, tmp_p
     part = tmp_path / "archive" / "posts" / "year=2026" / "part.parquet"
     part.parent.mkdir(parents=True)
     pq.write_table(pa.table({"text": ["hello"] * 1000}), part)
-    for name in (".checkpoint/posts.json", ".archive-id", "posts/.hidden/x"):
+    for name in (".state/checkpoints/posts.json", ".state/id", "posts/.hidden/x"):
         (tmp_path / "archive" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "archive" / name).write_text("inner", "utf-8")
     directory, root, _ = caddy_authority(net, tmp_path)
@@ -220,7 +220,7 @@ def test_researchers_read_parts_in_ranges_and_nothing_else(net: Namespace, tmp_p
     listed = site.get("/archive/posts/", *login, "--header", "Accept: application/json").stdout
     names = [one["name"] for one in json.loads(listed[listed.index("[") :])]
     assert names == ["year=2026/"]
-    for hidden in ("/.checkpoint/posts.json", "/.archive-id", "/posts/.hidden/x", "/%2earchive-id"):
+    for hidden in ("/.state/checkpoints/posts.json", "/.state/id", "/posts/.hidden/x", "/%2earchive-id"):
         assert site.get(f"/archive{hidden}", *login, "--path-as-is").stdout.startswith("HTTP/2 404"), hidden
     assert "archive-id" not in site.get("/archive/", *login).stdout
     assert site.get(path, *login, "--request", "DELETE").stdout.startswith("HTTP/2 405")

@@ -13,16 +13,13 @@ import msgspec
 from services.archive import footer as footers
 from services.archive.durable import write_durably
 from services.archive.parquet import DamagedFile, open_part
-from services.archive.paths import hour_directory, hour_of, hour_text, parse_name, stream_root
+from services.archive.paths import COMPARISONS, hour_directory, hour_of, hour_text, parse_name, stream_root
 from services.archive.schema import time_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from services.shared.event import Stream
-
-_NOTES = ".compared"
-"""Beside the streams: what hours were compared with since they were merged, where nothing was found."""
 
 
 class File(NamedTuple):
@@ -125,7 +122,7 @@ def read_note(root: Path, stream: Stream, hour: int) -> Note | None:
 
 
 def _note_path(root: Path, stream: Stream, hour: int) -> Path:
-    return root / _NOTES / stream.value / f"{hour_text(hour)}.json"
+    return root / COMPARISONS / stream.value / f"{hour_text(hour)}.json"
 
 
 def _times(path: Path, stream: Stream) -> tuple[int | None, int | None]:

@@ -9,8 +9,8 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from services.archive.durable import stage, sync_directory, sync_file
-from services.archive.paths import checkpoint_path
+from services.archive.durable import make_directories, stage, sync_directory, sync_file, up_to, write_durably
+from services.archive.paths import ARCHIVE_ID, CHECKPOINTS, EPOCH, checkpoint_path, epoch_path
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.cursor import Cursor, decode_cursor
 from services.shared.errors import Transient
@@ -53,8 +53,8 @@ def sweep_checkpoints(root: Path, streams: Iterable[Stream]) -> int:
     For the streams' owner only. The epoch's and the id's may be another writer's, which then tries again.
     """
     try:
-        beside = [path for stream in streams for path in (root / ".checkpoint").glob(f"{stream}.*.tmp")]
-        staged = [*beside, *root.glob(".epoch.*.tmp"), *root.glob(".archive-id.*.tmp")]
+        beside = [path for stream in streams for path in (root / CHECKPOINTS).glob(f"{stream}.*.tmp")]
+        staged = [*beside, *root.glob(f"{EPOCH}.*.tmp"), *root.glob(f"{ARCHIVE_ID}.*.tmp")]
         for path in staged:
             path.unlink(missing_ok=True)
     except OSError as error:
@@ -78,19 +78,18 @@ def write_checkpoint(root: Path, stream: Stream, cursor: bytes) -> None:
 def used_epoch(root: Path) -> int:
     """Return the highest epoch ever begun, or 0; checkpoints alone do not tell of one that died young."""
     try:
-        return int((root / ".epoch").read_text(encoding="ascii"))
+        return int(epoch_path(root).read_text(encoding="ascii"))
     except FileNotFoundError:
         return 0
     except OSError as error:
-        raise Transient(f"cannot read {root / '.epoch'}: {error}") from error
+        raise Transient(f"cannot read {epoch_path(root)}: {error}") from error
 
 
 def note_epoch(root: Path, epoch: int) -> None:
     """Remember an epoch, durably, before it is begun: no number is used twice."""
-    path = root / ".epoch"
+    path = epoch_path(root)
     try:
-        stage(path, str(epoch).encode()).replace(path)
-        sync_directory(root)
+        write_durably(root, path, str(epoch).encode())
     except OSError as error:
         raise Transient(f"cannot write {path}: {error}") from error
 
@@ -100,14 +99,14 @@ def create_checkpoints(root: Path, streams: Iterable[Stream], cursor: bytes) -> 
     try:
         for stream in streams:
             path = checkpoint_path(root, stream)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_directories(root, path.parent)
             staged = stage(path, cursor)
             with contextlib.suppress(FileExistsError):
                 # Unlike a rename a link never replaces: of two writers the first one wins.
                 os.link(staged, path)
             staged.unlink()
             reach(CrashPoint.RECOVER_CHECKPOINT_CREATED)
-        sync_directory(path.parent)
-        sync_directory(root)
+        for directory in up_to(root, [path]):
+            sync_directory(directory)
     except OSError as error:
         raise Transient(f"cannot write the checkpoints of {root}: {error}") from error

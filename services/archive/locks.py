@@ -14,8 +14,8 @@ import secrets
 import time
 from typing import IO, TYPE_CHECKING, Any
 
-from services.archive.durable import stage, sync_directory, sync_file
-from services.archive.paths import archive_id_path, lock_path
+from services.archive.durable import make_directories, stage, sync_directory, sync_file, up_to
+from services.archive.paths import LOCKS, archive_id_path, lock_path, refuse_old_layout
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
 
@@ -70,7 +70,7 @@ def is_owned(root: Path, stream: Stream) -> bool:
 @contextlib.contextmanager
 def compactor_lock(root: Path) -> Iterator[None]:
     """Be the only compactor of an archive. Raises BrokenInvariant when another one runs."""
-    with _lock_file(root / ".lock" / "compactor") as file:
+    with _lock_file(root / LOCKS / "compactor") as file:
         if not _lock(file):
             raise BrokenInvariant(f"another compactor works on {root}: wait for it, or stop it first")
         yield
@@ -79,13 +79,13 @@ def compactor_lock(root: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def compactor_pass(root: Path) -> Iterator[bool]:
     """Hold the lock of changing hours; yields False when a command holds or waits for `exclusive`."""
-    with _lock_file(root / ".lock" / "changing") as file:
+    with _lock_file(root / LOCKS / "changing") as file:
         yield not is_exclusive_wanted(root) and _lock(file)
 
 
 def is_exclusive_wanted(root: Path) -> bool:
     """Return whether a command holds or waits for `exclusive`: the compactor then starts no further hour."""
-    with _lock_file(root / ".lock" / "exclusive") as file:
+    with _lock_file(root / LOCKS / "exclusive") as file:
         return not _lock(file, fcntl.LOCK_SH)
 
 
@@ -96,7 +96,7 @@ def exclusive(root: Path, stopping: Stopping, timeout: float = EXCLUSIVE_TIMEOUT
     Yields False when stopped while waiting. Raises BrokenInvariant after `timeout` seconds.
     """
     ends = time.monotonic() + timeout
-    locks = root / ".lock"
+    locks = root / LOCKS
     with _lock_file(locks / "exclusive") as wanted, _lock_file(locks / "changing") as changing:
         for file in (wanted, changing):
             while not _lock(file):
@@ -117,6 +117,7 @@ def archive_id(root: Path, known_to_redis: str | None) -> str:
     Raises BrokenInvariant when Redis belongs to another archive, or to one that is not at `root`: otherwise
     the disk below an unmounted volume would be filled.
     """
+    refuse_old_layout(root)
     path = archive_id_path(root)
     mine = _read(path)
     if mine is None:
@@ -138,7 +139,8 @@ def archive_id(root: Path, known_to_redis: str | None) -> str:
         # Redis stores it for good: a power cut must not take it back, whichever writer created it.
         try:
             sync_file(path)
-            sync_directory(path.parent)
+            for directory in up_to(root, [path]):
+                sync_directory(directory)
         except OSError as error:
             raise Transient(f"cannot sync {path}: {error}") from error
     return mine
@@ -155,6 +157,7 @@ def _read(path: Path) -> str | None:
 
 def _create(path: Path) -> None:
     try:
+        path.parent.mkdir(exist_ok=True)
         staged = stage(path, secrets.token_hex(8).encode())
         reach(CrashPoint.RECOVER_ID_STAGED)
         with contextlib.suppress(FileExistsError):
@@ -168,7 +171,10 @@ def _create(path: Path) -> None:
 @contextlib.contextmanager
 def _lock_file(path: Path, *, creates_root: bool = False) -> Iterator[IO[str]]:
     try:
-        path.parent.mkdir(parents=creates_root, exist_ok=True)
+        root = path.parents[2]
+        if creates_root:
+            root.mkdir(parents=True, exist_ok=True)
+        make_directories(root, path.parent)
         file = path.open("a")
     except OSError as error:
         remedy = f"mount the archive, and give the folder to user {os.getuid()}"

@@ -12,13 +12,14 @@ import re
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from services.shared.errors import BrokenInvariant
+from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
-    from services.shared.event import Stream
 
 HOUR_US = 3_600_000_000
 """Microseconds of an hour. Hours are counted from 1970-01-01T00Z, as `time_us // HOUR_US`."""
@@ -26,24 +27,63 @@ HOUR_US = 3_600_000_000
 MAX_TIME_US = 253_402_300_799_999_999
 """The last microsecond of the year 9999: the last that has a directory."""
 
-STAGING = ".staging"
-"""Beside the streams, never inside one: no reader's pattern for a stream reaches it."""
+RAW = "raw"
+"""The datasets, one a stream: every version and every deletion."""
+COVERAGE = "coverage"
+"""How complete every hour of every stream is; rebuildable."""
+SNAPSHOTS = "snapshots"
+"""What was cited, one folder a snapshot."""
+STATE = ".state"
+"""What is the program's own below the root, and no dataset."""
 
-PREPARED = ".prepared"
-"""What is to take an hour's place, beside the manifest that says so."""
+ARCHIVE_ID = f"{STATE}/id"
+EPOCH = f"{STATE}/epoch"
+CHECKPOINTS = f"{STATE}/checkpoints"
+REMOVED = f"{STATE}/removed"
+"""Hours that were removed as a whole, and what the ledger still accounts for."""
+REWRITTEN = f"{STATE}/rewritten"
+"""Hours that lost rows on purpose: how many, when and why."""
+OFFLOADED = f"{STATE}/offloaded"
+"""Objects in the bucket, by hour."""
+DELETIONS = f"{STATE}/deletions"
+"""Hours that the deletions policy has been applied to."""
+QUARANTINE = f"{STATE}/quarantine"
+"""Damaged and unknown files that `archive verify --quarantine` took out of the datasets."""
+DEMO_MARK = f"{STATE}/demo"
+"""Marks an archive of made-up events, and holds the settings of its daemons."""
+COMPARISONS = f"{STATE}/compared"
+"""What hours were compared with since they were compacted, where no duplicate was found."""
+LOCKS = f"{STATE}/locks"
+STAGING = f"{STATE}/staging"
+"""Unfinished files."""
+PREPARED = f"{STATE}/prepared"
+"""Hours to be swapped in, each beside its manifest. They hold files under their final names."""
+REPLACED = f"{STATE}/replaced"
+"""Files that were swapped out, as `<name>.replaced`; kept for COMPACT_REPLACED_HOURS."""
+SPILL = f"{STATE}/spill"
+"""What DuckDB writes to disk when memory runs short."""
+RUN = f"{STATE}/run"
+"""Redis' data and the logs of an archive that is run without containers."""
 
-TRASH = ".trash"
-"""What an hour's place was taken from; kept for a while."""
+POSITION = (ARCHIVE_ID, EPOCH, CHECKPOINTS)
+"""Which archive this is, and up to where it is whole. A backup copies these before `raw`, or they promise
+files that the copy lacks."""
+NOTES = (REMOVED, REWRITTEN, OFFLOADED, DELETIONS, QUARANTINE, DEMO_MARK)
+"""Durable notes on what is no longer in `raw`, or elsewhere. A backup copies these after `raw`, or an hour
+removed meanwhile is lost after a restore."""
+REBUILDABLE = (COMPARISONS,)
+"""Derived from `raw`: losing it costs time, not data."""
+SCRATCH = (LOCKS, STAGING, PREPARED, REPLACED, SPILL, RUN)
+"""Of no use to another machine; a copy leaves these out."""
 
-REMOVED = ".removed"
-"""What was lawfully taken out of the archive, so that the ledger still closes."""
-
-REWRITTEN = ".rewritten"
-"""Which hours lost rows on purpose, how many and why; who is told asks here."""
+REPLACED_SUFFIX = ".replaced"
+"""Of files that were swapped out, so that no reader's pattern takes them for data."""
+QUARANTINED_SUFFIX = ".quarantined"
 
 _ID_DIGITS = 24
 _HASHED_AT_ONCE = 1024
 """Elements joined before hashing: a call for each costs as much as the hashing."""
+_KEY_SLASHES = 6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPACTED = "compacted-"
 _NAME = re.compile(rf"({_COMPACTED})?(-?\d+)-(-?\d+)-(\d+)-([0-9a-f]{{{_ID_DIGITS}}})\.parquet")
@@ -114,6 +154,20 @@ def hour_directory(root: Path, stream: Stream, hour: int) -> Path:
     )
 
 
+def part_key(stream: Stream, hour: int, name: str) -> str:
+    """Return where a file of an hour lies below the root; in a bucket its key below the prefix."""
+    return (hour_directory(Path(), stream, hour) / name).as_posix()
+
+
+def parse_part_key(key: str) -> tuple[Stream, int, PartName] | None:
+    """Read a path that `part_key` made; None for every other path."""
+    raw, stream, *directories, file = Path(key).parts if key.count("/") == _KEY_SLASHES else ("", "", "")
+    hour, name = hour_of(Path(*directories)), parse_name(file)
+    if raw != RAW or stream not in tuple(Stream) or hour is None or name is None:
+        return None
+    return Stream(stream), hour, name
+
+
 def hour_of(directory: Path) -> int | None:
     """Return the hour, counted from 1970, whose directory this is; None where it is none."""
     found = _HOUR.fullmatch("/".join(directory.parts[-4:]))
@@ -179,7 +233,7 @@ def parts_pattern(chunk_id: str) -> str:
 
 def stream_root(root: Path, stream: Stream) -> Path:
     """Return the root of a stream's dataset."""
-    return root / stream.value
+    return root / RAW / stream.value
 
 
 def staging_root(root: Path, stream: Stream) -> Path:
@@ -197,9 +251,9 @@ def manifest_path(root: Path, stream: Stream, hour: int) -> Path:
     return root / PREPARED / stream.value / f"{hour_text(hour)}.json"
 
 
-def trash_path(root: Path, stream: Stream, hour: int, identity: str) -> Path:
+def replaced_path(root: Path, stream: Stream, hour: int, identity: str) -> Path:
     """Return where the files of an hour go when others took their place."""
-    return root / TRASH / stream.value / f"{hour_text(hour)}-{identity}"
+    return root / REPLACED / stream.value / f"{hour_text(hour)}-{identity}"
 
 
 def removed_path(root: Path, stream: Stream, hour: int) -> Path:
@@ -214,14 +268,28 @@ def rewritten_path(root: Path, stream: Stream, hour: int) -> Path:
 
 def checkpoint_path(root: Path, stream: Stream) -> Path:
     """Return the file that says up to where a stream is committed."""
-    return root / ".checkpoint" / f"{stream.value}.json"
+    return root / CHECKPOINTS / f"{stream.value}.json"
 
 
 def archive_id_path(root: Path) -> Path:
     """Return the file that holds the archive's id."""
-    return root / ".archive-id"
+    return root / ARCHIVE_ID
+
+
+def refuse_old_layout(root: Path) -> None:
+    """Raise BrokenInvariant for a root with the layout of a version that was never released."""
+    if (root / ".archive-id").exists():
+        raise BrokenInvariant(
+            f"{root} has the layout of an unreleased version (datasets beside each other, .archive-id); "
+            "set ARCHIVE_ROOT to an empty folder and start a new archive, with an empty Redis"
+        )
+
+
+def epoch_path(root: Path) -> Path:
+    """Return the file that holds the highest epoch ever begun."""
+    return root / EPOCH
 
 
 def lock_path(root: Path, stream: Stream) -> Path:
     """Return the file whose flock makes a writer the stream's owner."""
-    return root / ".lock" / stream.value
+    return root / LOCKS / stream.value

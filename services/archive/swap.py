@@ -19,11 +19,12 @@ from services.archive.durable import exchange, make_directories, sync_directory,
 from services.archive.manifest import LOSING, note_removal, note_rewrite, read_manifest
 from services.archive.paths import (
     PREPARED,
+    REPLACED_SUFFIX,
     hour_directory,
     hour_text,
     manifest_path,
     prepared_path,
-    trash_path,
+    replaced_path,
 )
 from services.shared.crash_points import CrashPoint, reach
 
@@ -65,7 +66,7 @@ class Swapped(NamedTuple):
 
 
 def owed(stream_root: Path) -> list[Path]:
-    """Return the manifests below `.prepared/<stream>`, the oldest hour first."""
+    """Return the manifests below `.state/prepared/<stream>`, the oldest hour first."""
     return sorted(stream_root.glob("*.json"))
 
 
@@ -117,9 +118,9 @@ def _swap(root: Path, manifest: SwapManifest) -> Swapped:
     at = _Places(
         hour_directory(root, stream, hour),
         prepared_path(root, stream, hour),
-        trash_path(root, stream, hour, manifest.id),
+        replaced_path(root, stream, hour, manifest.id),
     )
-    todo = step(manifest, _names(at.hour), _names(at.fresh), _names(at.trash))
+    todo = step(manifest, _names(at.hour), _names(at.fresh), _replaced_names(at.trash))
     if todo is Step.DISCARD:
         _discard(root, manifest, at)
         return Swapped(manifest, todo, (), ())
@@ -138,6 +139,8 @@ def _swap(root: Path, manifest: SwapManifest) -> Swapped:
         _move(root, at.fresh, at.trash)
     _sync(root, at.hour, at.trash, at.fresh.parent)
     reach(CrashPoint.SWAP_TRASHED)
+    mark_replaced(at.trash)
+    reach(CrashPoint.SWAP_MARKED)
     if manifest.outputs and manifest.cause in LOSING:
         note_rewrite(root, manifest, time.time_ns() // 1000)
         reach(CrashPoint.SWAP_TOLD)
@@ -187,8 +190,10 @@ def _discard(root: Path, manifest: SwapManifest, at: _Places) -> None:
     reach(CrashPoint.SWAP_DISCARDED)
     if at.fresh.exists():
         # Never deleted here, whatever it may be.
-        _move(root, at.fresh, at.trash.with_name(f"{at.trash.name}-discarded"))
+        discarded = at.trash.with_name(f"{at.trash.name}-discarded")
+        _move(root, at.fresh, discarded)
         sync_directory(at.fresh.parent)
+        mark_replaced(discarded)
 
 
 def _forget(root: Path, manifest: SwapManifest) -> None:
@@ -201,6 +206,18 @@ def _sync(root: Path, *directories: Path) -> None:
     for directory in up_to(root, [path / "any" for path in directories]):
         if directory.exists():
             sync_directory(directory)
+
+
+def mark_replaced(directory: Path) -> None:
+    """Give the files of a directory the suffix of replaced ones. Idempotent: a kill may fall between two."""
+    for name in _names(directory):
+        if not name.endswith(REPLACED_SUFFIX):
+            (directory / name).rename(directory / f"{name}{REPLACED_SUFFIX}")
+
+
+def _replaced_names(directory: Path) -> frozenset[str]:
+    """Return the names that files had before they were replaced, whether or not they bear the suffix yet."""
+    return frozenset(name.removesuffix(REPLACED_SUFFIX) for name in _names(directory))
 
 
 def _names(directory: Path) -> frozenset[str]:

@@ -19,7 +19,8 @@ from services.archive.catalog import Note, write_note
 from services.archive.durable import make_directories, publish, sync_directory
 from services.archive.footer import total
 from services.archive.manifest import Cause, Input, SwapManifest, write_manifest
-from services.archive.paths import PREPARED, STAGING, TRASH, hour_text, manifest_path, prepared_path
+from services.archive.paths import PREPARED, REPLACED, STAGING, hour_text, manifest_path, prepared_path
+from services.archive.swap import mark_replaced
 from services.compactor.merge import has_duplicates, merge
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
@@ -130,8 +131,9 @@ def _move_to_replaced(root: Path, prepared: Path) -> None:
 
     It is not deleted at once: an exchange may have put the hour's own files into it.
     """
-    replaced = root / TRASH / prepared.parent.name / f"{prepared.name}-swept-{time.time_ns()}"
+    replaced = root / REPLACED / prepared.parent.name / f"{prepared.name}-swept-{time.time_ns()}"
     make_directories(root, replaced.parent)
     with contextlib.suppress(FileNotFoundError):  # the stream's owner discarded and moved it first
         os.utime(prepared)
         prepared.rename(replaced)
+        mark_replaced(replaced)

@@ -13,7 +13,7 @@ import structlog
 
 from services.archive.manifest import Cause, removal_of, write_manifest
 from services.archive.parquet import DamagedFile
-from services.archive.paths import HOUR_US, TRASH, hour_text
+from services.archive.paths import HOUR_US, REPLACED, hour_text
 from services.compactor.prepare import is_prepared
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
@@ -67,7 +67,7 @@ def purge(root: Path, older_than: float) -> int:
     """Delete the files that were replaced before this Unix second; return of how many hours."""
     purged = 0
     try:
-        for replaced in sorted((root / TRASH).glob("*/*")):
+        for replaced in sorted((root / REPLACED).glob("*/*")):
             if replaced.stat().st_mtime < older_than:
                 reach(CrashPoint.COMPACT_PURGE)
                 delete_replaced(replaced)

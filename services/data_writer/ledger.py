@@ -137,6 +137,6 @@ def _accounted(path: Path) -> Counts:
 
 
 def _removed(path: Path) -> Counts:
-    """Return what the note of a removal accounts for; its path is `.removed/<stream>/<hour>.json`."""
+    """Return what the note of a removal accounts for; its path is `.state/removed/<stream>/<hour>.json`."""
     root, stream, hour = path.parents[2], Stream(path.parent.name), hour_of_text(path.stem)
     return removed_here(hour_directory(root, stream, hour), read_removals(path))

@@ -85,6 +85,8 @@ class CrashPoint(StrEnum):
     SWAP_HALF_WAY = "swap.half_way"
     """Moves the outputs in: the file system cannot exchange directories, and the inputs were moved out."""
     SWAP_TRASHED = "swap.trashed"
+    """Gives the replaced files their suffix."""
+    SWAP_MARKED = "swap.marked"
     """Reports a rewritten hour, then removes the manifest."""
     SWAP_TOLD = "swap.told"
     """Removes the manifest; the hour is reported once."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from services.archive.paths import refuse_old_layout
 from services.shared.settings import Settings, SettingsError, load
 
 
@@ -69,6 +70,7 @@ class ToolsSettings(Settings):
             raise SettingsError(
                 f"ARCHIVE_ROOT: {self.archive_root} is no folder; set it to where the archive lies"
             )
+        refuse_old_layout(self.archive_root)
         return self.archive_root.resolve()
 
 

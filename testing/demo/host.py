@@ -1,6 +1,6 @@
 """The demo profile's Jetstream host: invents events, and marks the archive as a demo's.
 
-The mark, `.demo` in the archive, is what both daemons read at their start: it names this host and the time of
+Both daemons read the mark, `.state/demo` in the archive, when they start. It names this host and the time of
 its first event. It stays with the archive's volume, so that made-up and real events never mix.
 """
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PORT = 6008
 HOST = f"ws://jetstream.demo:{PORT}"
-MARK = ".demo"
-START = ".archive-id"
+MARK = ".state/demo"
+START = ".state/id"
 MARKED = """\
 # The events of this archive are made up. Its daemons read this file when they start, as a shell would.
 export INGEST_HOSTS={host}
@@ -56,6 +56,7 @@ def mark(root: Path, settings: DemoSettings, now: float) -> list[str]:
         if settings.demo_events is not None:
             words.append(f"--events={settings.demo_events}")
         told = MARKED.format(host=HOST, first_us=int(now * 1_000_000) - 1000, words=" ".join(words))
+        path.parent.mkdir(exist_ok=True)
         staged = path.with_suffix(".new")
         staged.write_text(told, encoding="utf-8")
         staged.replace(path)

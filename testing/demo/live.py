@@ -1,6 +1,6 @@
 """The same against the public hosts, for as long as one likes: no truth is known, so a summary ends it.
 
-Redis' data and the logs lie in `<archive>/.run/`: the next run goes on where this one ended.
+Redis' data and the logs lie in `<archive>/.state/run/`: the next run goes on where this one ended.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def make_pipeline(archive: Path) -> Pipeline:
     ingest = {"INGEST_WATCH_DISKS": str(archive), **_surroundings("INGEST_")}
     write = {"WRITER_INTERVAL": str(INTERVAL_SECONDS), **_surroundings("WRITER_")}
     common = {"ARCHIVE_DISK_FREE_MIN_MB": "1024", **_surroundings("ARCHIVE_")}
-    return Pipeline(archive / ".run", [], ingest=ingest, write=write, common=common, archive=archive)
+    return Pipeline(archive / ".state/run", [], ingest=ingest, write=write, common=common, archive=archive)
 
 
 def run(pipeline: Pipeline, console: Console, seconds: float | None) -> None:
@@ -63,7 +63,7 @@ def summary(archive: Path) -> Table:
     for name in ("rows", "parts", "Parquet kB"):
         rendered.add_column(name, justify="right")
     for stream in Stream:
-        parts = list((archive / stream.value).rglob("*.parquet"))
+        parts = list((archive / "raw" / stream.value).rglob("*.parquet"))
         size = sum(part.stat().st_size for part in parts)
         rendered.add_row(stream.value, f"{_rows(parts):,}", f"{len(parts):,}", f"{size / 1e3:,.0f}")
     return rendered

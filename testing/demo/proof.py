@@ -56,7 +56,7 @@ def prove(root: Path, truth: Iterable[tuple[str, bytes]]) -> Proof:
     json_bytes: dict[str, int] = {}
     verdict = audit(root, _measured(truth, json_bytes))
     parquet_bytes = {
-        stream: sum(part.stat().st_size for part in (root / stream).rglob("*.parquet"))
+        stream: sum(part.stat().st_size for part in (root / "raw" / stream).rglob("*.parquet"))
         for stream in verdict.streams
     }
     largest = max(verdict.streams, key=lambda stream: verdict.streams[stream].truth)
@@ -87,14 +87,14 @@ def _measured(truth: Iterable[tuple[str, bytes]], sizes: dict[str, int]) -> Iter
 
 def _readings(root: Path, stream: str, expected: int) -> list[tuple[str, int, int]]:
     """Run the lines that a user is shown, as they are shown."""
-    sql = f"SELECT count(*) FROM read_parquet('{root / stream}/**/*.parquet')"  # noqa: S608 - our own path
-    code = f"pl.scan_parquet('{root / stream}').select(pl.len()).collect()"
+    sql = f"SELECT count(*) FROM read_parquet('{root}/raw/{stream}/**/*.parquet')"  # noqa: S608 - our own path
+    code = f"pl.scan_parquet('{root}/raw/{stream}').select(pl.len()).collect()"
     try:
         ((found,),) = duckdb.execute(sql).fetchall()
     except duckdb.Error:
         found = 0
     try:
-        scanned = int(pl.scan_parquet(f"{root / stream}").select(pl.len()).collect().item())
+        scanned = int(pl.scan_parquet(f"{root}/raw/{stream}").select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError):
         scanned = 0
     return [(f'duckdb.sql("{sql}")', found, expected), (code, scanned, expected)]

@@ -170,7 +170,7 @@ class Pipeline:
 
     def staged(self) -> list[Path]:
         """Return the files that the writer began and did not commit."""
-        return [path for path in (self.root / ".staging").rglob("*") if path.is_file()]
+        return [path for path in (self.root / ".state/staging").rglob("*") if path.is_file()]
 
     def _quietly_distinct(self) -> int:
         try:

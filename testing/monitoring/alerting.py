@@ -31,7 +31,7 @@ RESERVE_MB = 20
 LEFT_MB = 30
 MOST_SECONDS = 180.0
 PEOPLE, SWITCH = "/people", "/switch"
-STAGING = "/archive/.staging"
+STAGING = "/archive/.state/staging"
 
 
 def unheard(folder: Path) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ def test_a_writer_dies_of_kill_9_at_the_point_it_was_armed_with(tmp_path: Path) 
     daemon.starter = ("testing.proof.chaos.armed", CrashPoint.RECOVER_SWEPT, "1")
     daemon.start("--once")
     assert daemon.wait(60) == -signal.SIGKILL
-    assert (root / ".lock").is_dir(), "it had begun to work"
+    assert (root / ".state/locks").is_dir(), "it had begun to work"
 
 
 def test_only_the_nth_time_of_the_right_point_kills(monkeypatch: pytest.MonkeyPatch) -> None:

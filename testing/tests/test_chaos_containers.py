@@ -54,7 +54,7 @@ def test_faults_of_containers(stack: MakeStack, seed: int) -> None:
     wait_for(lambda: _committed(one), 120, f"{EVENTS} events are committed")
     for service in ("redis", "jetstream", "data_writer"):
         one.wait_healthy(service)
-    staged = one.compose("exec", "-T", "data_writer", "find", "/archive/.staging", "-type", "f")
+    staged = one.compose("exec", "-T", "data_writer", "find", "/archive/.state/staging", "-type", "f")
     assert staged.strip() == ""
     archive = one.archive()
     verdict = audit(archive, truth_of_demo(archive))

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from testing.harness.redis import RedisServer
 
 BELONGS = (
-    ".archive-id",
-    ".epoch",
-    ".lock/posts",
-    ".checkpoint/posts.json",
+    ".state/id",
+    ".state/epoch",
+    ".state/locks/posts",
+    ".state/checkpoints/posts.json",
     "posts/year=2026/month=01/day=01/hour=00/1-2-3-abc.parquet",
 )
 STRANGE = (
-    ".epoch.77.tmp",
-    ".checkpoint/posts.77.tmp",
-    ".staging/posts/posts-1-abc.tmp",
+    ".state/epoch.77.tmp",
+    ".state/checkpoints/posts.77.tmp",
+    ".state/staging/posts/posts-1-abc.tmp",
     "posts/year=2026/month=01/day=01/hour=00/1-2-3-abc.parquet.tmp",
     "posts/misplaced.parquet",
 )
@@ -39,7 +39,7 @@ def make(root: Path, names: tuple[str, ...]) -> None:
 
 def test_files_that_belong_to_an_archive_are_no_leftovers(tmp_path: Path) -> None:
     make(tmp_path, BELONGS)
-    (tmp_path / ".staging" / "posts").mkdir(parents=True)
+    (tmp_path / ".state/staging" / "posts").mkdir(parents=True)
     assert strange_files(tmp_path) == []
 
 

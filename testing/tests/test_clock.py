@@ -85,12 +85,12 @@ def _hours(root: Path) -> set[tuple[int, int, int, int]]:
     """Return the hours that the events' folders name; each row lies in the hour of its time_us."""
     found = set()
     for stream in Stream:
-        if stream in (Stream.REJECTS, Stream.GAPS) or not (root / stream).exists():
+        if stream in (Stream.REJECTS, Stream.GAPS) or not (root / "raw" / stream).exists():
             continue
         rows = duckdb.execute(
             "SELECT DISTINCT year::INT, month::INT, day::INT, hour::INT, time_us // 3600000000 "
             "FROM read_parquet(?, hive_partitioning = true)",
-            [f"{root / stream}/**/*.parquet"],
+            [f"{root}/raw/{stream}/**/*.parquet"],
         ).fetchall()
         for year, month, day, hour, since_1970 in rows:
             told = datetime.fromtimestamp(since_1970 * HOUR, UTC)

@@ -96,7 +96,7 @@ def test_the_proof_fails_when_a_part_is_missing_doubled_or_of_another_truth(
         return verdict(proof, console, "generated"), found.lost, found.doubled
 
     assert judged() == (0, 0, 0)
-    part = next((running.root / "posts").rglob("*.parquet"))
+    part = next((running.root / "raw" / "posts").rglob("*.parquet"))
     whole = part.read_bytes()
     twin = part.with_name("twin.parquet")
     twin.write_bytes(whole)

@@ -37,7 +37,8 @@ def test_a_shell_reads_it_and_the_start_is_before_the_first_event(tmp_path: Path
 
 
 def test_an_archive_of_real_events_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / ".archive-id").write_text("0123456789abcdef")
+    (tmp_path / ".state").mkdir()
+    (tmp_path / ".state/id").write_text("0123456789abcdef")
     with pytest.raises(SettingsError, match="docker compose -p demo --profile demo up"):
         mark(tmp_path, DemoSettings(), NOW)
     assert not (tmp_path / MARK).exists()

@@ -37,7 +37,7 @@ def test_no_room_for_another_file_or_folder_in_the_archive(pipeline: Pipelines) 
     room = 90
     with _small(running.root, 64, room) as disk:
         running.start()
-        wait_for(lambda: _retries(running.writer, ".staging/"), SECONDS, "staging that is full")
+        wait_for(lambda: _retries(running.writer, ".state/staging/"), SECONDS, "staging that is full")
         while not _retries(running.writer, "/hour="):
             seen = len(running.writer.logged("retry"))
             room += 1
@@ -198,4 +198,4 @@ def _retries(daemon: Daemon, why: str) -> list[str]:
 
 
 def _parts(running: Pipeline) -> int:
-    return len(list(running.root.glob("*/year=*/**/*.parquet")))
+    return len(list(running.root.glob("raw/*/year=*/**/*.parquet")))

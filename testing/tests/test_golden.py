@@ -33,7 +33,7 @@ def test_the_present_version_has_a_sample_of_its_schemas(tmp_path: Path) -> None
     assert sample_path(SCHEMA_VERSION).exists(), "a new schema version: run python -m testing.proof.golden"
     sample = unpack(SCHEMA_VERSION, tmp_path)
     for stream in Stream:
-        parts = list((sample.archive / stream).rglob("*.parquet"))
+        parts = list((sample.archive / "raw" / stream).rglob("*.parquet"))
         assert parts, stream
         for part in parts:
             assert read_footer(part)["archive.schema_version"] == str(SCHEMA_VERSION)
@@ -86,11 +86,11 @@ def _first_us(sample: Sample) -> int:
 def _all_readers_agree(root: Path, rows: dict[str, int]) -> None:
     """Parts of all versions beside each other are one dataset in every reader."""
     for stream, count in rows.items():
-        pattern, schema = f"{root / stream}/**/*.parquet", SCHEMAS[Stream(stream)]
+        pattern, schema = f"{root}/raw/{stream}/**/*.parquet", SCHEMAS[Stream(stream)]
         said = duckdb.execute("SELECT count(*) FROM read_parquet(?, union_by_name = true)", [pattern])
         assert said.fetchall() == [(count,)]
         frame = pl.scan_parquet(pattern, hive_partitioning=True, missing_columns="insert").collect()
         assert frame.height == count
-        table = ds.dataset(root / stream, schema=schema, partitioning="hive").to_table()
+        table = ds.dataset(root / "raw" / stream, schema=schema, partitioning="hive").to_table()
         assert table.num_rows == count
         assert set(schema.names) <= set(frame.columns)

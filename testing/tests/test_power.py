@@ -124,7 +124,8 @@ import sys, pathlib
 from services.archive.locks import archive_id
 root = pathlib.Path(sys.argv[1])
 if len(sys.argv) > 2:
-    (root / ".archive-id").write_text("made by a writer that was killed before it synced")
+    (root / ".state").mkdir(exist_ok=True)
+    (root / ".state/id").write_text("made by a writer that was killed before it synced")
 archive_id(root, None)
 """
 
@@ -139,7 +140,7 @@ def test_an_id_that_redis_will_know_survives(tmp_path: Path, words_after: tuple[
     _traced(trace, IDENTIFIED, str(root), *words_after)
     Replay(root, disk).play(read_calls(trace))
     write_survivors(disk, after, Mode.NOTHING, DICE)
-    assert (after / ".archive-id").read_bytes() == (root / ".archive-id").read_bytes() != b""
+    assert (after / ".state/id").read_bytes() == (root / ".state/id").read_bytes() != b""
 
 
 def test_a_call_that_the_model_does_not_know_is_an_error(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_what_was_written_is_read_back_whole(tmp_path: Path) -> None:
     create_checkpoints(tmp_path, [Stream.POSTS, Stream.LIKES], OLD.encode())
     write_checkpoint(tmp_path, Stream.LIKES, NEW.encode())
     assert read_checkpoints(tmp_path) == {Stream.POSTS: OLD, Stream.LIKES: NEW}
-    assert [path.suffix for path in (tmp_path / ".checkpoint").iterdir()] == [".json", ".json"]
+    assert [path.suffix for path in (tmp_path / ".state/checkpoints").iterdir()] == [".json", ".json"]
 
 
 def test_the_first_to_create_one_wins(tmp_path: Path) -> None:
@@ -53,7 +53,12 @@ def test_what_a_killed_writer_left_staged_is_swept_by_the_owner(tmp_path: Path) 
     create_checkpoints(tmp_path, [Stream.POSTS, Stream.LIKES], OLD.encode())
     note_epoch(tmp_path, 1)
     staged = [
-        tmp_path / name for name in (".checkpoint/posts.77.tmp", ".checkpoint/likes.78.tmp", ".epoch.77.tmp")
+        tmp_path / name
+        for name in (
+            ".state/checkpoints/posts.77.tmp",
+            ".state/checkpoints/likes.78.tmp",
+            ".state/epoch.77.tmp",
+        )
     ]
     for path in staged:
         path.write_bytes(b"{")
@@ -71,6 +76,7 @@ def test_a_damaged_checkpoint_stops_loudly_and_names_the_file(tmp_path: Path) ->
 
 
 def test_a_disk_that_cannot_be_written_is_tried_again_later(tmp_path: Path) -> None:
-    (tmp_path / ".checkpoint").write_text("in the way")
+    (tmp_path / ".state").mkdir()
+    (tmp_path / ".state/checkpoints").write_text("in the way")
     with pytest.raises(Transient):
         create_checkpoints(tmp_path, [Stream.POSTS], OLD.encode())

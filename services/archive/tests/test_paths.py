@@ -47,19 +47,19 @@ def _tokyo(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_the_hour_is_that_of_utc(time_us: int, directory: str) -> None:
     path = part_path(ROOT, Stream.LIKES, time_us // HOUR_US, CHUNK)
-    assert path.parent == ROOT / "likes" / directory
+    assert path.parent == ROOT / "raw" / "likes" / directory
 
 
 def test_a_name_tells_the_chunk_and_nothing_else() -> None:
     path = part_path(ROOT, Stream.REJECTS, 5, CHUNK)
     assert path.name == "1783166400000000-1783170000000000-3-0123456789abcdef01234567.parquet"
     assert path.match(parts_pattern(CHUNK.id))
-    assert path.is_relative_to(ROOT / "rejects")
+    assert path.is_relative_to(ROOT / "raw" / "rejects")
 
 
 def test_staging_is_the_chunk_s_stream_s_and_no_parquet() -> None:
     path = staging_path(ROOT, Stream.REJECTS, 5, CHUNK)
-    assert path.parent == ROOT / ".staging" / "likes"
+    assert path.parent == ROOT / ".state/staging" / "likes"
     assert path.suffix == ".tmp"
     assert path != staging_path(ROOT, Stream.LIKES, 5, CHUNK)
     assert path != staging_path(ROOT, Stream.REJECTS, 6, CHUNK)
@@ -88,6 +88,6 @@ def test_unreadable_times_leave_no_trace_in_a_chunk_s_bounds() -> None:
 
 
 def test_what_is_beside_the_datasets_is_hidden() -> None:
-    assert checkpoint_path(ROOT, Stream.LIKES) == ROOT / ".checkpoint" / "likes.json"
-    assert archive_id_path(ROOT) == ROOT / ".archive-id"
-    assert lock_path(ROOT, Stream.LIKES) == ROOT / ".lock" / "likes"
+    assert checkpoint_path(ROOT, Stream.LIKES) == ROOT / ".state/checkpoints" / "likes.json"
+    assert archive_id_path(ROOT) == ROOT / ".state/id"
+    assert lock_path(ROOT, Stream.LIKES) == ROOT / ".state/locks" / "likes"

@@ -84,10 +84,10 @@ def test_parts_of_nulls_open_beside_full_ones_in_every_reader(stream: Stream, tm
         commit(tmp_path, encoded, ChunkOrigin())
 
     # Polars is asked by directory, and must not stumble over what lies beside the stream.
-    polars = pl.scan_parquet(tmp_path / stream, hive_partitioning=True).sort("hour").collect()
-    arrow = ds.dataset(tmp_path / stream, partitioning="hive").to_table()
+    polars = pl.scan_parquet(tmp_path / "raw" / stream, hive_partitioning=True).sort("hour").collect()
+    arrow = ds.dataset(tmp_path / "raw" / stream, partitioning="hive").to_table()
     with duckdb.connect() as connection:
-        pattern = f"{tmp_path}/{stream}/**/*.parquet"
+        pattern = f"{tmp_path}/raw/{stream}/**/*.parquet"
         relation = connection.read_parquet(pattern, hive_partitioning=True)
         names = relation.columns
         duck = relation.order("hour").to_arrow_table()

@@ -23,7 +23,7 @@ from services.archive.paths import (
     manifest_path,
     prepared_path,
     removed_path,
-    trash_path,
+    replaced_path,
 )
 from services.archive.swap import Step, step, swap_prepared
 from services.shared.crash_points import CrashPoint, armed
@@ -82,8 +82,20 @@ def test_what_is_prepared_takes_the_place_and_the_old_is_kept(tmp_path: Path) ->
     assert swapped.files_deleted == (place / "a.parquet", place / "b.parquet")
     assert swapped.files_added == (place / "ab.parquet",)
     assert names(place) == NEW
-    assert names(trash_path(tmp_path, Stream.LIKES, HOUR, "0" * 24)) == OLD
-    assert not list((tmp_path / ".prepared").glob("*/*"))
+    replaced = names(replaced_path(tmp_path, Stream.LIKES, HOUR, "0" * 24))
+    assert replaced == {f"{name}.replaced" for name in OLD}, "no reader's pattern takes them for data"
+    assert not list((tmp_path / ".state/prepared").glob("*/*"))
+
+
+def test_a_kill_between_two_renames_of_replaced_files_is_finished(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    with armed(die_at(CrashPoint.SWAP_MARKED)), pytest.raises(Killed):
+        list(swap_prepared(tmp_path, Stream.LIKES))
+    folder = replaced_path(tmp_path, Stream.LIKES, HOUR, "0" * 24)
+    (folder / "a.parquet.replaced").rename(folder / "a.parquet")
+    (swapped,) = swap_prepared(tmp_path, Stream.LIKES)
+    assert swapped.step is Step.FINISH
+    assert names(folder) == {"a.parquet.replaced", "b.parquet.replaced"}
 
 
 def test_an_hour_that_got_a_late_part_stays_as_it_is(tmp_path: Path) -> None:
@@ -92,7 +104,7 @@ def test_an_hour_that_got_a_late_part_stays_as_it_is(tmp_path: Path) -> None:
     (swapped,) = swap_prepared(tmp_path, Stream.LIKES)
     assert swapped.step is Step.DISCARD
     assert names(place) == OLD | {LATE}
-    assert not list((tmp_path / ".prepared").glob("*/*"))
+    assert not list((tmp_path / ".state/prepared").glob("*/*"))
 
 
 def test_with_no_outputs_the_hour_goes_and_a_note_accounts_for_it_once(tmp_path: Path) -> None:

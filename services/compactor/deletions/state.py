@@ -94,7 +94,7 @@ def account_condition(path: Path, stream: Stream) -> str:
 
 def state_path(root: Path) -> Path:
     """Return the file that holds the state of the last complete pass."""
-    return root / ".deletions" / "passed.json"
+    return root / ".state/deletions" / "passed.json"
 
 
 def write_state(root: Path, state: DeletionState) -> None:

@@ -46,7 +46,7 @@ def put(root: Path, events: Iterable[Told], *, epoch: int = 1, host: str = "one"
 
 def advance(root: Path, cursor: Cursor) -> None:
     """Move all checkpoints."""
-    (root / ".checkpoint").mkdir(exist_ok=True)
+    (root / ".state/checkpoints").mkdir(parents=True, exist_ok=True)
     for stream in Stream:
         write_checkpoint(root, stream, cursor.encode())
 

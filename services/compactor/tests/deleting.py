@@ -93,20 +93,20 @@ class Archive:
 
     def rows(self, stream: str = "likes", columns: str = "did, rkey, operation") -> list[tuple[Any, ...]]:
         """Return the rows of a stream, in order."""
-        files = [str(path) for path in self.root.glob(f"{stream}/year=*/**/*.parquet")]
+        files = [str(path) for path in self.root.glob(f"raw/{stream}/year=*/**/*.parquet")]
         query = f"SELECT {columns} FROM read_parquet(?, hive_partitioning = false) ORDER BY ALL"  # noqa: S608 - ours
         return duckdb.execute(query, [files]).fetchall()
 
     def accounted(self) -> int:
         """Return what the ledger counts: rows that are here, and those that went lawfully."""
-        paths = self.root.glob("*/year=*/**/*.parquet")
+        paths = self.root.glob("raw/*/year=*/**/*.parquet")
         counts = total(*(accounted(read_footer(path)) for path in paths))
         return sum(sum(streams.values()) for streams in counts.values())
 
     def told(self) -> Counter[str]:
         """Return the rows of the report, by stream and policy."""
         found: Counter[str] = Counter()
-        for path in self.root.glob(".rewritten/*/*.json"):
+        for path in self.root.glob(".state/rewritten/*/*.json"):
             for one in read_rewrites(path):
                 for policy, rows in one.report["dropped"].items():
                     found[f"{path.parent.name} {policy}"] += rows

@@ -62,20 +62,23 @@ def compact(running: Pipeline, *arguments: str) -> int:
 
 def names(root: Path) -> list[str]:
     """Return every file below the datasets of the streams."""
-    return [path.name for stream in Stream for path in (root / stream).rglob("*.parquet")]
+    return [path.name for stream in Stream for path in (root / "raw" / stream).rglob("*.parquet")]
 
 
 def is_merged(root: Path) -> bool:
     """Whether every hour is one compacted file."""
     found = [parse_name(name) for name in names(root)]
-    hours = {path.parent for stream in Stream for path in (root / stream).rglob("*.parquet")}
+    hours = {path.parent for stream in Stream for path in (root / "raw" / stream).rglob("*.parquet")}
     return len(found) == len(hours) and all(name and name.is_compacted for name in found)
 
 
 def leftovers(root: Path) -> list[Path]:
     """Return what should not be there when all is done."""
     return [
-        path for folder in (".prepared", ".staging") for path in (root / folder).rglob("*") if path.is_file()
+        path
+        for folder in (".state/prepared", ".state/staging")
+        for path in (root / folder).rglob("*")
+        if path.is_file()
     ]
 
 
@@ -133,12 +136,12 @@ def test_killed_while_an_hour_goes_is_discarded_or_is_deleted(running: Pipeline,
     arguments: tuple[str, ...] = ONCE
     match point:
         case CrashPoint.SWAP_NOTED:
-            parts = [path.name for path in root.glob("likes/**/*.parquet")]
+            parts = [path.name for path in root.glob("raw/likes/**/*.parquet")]
             write_manifest(root, removal_of(root, Stream.LIKES, hour, parts, Cause.RETENTION))
             events = [event for event in events if event[0] != "likes"]
         case CrashPoint.SWAP_DISCARDED:
             assert compact(running, *ONCE) == 0
-            parts = [path.name for path in root.glob("likes/**/*.parquet")]
+            parts = [path.name for path in root.glob("raw/likes/**/*.parquet")]
             write_manifest(root, removal_of(root, Stream.LIKES, hour, ["gone", *parts][1:], Cause.RETENTION))
             late = [event for event in traffic(20, first_us=BORDER_US + 1, rate=1) if event[0] == "likes"]
             put(root, late)
@@ -152,9 +155,9 @@ def test_killed_while_an_hour_goes_is_discarded_or_is_deleted(running: Pipeline,
     assert running.compactor.wait(120) == -signal.SIGKILL
     running.compactor.starter = ()
     if point is CrashPoint.COMPACT_PURGE:
-        assert list((root / ".trash").rglob("*.parquet"))
+        assert list((root / ".state/replaced").rglob("*.parquet"))
         running.compactor.start()
-        wait_for(lambda: not list((root / ".trash").rglob("*.parquet")), 60, "an empty trash")
+        wait_for(lambda: not list((root / ".state/replaced").rglob("*.parquet")), 60, "an empty trash")
         assert running.compactor.stop() == 0
     else:
         assert compact(running, *ONCE) == 0
@@ -174,21 +177,21 @@ def test_nothing_is_swapped_while_redis_has_a_claim_or_cannot_be_asked(running: 
     left = {line["stream"]: line["why"] for line in running.compactor.logged("compact.not_swapped")}
     assert set(left) == {"likes", "posts"}
     assert "--once" in left["likes"]
-    merged = {path.parts[-6] for path in running.root.glob("*/year=*/**/compacted-*.parquet")}
+    merged = {path.parts[-6] for path in running.root.glob("raw/*/year=*/**/compacted-*.parquet")}
     assert merged == {"follows", "gaps"}
     running.redis.kill()
     assert compact(running, *ONCE) == 1
     assert "Redis cannot be asked" in running.compactor.logged("stop.broken")[0]["error"]
-    assert not {path.name for path in running.root.glob("likes/**/compacted-*.parquet")}
+    assert not {path.name for path in running.root.glob("raw/likes/**/compacted-*.parquet")}
 
 
 def test_a_damaged_part_is_named_and_everything_else_is_merged(running: Pipeline) -> None:
     put(running.root, told(2000, hours=2))
-    damaged = next(running.root.glob("likes/**/*.parquet"))
+    damaged = next(running.root.glob("raw/likes/**/*.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-100])
     assert compact(running, *ONCE) == 1
     assert str(damaged) in running.compactor.logged("compact.refused")[0]["error"]
-    hours = {path.parent for path in running.root.glob("*/year=*/**/hour=*/*.parquet")} - {damaged.parent}
+    hours = {path.parent for path in running.root.glob("raw/*/year=*/**/hour=*/*.parquet")} - {damaged.parent}
     assert all(len(list(hour.glob("*"))) == 1 for hour in hours)
     assert damaged.exists()
 
@@ -253,7 +256,10 @@ def test_a_writer_at_work_swaps_and_its_ledger_closes_also_after_restarts(runnin
 def is_merged_but_gaps(root: Path) -> bool:
     """As above, without `gaps`, whose hour is the present one, and never closes here."""
     paths = [
-        path for stream in Stream if stream is not Stream.GAPS for path in (root / stream).rglob("*.parquet")
+        path
+        for stream in Stream
+        if stream is not Stream.GAPS
+        for path in (root / "raw" / stream).rglob("*.parquet")
     ]
     return len(paths) == len({path.parent for path in paths}) and all(
         path.name.startswith("compacted-") for path in paths

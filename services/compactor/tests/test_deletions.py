@@ -37,7 +37,7 @@ def test_off_removes_nothing(tmp_path: Path) -> None:
     put(tmp_path, [*EVENTS, account(BOB, at(0.5), "deleted")])
     assert archive.day() == {}
     assert len(archive.rows()) == len(EVENTS)
-    assert not (tmp_path / ".deletions").exists()
+    assert not (tmp_path / ".state/deletions").exists()
     assert CompactorSettings().compact_apply_deletions is Policy.OFF
 
 
@@ -56,11 +56,11 @@ def test_a_deletion_thirty_hours_later_reaches_the_old_hour(tmp_path: Path) -> N
     archive = Archive(tmp_path)
     put(tmp_path, [commit(ANN, "gone", at(0.2)), commit(ANN, "kept", at(0.2))])
     assert archive.day() == {}
-    before = sorted(path.name for path in tmp_path.glob("likes/**/*.parquet"))
+    before = sorted(path.name for path in tmp_path.glob("raw/likes/**/*.parquet"))
     put(tmp_path, [commit(ANN, "gone", at(30.2), "delete"), commit(ANN, "new", at(30.1))])
     assert archive.day() == {"records": 1}
     assert archive.rows() == [(ANN, "gone", "delete"), (ANN, "kept", "create"), (ANN, "new", "create")]
-    (path,) = tmp_path.glob(".rewritten/likes/*.json")
+    (path,) = tmp_path.glob(".state/rewritten/likes/*.json")
     (note,) = read_rewrites(path)
     assert (hour_of_text(path.stem), note.files, note.rows) == (BORDER_US // HOUR_US, tuple(before), 1)
 
@@ -160,15 +160,15 @@ def test_what_was_gathered_may_be_swept_meanwhile(tmp_path: Path) -> None:
     compact(tmp_path, archive.hours)
     archive.now_us += 24 * HOUR_US
     assert archive.turn().hours == 1
-    for path in (tmp_path / ".staging" / "compactor" / "deleted").glob("*/*"):
+    for path in (tmp_path / ".state/staging" / "compactor" / "deleted").glob("*/*"):
         path.unlink()
-    for path in (tmp_path / ".staging" / "compactor" / "deleted").glob("*"):
+    for path in (tmp_path / ".state/staging" / "compactor" / "deleted").glob("*"):
         path.rmdir()
     archive.swap()
     assert archive.turn().hours == 0
     assert read_state(tmp_path).at_us == archive.now_us
-    assert not (tmp_path / ".staging" / "compactor" / "deleted").exists() or not list(
-        (tmp_path / ".staging" / "compactor" / "deleted").glob("*/*")
+    assert not (tmp_path / ".state/staging" / "compactor" / "deleted").exists() or not list(
+        (tmp_path / ".state/staging" / "compactor" / "deleted").glob("*/*")
     ), "no list of deleted records is left"
 
 
@@ -187,7 +187,7 @@ def test_nothing_is_searched_while_the_ingester_is_paused(
         came = archive.turn()
         assert (came.hours, came.error) == (0, "")
         assert "80 %" in came.postponed
-        assert not (tmp_path / ".staging" / "compactor" / "deleted").exists()
+        assert not (tmp_path / ".state/staging" / "compactor" / "deleted").exists()
         health.paused = None
         assert +archive.turn().rows == {"records": 2}
 

@@ -30,7 +30,7 @@ query = "SELECT count(*), count(DISTINCT (did, rev, rkey, operation)) FROM read_
 seen = {"reads": 0, "vanished": 0, "wrong": []}
 expected = {}
 dice = random.Random(1)
-everything = f"{root}/likes/**/*.parquet"
+everything = f"{root}/raw/likes/**/*.parquet"
 hours = sorted(set(path.rpartition("/")[0] for (path,) in duckdb.execute(
     "SELECT file FROM glob(?)", [everything]).fetchall()))
 patterns = [everything] + [f"{hour}/*.parquet" for hour in hours]
@@ -71,7 +71,7 @@ def test_a_reader_in_a_tight_loop_sees_each_event_once_through_200_compactions(t
         assert reader.stdout.readline() == "ready\n"
         hours = hour_compactor(tmp_path)
         compact(tmp_path, hours)
-        merged = list(tmp_path.glob("likes/**/compacted-*.parquet"))
+        merged = list(tmp_path.glob("raw/likes/**/compacted-*.parquet"))
         reader.stdin.write("stop\n")
         reader.stdin.flush()
         seen = json.loads(reader.stdout.readline())

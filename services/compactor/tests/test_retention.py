@@ -93,10 +93,10 @@ def test_a_damaged_hour_stays_for_a_person_to_look_at(tmp_path: Path) -> None:
 
 def test_only_what_is_old_enough_is_deleted(tmp_path: Path) -> None:
     for name, at in (("old", 100), ("young", 200)):
-        hour = tmp_path / ".trash" / "likes" / name
+        hour = tmp_path / ".state/replaced" / "likes" / name
         hour.mkdir(parents=True)
         (hour / "part.parquet").touch()
         os.utime(hour, (at, at))
     assert purge(tmp_path, 150) == 1
-    assert [path.name for path in (tmp_path / ".trash" / "likes").iterdir()] == ["young"]
+    assert [path.name for path in (tmp_path / ".state/replaced" / "likes").iterdir()] == ["young"]
     assert purge(tmp_path, 150) == 0

@@ -107,7 +107,7 @@ def disk_full(writer: Pipeline) -> None:
         )
         held = writer.waiting()
         assert held > 0
-        assert [path for path in (small / ".staging").rglob("*") if path.is_file()] == []
+        assert [path for path in (small / ".state/staging").rglob("*") if path.is_file()] == []
         subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
         wait_for(
             lambda: writer.writer.total("archive_commit_rows_total") >= len(events), 90, "the rest committed"

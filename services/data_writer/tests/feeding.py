@@ -41,4 +41,4 @@ def push(running: Pipeline, events: Iterable[tuple[str, bytes]]) -> None:
 
 def wait_for_parts(running: Pipeline, count: int) -> None:
     """Wait until the archive has so many parts."""
-    wait_for(lambda: len(list(running.root.glob("*/year=*/**/*.parquet"))) >= count, 60, f"{count} parts")
+    wait_for(lambda: len(list(running.root.glob("raw/*/year=*/**/*.parquet"))) >= count, 60, f"{count} parts")

@@ -62,7 +62,7 @@ def parts(root: Path) -> list[Path]:
 
 
 def staged(root: Path) -> list[Path]:
-    return [path for path in root.glob(".staging/**/*") if path.is_file()]
+    return [path for path in root.glob(".state/staging/**/*") if path.is_file()]
 
 
 def test_a_chunk_is_made_durable(tmp_path: Path) -> None:
@@ -72,7 +72,9 @@ def test_a_chunk_is_made_durable(tmp_path: Path) -> None:
     assert committed.bytes == sum(path.stat().st_size for path in committed.paths)
     assert staged(tmp_path) == []
     with duckdb.connect() as connection:
-        found = connection.execute("SELECT count(*) FROM read_parquet(?)", [f"{tmp_path}/likes/**/*.parquet"])
+        found = connection.execute(
+            "SELECT count(*) FROM read_parquet(?)", [f"{tmp_path}/raw/likes/**/*.parquet"]
+        )
         assert found.fetchone() == (2,)
 
 
@@ -285,14 +287,16 @@ def test_a_kill_between_the_first_chunk_and_the_ack_loses_and_doubles_nothing(
 def test_stale_parts_are_removed_for_every_chunk_of_an_ack(writer: Pipeline) -> None:
     """As if an earlier version had put the events in another hour."""
     killed(writer, CrashPoint.ACK_BEFORE_TRIM, 1)
-    found = sorted((writer.root / "likes").rglob("*.parquet"))
+    found = sorted((writer.root / "raw" / "likes").rglob("*.parquet"))
     assert len(found) == CHUNKS_PER_ACK
     for part in found:
         elsewhere = part.parent.parent / "hour=23"
         elsewhere.mkdir(exist_ok=True)
         part.rename(elsewhere / part.name)
     writer.write_once()
-    assert not any(part.parent.name == "hour=23" for part in (writer.root / "likes").rglob("*.parquet"))
+    assert not any(
+        part.parent.name == "hour=23" for part in (writer.root / "raw" / "likes").rglob("*.parquet")
+    )
     assert audit(writer.root, LIKES).passed
 
 

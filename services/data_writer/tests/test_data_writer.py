@@ -46,7 +46,7 @@ def test_parquet_write(writer: Pipeline) -> None:
     events = traffic(3000)
     push(writer, events)
     writer.write_once()
-    parts = list(writer.root.glob("likes/year=*/month=*/day=*/hour=*/*.parquet"))
+    parts = list(writer.root.glob("raw/likes/year=*/month=*/day=*/hour=*/*.parquet"))
     assert parts
     rows = duckdb.execute("SELECT count(*) FROM read_parquet(?)", [[str(part) for part in parts]]).fetchone()
     assert rows == (sum(stream == "likes" for stream, _ in events),)
@@ -55,7 +55,7 @@ def test_parquet_write(writer: Pipeline) -> None:
     assert told["archive.stream"] == "likes"
     assert told["archive.epoch"] == "1"
     assert told["archive.chunk_id"] in parts[0].name
-    staged = [path for path in (writer.root / ".staging").rglob("*") if path.is_file()]
+    staged = [path for path in (writer.root / ".state/staging").rglob("*") if path.is_file()]
     assert staged == []
 
 
@@ -99,7 +99,9 @@ def test_redis_delete(writer: Pipeline, tmp_path: Path) -> None:
         if "fsync" in line and "/likes/year=" in line and ".tmp" not in line
     ]
     files = [
-        at for at, line in enumerate(lines) if "fsync" in line and ".tmp>" in line and ".staging" in line
+        at
+        for at, line in enumerate(lines)
+        if "fsync" in line and ".tmp>" in line and ".state/staging" in line
     ]
     assert all((acks, renames, synced, files))
     assert files[0] < renames[0] < synced[0] <= max(synced) < acks[0]
@@ -110,16 +112,16 @@ def test_redis_delete_keeps_what_is_not_durable(writer: Pipeline, kept: str) -> 
     events = traffic(2000)
     push(writer, events)
     if kept == "commit fails":
-        (writer.root / ".staging").parent.mkdir(parents=True)
-        (writer.root / ".staging").write_text("in the way of the staging folder")
+        (writer.root / ".state/staging").parent.mkdir(parents=True)
+        (writer.root / ".state/staging").write_text("in the way of the staging folder")
         writer.writer.start()
         wait_for(lambda: writer.writer.logged("retry"), 30, "a failed commit")
         assert writer.waiting() >= 2000
         writer.writer.kill()
-        (writer.root / ".staging").unlink()
+        (writer.root / ".state/staging").unlink()
     else:
         writer.writer.start()
-        wait_for(lambda: list(writer.root.glob("*/year=*/**/*.parquet")), 30, "the first part")
+        wait_for(lambda: list(writer.root.glob("raw/*/year=*/**/*.parquet")), 30, "the first part")
         writer.writer.kill()
     writer.write_once()
     verdict = audit(writer.root, events)
@@ -160,7 +162,7 @@ def test_compression_by_setting(writer: Pipeline, codec: str) -> None:
     writer.writer.settings["WRITER_COMPRESSION"] = codec
     writer.write_once()
     found = duckdb.execute(
-        "SELECT DISTINCT compression FROM parquet_metadata(?)", [f"{writer.root}/likes/**/*.parquet"]
+        "SELECT DISTINCT compression FROM parquet_metadata(?)", [f"{writer.root}/raw/likes/**/*.parquet"]
     ).fetchall()
     names = {"none": "UNCOMPRESSED", "lz4": "LZ4_RAW"}
     assert found == [(names.get(codec, codec.upper()),)]
@@ -196,7 +198,7 @@ def test_restart(writer: Pipeline) -> None:
     writer.writer.settings["WRITER_CHUNK"] = "1000"
     for kill in range(6):
         writer.writer.settings["WRITER_CHUNK"] = "1000" if kill % 2 else "700"
-        parts = len(list(writer.root.glob("*/year=*/**/*.parquet")))
+        parts = len(list(writer.root.glob("raw/*/year=*/**/*.parquet")))
         writer.writer.start()
         wait_for_parts(writer, parts + 1)
         writer.writer.kill()
@@ -227,7 +229,7 @@ def test_partitioning(writer: Pipeline) -> None:
     writer.writer.settings["TZ"] = "Asia/Tokyo"
     writer.write_once()
     assert audit(writer.root, events).passed
-    for part in writer.root.glob("*/year=*/**/*.parquet"):
+    for part in writer.root.glob("raw/*/year=*/**/*.parquet"):
         if part.parts[-6] == "gaps":
             continue
         hive = dict(piece.split("=") for piece in part.parts[-5:-1])

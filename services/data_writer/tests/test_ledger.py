@@ -72,7 +72,7 @@ def test_what_is_unaccounted_survives_every_restart(balanced: Pipeline) -> None:
 
 
 def test_a_part_that_is_gone_shows_after_a_restart(balanced: Pipeline) -> None:
-    paths = sorted(balanced.root.glob("likes/year=*/**/*.parquet"))
+    paths = sorted(balanced.root.glob("raw/likes/year=*/**/*.parquet"))
     rows = int(paths[0].name.split("-")[2])
     balanced.writer.kill()
     paths[0].unlink()
@@ -81,7 +81,7 @@ def test_a_part_that_is_gone_shows_after_a_restart(balanced: Pipeline) -> None:
 
 
 def test_a_damaged_part_counts_as_lost_and_stops_nothing(balanced: Pipeline) -> None:
-    paths = sorted(balanced.root.glob("likes/year=*/**/*.parquet"))
+    paths = sorted(balanced.root.glob("raw/likes/year=*/**/*.parquet"))
     rows = int(paths[0].name.split("-")[2])
     balanced.writer.kill()
     paths[0].write_bytes(b"PAR1 and no more")

@@ -127,7 +127,7 @@ def test_a_new_archive_sets_the_cursor_and_buffers_one_gap(claims: Claims, tmp_p
     position = claims.position()
     assert position.cursor is not None
     assert (position.cursor.time_us, position.cursor.epoch, position.epoch) == (START_US, 1, 1)
-    assert position.archive_id == (tmp_path / "a" / ".archive-id").read_text()
+    assert position.archive_id == (tmp_path / "a" / ".state/id").read_text()
     assert claims.depths([Stream.GAPS]) == {Stream.GAPS: 1}
     recover(settings(tmp_path / "a"), claims)
     assert claims.position() == position, "a second recovery changes nothing"

@@ -74,7 +74,7 @@ def test_an_existing_claim_is_cut_by_the_chunk_size_in_its_key(writer: Pipeline)
         tools.rename(buffer_key(Stream.LIKES), claim_key(Stream.LIKES, 500))
     writer.write_once()
     counts = duckdb.execute(
-        "SELECT num_rows FROM parquet_file_metadata(?)", [f"{writer.root}/likes/**/*.parquet"]
+        "SELECT num_rows FROM parquet_file_metadata(?)", [f"{writer.root}/raw/likes/**/*.parquet"]
     ).fetchall()
     assert max(count for (count,) in counts) == 500
     assert audit(writer.root, events).passed

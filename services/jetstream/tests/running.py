@@ -45,4 +45,4 @@ def hang_up(source: Host, code: int) -> None:
 def gaps(root: Path) -> list[tuple[str, int, int]]:
     """Return the gap rows but for the archive start: reason, from, to."""
     asked = "SELECT reason, from_us, to_us FROM read_parquet(?) WHERE reason <> 'archive_start' ORDER BY 2"
-    return duckdb.execute(asked, [f"{root}/gaps/**/*.parquet"]).fetchall()
+    return duckdb.execute(asked, [f"{root}/raw/gaps/**/*.parquet"]).fetchall()

@@ -112,7 +112,7 @@ def test_data_validation(pipeline: Pipelines) -> None:
         finish(running, 6000)
         counts = running.pushed()
     asked = "SELECT reason, frame, host FROM read_parquet(?)"
-    rows = duckdb.execute(asked, [f"{running.root}/rejects/**/*.parquet"]).fetchall()
+    rows = duckdb.execute(asked, [f"{running.root}/raw/rejects/**/*.parquet"]).fetchall()
     found = {(reason, bytes(frame)) for reason, frame, _ in rows}
     assert found == {*BAD_FRAMES.items(), (Reason.BAD_UNICODE, b"\xff\xfe not utf-8")}
     assert {named for _, _, named in rows} == {source.address}
@@ -158,7 +158,7 @@ def test_continuous_run(pipeline: Pipelines) -> None:
     verdict = audit(running.root, truth_of(source))
     assert verdict.passed, str(verdict)
     assert gaps(running.root) == []
-    hours = {path.parent for path in running.root.glob("likes/year=*/month=*/day=*/hour=*/*.parquet")}
+    hours = {path.parent for path in running.root.glob("raw/likes/year=*/month=*/day=*/hour=*/*.parquet")}
     assert len(hours) == days_us // 3_600_000_000
 
 

@@ -39,8 +39,8 @@ def archived(running: Pipeline) -> Counter[Identity]:
     """Count the archive's events in the same way."""
     found: Counter[Identity] = Counter()
     for stream in JETSTREAM:
-        files = f"{running.root}/{stream}/**/*.parquet"
-        if not list(running.root.glob(f"{stream}/**/*.parquet")):
+        files = f"{running.root}/raw/{stream}/**/*.parquet"
+        if not list(running.root.glob(f"raw/{stream}/**/*.parquet")):
             continue
         if stream in ("identities", "accounts"):
             kind = {"identities": "identity", "accounts": "account"}[stream]
@@ -55,7 +55,9 @@ def archived(running: Pipeline) -> Counter[Identity]:
 
 def gaps(running: Pipeline) -> list[str]:
     asked = "SELECT reason FROM read_parquet(?) WHERE reason <> 'archive_start' ORDER BY from_us"
-    return [reason for (reason,) in duckdb.execute(asked, [f"{running.root}/gaps/**/*.parquet"]).fetchall()]
+    return [
+        reason for (reason,) in duckdb.execute(asked, [f"{running.root}/raw/gaps/**/*.parquet"]).fetchall()
+    ]
 
 
 def finish(running: Pipeline, events: int) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from services.archive.durable import sync_directory, write_durably
 from services.archive.locks import is_owned
-from services.archive.paths import archive_id_path, hour_of, hour_start, parse_name
+from services.archive.paths import ARCHIVE_ID, archive_id_path, hour_start, parse_part_key
 from services.shared.errors import BadInput, Transient
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping, stopping_on_signals
@@ -19,7 +19,7 @@ from services.shared.logging import start_logs
 from services.shared.retry import until_done
 from services.tools.console import FINE, FOUND, console, progress, size
 from services.tools.copy.copying import Wanted, copy, is_here, not_merged_here, replaced
-from services.tools.copy.snapshot_manifest import FOLDER, decode, manifest_path
+from services.tools.copy.snapshot_manifest import decode, manifest_path
 from services.tools.copy.sources import Folder, source_of
 from services.tools.query.coverage import is_settled, read_coverage
 from services.tools.query.parts import ALL_HOURS, PartFile, find, read_hours
@@ -91,7 +91,7 @@ def _refuse_mixing(root: Path, other: Source) -> None:
         raise BadInput(f"{root} is the archive itself; set ARCHIVE_ROOT to where the copy shall lie")
     if any(is_owned(root, stream) for stream in Stream):
         raise BadInput(f"a writer works on {root}; a copy needs a folder of its own: set ARCHIVE_ROOT")
-    theirs = other.read(".archive-id")
+    theirs = other.read(ARCHIVE_ID)
     mine = archive_id_path(root)
     if theirs is not None and not mine.exists():
         write_durably(root, mine, theirs)
@@ -128,7 +128,7 @@ def _of_snapshot(root: Path, other: Source, name: str, hours: range) -> list[Wan
     kept = manifest_path(Path(), name).as_posix()
     raw = other.read(kept)
     if raw is None:
-        raise BadInput(f"{other} has no {FOLDER}/{name}.json; make it there with `archive snapshot {name}`")
+        raise BadInput(f"{other} has no snapshot {name}; make it there with `archive snapshot {name}`")
     wanted = []
     for one in decode(raw, f"{other}/{kept}").files:
         part = _part_of(root, one.path)
@@ -141,11 +141,10 @@ def _of_snapshot(root: Path, other: Source, name: str, hours: range) -> list[Wan
 
 def _part_of(root: Path, path: str) -> PartFile:
     """Return the part that a manifest names. Raises BadInput for a path that is no part's."""
-    stream, *directories, file = Path(path).parts or ("",)
-    hour, name = hour_of(Path(*directories)), parse_name(file)
-    if stream not in tuple(Stream) or hour is None or name is None or len(directories) != 4:  # noqa: PLR2004 - year, month, day, hour
+    parsed = parse_part_key(path)
+    if parsed is None:
         raise BadInput(f"the manifest names {path!r}, which is no part")
-    return PartFile(root / path, Stream(stream), hour, name)
+    return PartFile(root / path, *parsed)
 
 
 def _copy_all(other: Source, root: Path, wanted: Sequence[Wanted], stopping: Stopping) -> list[str]:

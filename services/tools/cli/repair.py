@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.archive.paths import HOUR_US
+from services.archive.paths import DEMO_MARK, HOUR_US
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.validate import frame_opener
 from services.shared.errors import BrokenInvariant
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from services.tools.repair.known import Datasets
     from services.tools.settings import ToolsSettings
 
-DEMO = ".demo"
 """The mark that the demo's host leaves in an archive."""
 SETTLED_US = 60_000_000
 """How far behind the cursor a repair ends: what is nearer, the ingester still reads again by itself."""
@@ -97,7 +96,7 @@ class Given(NamedTuple):
 
 def _repair(given: Given, asked: Asked, stopping: Stopping, console: Console) -> int:
     settings = given.ingester
-    if (settings.archive_root / DEMO).exists() and not asked.hosts:
+    if (settings.archive_root / DEMO_MARK).exists() and not asked.hosts:
         raise BrokenInvariant(
             "this archive was started in the demo, and made-up events and real ones never mix: "
             "name the demo's host with --host"

@@ -11,12 +11,17 @@ from typer.core import TyperGroup
 from services.archive.durable import write_durably
 from services.archive.manifest import read_rewrites
 from services.archive.parquet import open_part
-from services.archive.paths import archive_id_path, hour_of, hour_text, parse_name, rewritten_path
+from services.archive.paths import (
+    SNAPSHOTS,
+    archive_id_path,
+    hour_text,
+    parse_name,
+    parse_part_key,
+    rewritten_path,
+)
 from services.shared.errors import BadInput
-from services.shared.event import Stream
 from services.tools.console import FINE, FOUND, console, instant_us, progress, say_json, size, table
 from services.tools.copy.snapshot_manifest import (
-    FOLDER,
     VERSION,
     FileEntry,
     SnapshotManifest,
@@ -120,7 +125,9 @@ def list_snapshots(
 ) -> None:
     """Which snapshots there are."""
     root = settings().root
-    kept = [decode(path.read_bytes(), str(path)) for path in sorted((root / FOLDER).glob("*.json"))]
+    kept = [
+        decode(path.read_bytes(), str(path)) for path in sorted((root / SNAPSHOTS).glob("*/manifest.json"))
+    ]
     columns = ("name", "made_at", "first_hour", "last_hour", "rows", "bytes", "sha256")
     rows = [tuple(getattr(one, column) for column in columns) for one in kept]
     if as_json:
@@ -140,10 +147,11 @@ def read(root: Path, name: str) -> SnapshotManifest:
 
 def rewritten_for(root: Path, path: str) -> str:
     """Return why a file that is not here any more was rewritten; empty where nothing was noted of it."""
-    stream, hour = path.partition("/")[0], hour_of((root / path).parent)
-    if hour is None or stream not in set(Stream) or (root / path).exists():
+    parsed = parse_part_key(path)
+    if parsed is None or (root / path).exists():
         return ""
-    for note in read_rewrites(rewritten_path(root, Stream(stream), hour)):
+    stream, hour, _ = parsed
+    for note in read_rewrites(rewritten_path(root, stream, hour)):
         if (root / path).name in note.files:
             return f"{note.cause}: {note.rows:,} rows left its hour at {instant_us(note.at_us)}"
     return ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.archive.durable import publish, sync_directory
+from services.archive.paths import QUARANTINE, QUARANTINED_SUFFIX
 from services.tools.console import FINE, FOUND, console, progress, say_json, size, table
 from services.tools.query.coverage import is_newer, read_coverage
 from services.tools.query.figures import ask_writer, unaccounted
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from services.tools.query.parts import PartFile
     from services.tools.settings import ToolsSettings
 
-QUARANTINE = ".quarantine"
-"""Beside the datasets: what was taken out of them for damage, under the path it had."""
 _POLITE = 10
 
 
@@ -52,7 +51,9 @@ def verify(
     ] = "",
     quarantine: Annotated[
         bool,
-        typer.Option("--quarantine", help="Move damaged and stray files to .quarantine; deletes nothing."),
+        typer.Option(
+            "--quarantine", help="Move damaged and unknown files to .state/quarantine; deletes nothing."
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
 ) -> None:
@@ -124,7 +125,7 @@ def damaged(verdict: Verdict) -> list[str]:
 
 def take_out(root: Path, where: str) -> Path:
     """Move a file out of its dataset, durably; returns where it lies now."""
-    source, target = root / where, root / QUARANTINE / where
+    source, target = root / where, root / QUARANTINE / f"{where}{QUARANTINED_SUFFIX}"
     publish(root, source, target)
     sync_directory(source.parent)
     return target

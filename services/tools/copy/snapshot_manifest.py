@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from services.archive.paths import SNAPSHOTS
 from services.shared.errors import BadInput, BrokenInvariant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-FOLDER = "snapshots"
 VERSION = 1
 _BLOCK = 1 << 20
 
@@ -55,7 +55,7 @@ def manifest_path(root: Path, name: str) -> Path:
     """Return where a snapshot lies: outside every dataset. Raises BadInput for what is no file name."""
     if not name or not all(letter.isalnum() or letter in "._-" for letter in name) or name.startswith("."):
         raise BadInput(f"{name!r} is no name for a snapshot; use letters, digits, dots and dashes")
-    return root / FOLDER / f"{name}.json"
+    return root / SNAPSHOTS / name / "manifest.json"
 
 
 def encode(manifest: SnapshotManifest) -> bytes:

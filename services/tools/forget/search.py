@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
-from services.archive.paths import TRASH, hour_of
+from services.archive.paths import REPLACED, hour_of
 from services.jetstream.settings import DID
 from services.shared.errors import BadInput, BrokenInvariant, Transient
 from services.shared.event import OWN_STREAMS, Stream
@@ -48,7 +48,7 @@ def in_trash(root: Path, wanted: Mapping[Stream, str], memory_mb: int) -> dict[P
     """Return the folders of the trash that have such rows, and how many."""
     found: dict[Path, int] = {}
     for stream, condition in wanted.items():
-        files = sorted((root / TRASH / stream).glob("*/*.parquet"))
+        files = sorted((root / REPLACED / stream).glob("*/*.parquet*"))
         for path, rows in _counts(root, files, condition, memory_mb):
             found[path.parent] = found.get(path.parent, 0) + rows
     return found

@@ -1,6 +1,6 @@
 """What lies in the bucket, as noted beside the archive after it was verified; and what lies only there.
 
-`.offloaded/<stream>/<hour>.json`, a list of objects. Nothing is noted before its bytes were read back.
+`.state/offloaded/<stream>/<hour>.json`, a list of objects. Nothing is noted before its bytes were read back.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import msgspec
 from services.archive.durable import write_durably
 from services.archive.manifest import Cause, read_removals
 from services.archive.paths import (
+    OFFLOADED,
     REMOVED,
     hour_directory,
     hour_of_text,
     hour_text,
+    part_key,
     removed_path,
 )
 from services.shared.errors import BrokenInvariant
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.shared.event import Stream
-
-OFFLOADED = ".offloaded"
 
 
 class Object(msgspec.Struct, frozen=True):
@@ -54,9 +54,7 @@ class Far(NamedTuple):
 
 def key_of(stream: Stream, hour: int, name: str) -> str:
     """Return where a file of an hour lies below the bucket's prefix."""
-    start = hour_text(hour)
-    year, month, day, of_day = start[:4], start[5:7], start[8:10], start[11:13]
-    return f"{stream}/year={year}/month={month}/day={day}/hour={of_day}/{name}"
+    return part_key(stream, hour, name)
 
 
 def read_index(root: Path, stream: Stream, hour: int) -> tuple[Object, ...]:

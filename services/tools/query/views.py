@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from services.archive.paths import SPILL
 from services.archive.schema import IDENTITY_COLUMNS, SCHEMAS
 from services.shared.event import Stream
 from services.tools.query.parts import find
@@ -34,10 +35,10 @@ _SPILL_BYTES = 20_000_000_000
 def connected(root: Path, memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a connection that can read below `root` (absolute) and nowhere else.
 
-    What exceeds the memory goes to `.spill` beside the datasets: in a container `/tmp` is memory too. That
-    never takes more than half of the room that is left, for the writer needs it.
+    What exceeds the memory goes to `.state/spill`: in a container `/tmp` is memory too. The spill never takes
+    more than half of the free disk space, for the writer needs it.
     """
-    spill = root / ".spill"
+    spill = root / SPILL
     room = min(_SPILL_BYTES, shutil.disk_usage(root).free // 2)
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_mb}MB",

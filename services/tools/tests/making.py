@@ -47,7 +47,8 @@ def write(root: Path, stream: Stream, elements: list[bytes]) -> tuple[Path, ...]
 def archive(root: Path, by_stream: dict[Stream, list[bytes]], *, chunk: int = 1000) -> Path:
     """Commit events in chunks; returns the root."""
     root.mkdir(exist_ok=True)
-    (root / ".archive-id").write_text("0123456789abcdef", encoding="ascii")
+    (root / ".state").mkdir()
+    (root / ".state/id").write_text("0123456789abcdef", encoding="ascii")
     for stream, elements in by_stream.items():
         for at in range(0, len(elements), chunk):
             write(root, stream, elements[at : at + chunk])
@@ -56,7 +57,7 @@ def archive(root: Path, by_stream: dict[Stream, list[bytes]], *, chunk: int = 10
 
 def settle(root: Path) -> Path:
     """Let all streams have passed two hours after the last event, and judge the hours; returns the root."""
-    (root / ".checkpoint").mkdir(exist_ok=True)
+    (root / ".state/checkpoints").mkdir(parents=True, exist_ok=True)
     cursor = Cursor(time_us=START_US + 4 * HOUR_US, epoch=1, push=1)
     for stream in Stream:
         write_checkpoint(root, stream, cursor.encode())

@@ -76,7 +76,7 @@ def _shared(streams: Iterable[Stream]) -> list[str]:
 
 
 def _table(title: str, stream: Stream, columns: list[str], sample: Path) -> str:
-    rows = ds.dataset(sample / stream.value).to_table(columns=columns)
+    rows = ds.dataset(sample / "raw" / stream.value).to_table(columns=columns)
     lines = [f"### {title}\n", HEAD]
     for name in columns:
         field, meaning = SCHEMAS[stream].field(name), meaning_of(stream.value, name)

@@ -37,7 +37,7 @@ def picture() -> str:
     """Commit the days, compute their coverage, and return the calendar with its key as SVG."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "archive"
-        (root / ".checkpoint").mkdir(parents=True)
+        (root / ".state/checkpoints").mkdir(parents=True)
         _commit(root)
         passed = Cursor(time_us=FIRST_US + (DAYS * HOURS_A_DAY - 18) * HOUR_US, epoch=1, push=1)
         for stream in Stream:

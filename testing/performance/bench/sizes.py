@@ -83,7 +83,7 @@ def write_parts(root: Path, encoded: Iterable[EncodedChunk], codec: Codec) -> Si
 def compacted(root: Path, folder: Path) -> Sizes:
     """Merge every hour of an archive as the compactor does; returns the bytes of the merged files."""
     sizes: Sizes = defaultdict(int)
-    for directory in sorted(root.glob("*/year=*/month=*/day=*/hour=*")):
+    for directory in sorted(root.glob("raw/*/year=*/month=*/day=*/hour=*")):
         stream, hour = Stream(directory.relative_to(root).parts[0]), hour_of(directory)
         assert hour is not None
         files = tuple(read_file(path, stream) for path in sorted(directory.iterdir()))

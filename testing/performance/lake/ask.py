@@ -45,7 +45,7 @@ def sizes(root: Path) -> dict[str, Size]:
     """Return every stream's files and bytes."""
     found = {}
     for stream in JETSTREAM_STREAMS:
-        parts = [path.stat().st_size for path in (root / stream).rglob("*.parquet")]
+        parts = [path.stat().st_size for path in (root / "raw" / stream).rglob("*.parquet")]
         found[stream.value] = Size(len(parts), sum(parts))
     return found
 
@@ -56,7 +56,7 @@ def seconds(root: Path) -> dict[str, float]:
         did, uri = _typical(database, root)
         found = {}
         for name, (stream, query) in QUESTIONS.items():
-            files = f"read_parquet('{root / stream}/**/*.parquet')"
+            files = f"read_parquet('{root}/raw/{stream}/**/*.parquet')"
             asked = query.format(files=files, did=did, uri=uri)
             found[name] = min(_timed(database, asked) for _ in range(3))
         return found
@@ -66,7 +66,7 @@ def _typical(database: duckdb.DuckDBPyConnection, root: Path) -> tuple[str, str]
     query = (
         "SELECT did, subject_uri FROM read_parquet(?) WHERE subject_uri IS NOT NULL ORDER BY time_us LIMIT 1"
     )
-    row = database.execute(query, [f"{root}/likes/**/*.parquet"]).fetchone()
+    row = database.execute(query, [f"{root}/raw/likes/**/*.parquet"]).fetchone()
     assert row is not None
     return row[0], row[1]
 

@@ -42,9 +42,11 @@ def doubled(root: Path) -> int:
 
 
 def _ask(root: Path, stream: str, what: str, grouped: str) -> list[tuple[int, int]]:
-    if not any((root / stream).rglob("*.parquet")):
+    if not any((root / "raw" / stream).rglob("*.parquet")):
         return []
     with duckdb.connect() as connection:
         sql = f"SELECT {what} FROM read_parquet(?) {grouped}"  # noqa: S608 - our own words
-        found: list[tuple[int, int]] = connection.execute(sql, [f"{root / stream}/**/*.parquet"]).fetchall()
+        found: list[tuple[int, int]] = connection.execute(
+            sql, [f"{root}/raw/{stream}/**/*.parquet"]
+        ).fetchall()
     return found

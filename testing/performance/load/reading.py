@@ -8,13 +8,14 @@ from pathlib import Path
 import duckdb
 
 LIKES = """
-    SELECT subject_uri, count(*) AS likes FROM read_parquet('{root}/likes/**/*.parquet')
+    SELECT subject_uri, count(*) AS likes FROM read_parquet('{root}/raw/likes/**/*.parquet')
     WHERE operation = 'create' GROUP BY 1 ORDER BY 2 DESC LIMIT 10
 """
 LANGUAGES = """
-    SELECT unnest(langs), count(*) FROM read_parquet('{root}/posts/**/*.parquet') GROUP BY 1 ORDER BY 2 DESC
+    SELECT unnest(langs), count(*) FROM read_parquet('{root}/raw/posts/**/*.parquet')
+    GROUP BY 1 ORDER BY 2 DESC
 """
-COUNT = "SELECT count(*), max(time_us) FROM read_parquet('{root}/likes/**/*.parquet')"
+COUNT = "SELECT count(*), max(time_us) FROM read_parquet('{root}/raw/likes/**/*.parquet')"
 QUESTIONS = {"count of likes": COUNT, "most liked": LIKES, "languages": LANGUAGES}
 
 

@@ -102,7 +102,7 @@ def run(  # noqa: PLR0913 - each says one thing about the run
 
 def gaps_of(archive: Path) -> list[tuple[str, float]]:
     """Return every row of `gaps`: reason and length in seconds."""
-    parts = [str(part) for part in (archive / "gaps").rglob("*.parquet")]
+    parts = [str(part) for part in (archive / "raw" / "gaps").rglob("*.parquet")]
     if not parts:
         return []
     with duckdb.connect() as connection:

@@ -32,7 +32,7 @@ def rebuild_frames(root: Path) -> Iterator[bytes]:
 
 def count_rows(root: Path, stream: str) -> int:
     """Return how many rows a stream has."""
-    if not any((root / stream).glob("**/*.parquet")):
+    if not any((root / "raw" / stream).glob("**/*.parquet")):
         return 0
     with _quiet() as connection:
         found = connection.execute(
@@ -43,7 +43,7 @@ def count_rows(root: Path, stream: str) -> int:
 
 
 def _rows(root: Path, stream: str) -> Iterator[Row]:
-    if not any((root / stream).glob("**/*.parquet")):
+    if not any((root / "raw" / stream).glob("**/*.parquet")):
         return
     with _quiet() as connection:
         parts = connection.read_parquet(_pattern(root, stream), hive_partitioning=False, union_by_name=True)
@@ -64,4 +64,4 @@ def _quiet() -> duckdb.DuckDBPyConnection:
 
 
 def _pattern(root: Path, stream: str) -> str:
-    return str(root / stream / "**" / "*.parquet")
+    return str(root / "raw" / stream / "**" / "*.parquet")

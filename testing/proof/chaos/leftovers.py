@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import redis
 
-NAMES = (".archive-id", ".epoch")
+NAMES = (".state/id", ".state/epoch")
 
 
 def strange_files(root: Path) -> list[str]:
@@ -17,7 +17,7 @@ def strange_files(root: Path) -> list[str]:
     return sorted(
         str(path.relative_to(root))
         for path in root.rglob("*")
-        if path.is_file() and path.parent.name != ".lock" and not _belongs(root, path)
+        if path.is_file() and path.parent.name != ".state/locks" and not _belongs(root, path)
     )
 
 
@@ -30,6 +30,6 @@ def strange_keys(tools: redis.Redis) -> list[str]:
 def _belongs(root: Path, path: Path) -> bool:
     if path.parent == root:
         return path.name in NAMES
-    if path.parent.name == ".checkpoint":
+    if path.parent.name == ".state/checkpoints":
         return path.suffix == ".json"
     return path.suffix == ".parquet" and path.parent.name.startswith("hour=")

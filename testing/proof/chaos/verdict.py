@@ -102,10 +102,10 @@ def _missing_us(world: World, total: int) -> list[int]:
 
 
 def _gap_rows(root: Path) -> list[Row]:
-    if not any((root / "gaps").glob("**/*.parquet")):
+    if not any((root / "raw" / "gaps").glob("**/*.parquet")):
         return []
     asked = "SELECT from_us, to_us, reason FROM read_parquet(?) ORDER BY from_us"
-    return [Row(*row) for row in duckdb.execute(asked, [f"{root}/gaps/**/*.parquet"]).fetchall()]
+    return [Row(*row) for row in duckdb.execute(asked, [f"{root}/raw/gaps/**/*.parquet"]).fetchall()]
 
 
 def _sum(found: Audit, name: str) -> int:

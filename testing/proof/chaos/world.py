@@ -116,12 +116,14 @@ class World:
 
     def oldest_checkpoint_us(self) -> int:
         """Return up to where every stream is committed, in microseconds of event time."""
-        paths = (self.pipeline.root / ".checkpoint").glob("*.json")
+        paths = (self.pipeline.root / ".state/checkpoints").glob("*.json")
         return min((int(json.loads(path.read_bytes())["time_us"]) for path in paths), default=0)
 
     def committed_us(self) -> int:
         """Return the newest time in the names of all parts, in microseconds of event time."""
-        parts = (path for stream in JETSTREAM for path in (self.pipeline.root / stream).rglob("*.parquet"))
+        parts = (
+            path for stream in JETSTREAM for path in (self.pipeline.root / "raw" / stream).rglob("*.parquet")
+        )
         names = (parse_name(path.name) for path in parts)
         return max((name.last_us for name in names if name), default=0)
 

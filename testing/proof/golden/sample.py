@@ -59,7 +59,7 @@ class Sample:
                 server.rpush(key, *(element.encode("latin-1") for element in value))
             else:
                 server.hset(key, mapping=value)
-        for path in (self.archive / ".checkpoint").iterdir():
+        for path in (self.archive / ".state/checkpoints").iterdir():
             path.write_bytes(path.read_bytes().replace(was, now))
 
 

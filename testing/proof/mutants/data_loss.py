@@ -165,7 +165,7 @@ def _spring_in_one_round(env: Environment, then: Callable[[], None]) -> None:
 
 
 def _wait_checkpoint(env: Environment, moves: int) -> None:
-    checkpoint = env.pipeline.root / ".checkpoint" / "posts.json"
+    checkpoint = env.pipeline.root / ".state/checkpoints" / "posts.json"
     seen: set[bytes] = set()
 
     def has_moved() -> bool:

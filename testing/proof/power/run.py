@@ -70,7 +70,7 @@ def run(seed: int, folder: Path) -> Outcome:
     finally:
         pipeline.end()
     verdict = audit(pipeline.root, truth_of(host))
-    staged = sum(path.is_file() for path in (pipeline.root / ".staging").rglob("*"))
+    staged = sum(path.is_file() for path in (pipeline.root / ".state/staging").rglob("*"))
     return Outcome(verdict, taken, moments, staged, verdict.uncompared["gaps"])
 
 

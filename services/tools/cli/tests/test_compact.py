@@ -33,7 +33,9 @@ def compacted(root: Path, truth: Events) -> Path:
 
 
 def test_commands_read_compacted_hours(compacted: Path, ask: Ask, truth: Events) -> None:
-    assert all(path.name.startswith("compacted-") for path in compacted.glob("*/year=*/**/hour=*/*.parquet"))
+    assert all(
+        path.name.startswith("compacted-") for path in compacted.glob("raw/*/year=*/**/hour=*/*.parquet")
+    )
     assert json.loads(ask("verify", "--json").stdout)["findings"] == []
     told = json.loads(ask("status", "--json").stdout)
     assert told["streams"]["likes"]["rows"] == len(truth[Stream.LIKES])
@@ -57,7 +59,7 @@ def test_late_repeats_of_a_compacted_hour_are_hidden_and_found(
 def test_rows_out_of_order_are_found(compacted: Path, ask: Ask) -> None:
     # As the file says of itself; its bytes are as they were written.
     assert json.loads(ask("verify", "--json").stdout)["findings"] == []
-    part = min(compacted.glob("likes/**/*.parquet"))
+    part = min(compacted.glob("raw/likes/**/*.parquet"))
     renamed = part.with_name(part.name.removeprefix("compacted-"))
     part.rename(renamed)
     faults = json.loads(ask("verify", "--json").stdout)["findings"]
@@ -69,13 +71,13 @@ def test_the_command_compacts(
 ) -> None:
     settle(root)
     with redis.Redis.from_url(redis_server.url("tools")) as tools:
-        tools.set(ARCHIVE_ID, (root / ".archive-id").read_text())
+        tools.set(ARCHIVE_ID, (root / ".state/id").read_text())
     monkeypatch.setenv("REDIS_URL", redis_server.url("writer"))
     monkeypatch.setenv("ARCHIVE_DISK_FREE_MIN_MB", "10")
     answer = ask("compact")
     assert answer.exit_code == 0, answer.stderr
     assert "became" in answer.stdout
-    assert all(path.name.startswith("compacted-") for path in root.glob("*/year=*/**/hour=*/*.parquet"))
+    assert all(path.name.startswith("compacted-") for path in root.glob("raw/*/year=*/**/hour=*/*.parquet"))
     assert ask("coverage", "--hours", "2026-09-21T16..2026-09-21T17").exit_code == 0
 
 
@@ -89,9 +91,9 @@ def test_a_copy_is_compacted_with_no_redis_and_a_writers_archive_is_not(
     answer = ask("compact", "--close-all")
     assert answer.exit_code == 2
     assert "Redis cannot be asked whether events are claimed" in answer.stderr
-    assert not list(kept.glob("*/year=*/**/hour=*/compacted-*.parquet")), "a claim may hold what is here"
+    assert not list(kept.glob("raw/*/year=*/**/hour=*/compacted-*.parquet")), "a claim may hold what is here"
     monkeypatch.setenv("ARCHIVE_ROOT", str(root))
     answer = ask("compact", "--close-all")
     assert answer.exit_code == 0, answer.stderr
-    assert all(path.name.startswith("compacted-") for path in root.glob("*/year=*/**/hour=*/*.parquet"))
+    assert all(path.name.startswith("compacted-") for path in root.glob("raw/*/year=*/**/hour=*/*.parquet"))
     assert len(ask("export").stdout.splitlines()) == sum(map(len, truth.values()))

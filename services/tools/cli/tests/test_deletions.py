@@ -61,7 +61,7 @@ def test_each_pass_stream_and_policy_has_a_line(root: Path, ask: Ask) -> None:
 def test_a_snapshot_tells_what_was_rewritten_from_what_is_damaged(root: Path, ask: Ask) -> None:
     settle(root)
     assert ask("snapshot", "paper").exit_code == 0
-    first, second = sorted(root.glob("likes/**/*.parquet"))[:2]
+    first, second = sorted(root.glob("raw/likes/**/*.parquet"))[:2]
     hour = hour_of(first.parent)
     assert hour is not None
     first.unlink()

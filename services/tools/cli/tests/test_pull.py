@@ -40,7 +40,7 @@ def copy(tmp_path: Path, root: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) 
 
 
 def parts(root: Path) -> dict[str, bytes]:
-    found = root.glob("*/year=*/month=*/day=*/hour=*/*.parquet")
+    found = root.glob("raw/*/year=*/month=*/day=*/hour=*/*.parquet")
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
 
 
@@ -95,7 +95,7 @@ def test_closed_hours_of_a_folder_are_copied(root: Path, copy: Path, ask: Ask) -
     assert parts(copy) == parts(root)
     assert look(load(ToolsSettings, "TOOLS_")).findings == []
     assert ask("coverage", "--hours", "2026-09-21T16").exit_code == 0
-    assert not list(copy.glob(".staging/**/*.tmp"))
+    assert not list(copy.glob(".state/staging/**/*.tmp"))
 
 
 def test_hours_can_be_chosen_and_open_ones_must_be_asked_for(root: Path, copy: Path, ask: Ask) -> None:
@@ -145,7 +145,7 @@ def test_nobody_answers(copy: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_damaged_source_gives_nothing(root: Path, copy: Path, ask: Ask) -> None:
-    spoilt = min(root.glob("likes/**/*.parquet"))
+    spoilt = min(root.glob("raw/likes/**/*.parquet"))
     whole = bytearray(spoilt.read_bytes())
     whole[40] ^= 1
     spoilt.write_bytes(whole)
@@ -156,7 +156,8 @@ def test_a_damaged_source_gives_nothing(root: Path, copy: Path, ask: Ask) -> Non
 
 
 def test_two_archives_never_mix(root: Path, copy: Path, ask: Ask) -> None:
-    (copy / ".archive-id").write_text("fedcba9876543210")
+    (copy / ".state").mkdir()
+    (copy / ".state/id").write_text("fedcba9876543210")
     answer = ask("pull", str(root))
     assert answer.exit_code == 2
     assert "another one" in answer.stderr
@@ -166,11 +167,11 @@ def test_two_archives_never_mix(root: Path, copy: Path, ask: Ask) -> None:
 def test_what_was_compacted_at_the_source_replaces_its_parts_here(root: Path, copy: Path, ask: Ask) -> None:
     assert ask("pull", str(root)).exit_code == 0
     before = json.loads(ask("sql", "--json", "SELECT count(*) AS n FROM likes").stdout)
-    mine = min(copy.glob("posts/**/*.parquet"))
+    mine = min(copy.glob("raw/posts/**/*.parquet"))
     compact(root)
     settle(root)
     # Lost at the source and never compacted there: it may be the last copy.
-    for path in (root / "posts").rglob("*.parquet"):
+    for path in (root / "raw" / "posts").rglob("*.parquet"):
         path.unlink()
     settle(root)
     answer = ask("pull", str(root))
@@ -183,7 +184,7 @@ def test_what_was_compacted_at_the_source_replaces_its_parts_here(root: Path, co
 
 def likes(root: Path) -> int:
     """Count the rows that the files hold, repeats too."""
-    return sum(pq.read_metadata(path).num_rows for path in root.glob("likes/year=*/**/*.parquet"))
+    return sum(pq.read_metadata(path).num_rows for path in root.glob("raw/likes/year=*/**/*.parquet"))
 
 
 def test_what_the_copy_compacted_by_itself_is_not_brought_again(

@@ -29,7 +29,7 @@ def test_it_names_every_file_of_closed_hours_with_its_hash(closed: Path, ask: As
     told = json.loads(ask("snapshot", "make", "paper", "--json").stdout)
     kept = decode((closed / "snapshots" / "paper.json").read_bytes(), "")
     parts = {
-        path.relative_to(closed).as_posix(): path for path in closed.glob("*/year=*/**/hour=*/*.parquet")
+        path.relative_to(closed).as_posix(): path for path in closed.glob("raw/*/year=*/**/hour=*/*.parquet")
     }
     assert {one.path for one in kept.files} == set(parts)
     assert all(hashlib.sha256(parts[one.path].read_bytes()).hexdigest() == one.sha256 for one in kept.files)
@@ -60,7 +60,7 @@ def test_whatever_changes_later_shows(closed: Path, ask: Ask, truth: dict[Stream
     assert ask("snapshot", "paper").exit_code == 0
     write(closed, Stream.LIKES, truth[Stream.LIKES][:3])
     assert ask("snapshot", "verify", "paper").exit_code == 0, "what was added later is none of its files"
-    first, second = sorted(closed.glob("likes/**/*.parquet"))[:2]
+    first, second = sorted(closed.glob("raw/likes/**/*.parquet"))[:2]
     first.unlink()
     second.write_bytes(second.read_bytes()[:-1])
     answer = ask("snapshot", "verify", "paper", "--json")

@@ -37,7 +37,7 @@ def test_an_empty_stream_has_its_columns(ask: Ask) -> None:
 def test_an_empty_view_is_typed_as_a_full_one(stream: Stream, ask: Ask, root: Path) -> None:
     types = f"FROM (DESCRIBE {stream}) SELECT column_name, column_type"
     full = ask("sql", "--json", types).stdout
-    for part in (root / stream).rglob("*.parquet"):
+    for part in (root / "raw" / stream).rglob("*.parquet"):
         part.unlink()
     assert json.loads(ask("sql", "--json", types).stdout) == json.loads(full)
 

@@ -83,7 +83,7 @@ def test_hours_count_as_the_worst_of_their_streams(root: Path, ask: Ask) -> None
 
 
 def test_a_settled_hour_is_not_read_again(root: Path, ask: Ask, truth: dict[Stream, list[bytes]]) -> None:
-    parts = list(root.glob("follows/**/*.parquet"))
+    parts = list(root.glob("raw/follows/**/*.parquet"))
     hours = {START_HOUR: 0, START_HOUR + 1: 0}
     for part in parts:
         hours[START_HOUR + ("hour=17" in str(part))] += 1
@@ -100,7 +100,7 @@ def test_a_settled_hour_is_not_read_again(root: Path, ask: Ask, truth: dict[Stre
 
 
 def test_the_checkpoint_says_up_to_where_all_is_committed(root: Path, ask: Ask) -> None:
-    (root / ".checkpoint").mkdir()
+    (root / ".state/checkpoints").mkdir(parents=True)
     for stream, seconds in ((Stream.POSTS, 50), (Stream.LIKES, 20)):
         cursor = Cursor(time_us=START_US + seconds * 1_000_000, epoch=1, push=4, host="wss://a.test", seq=77)
         write_checkpoint(root, stream, cursor.encode())
@@ -110,7 +110,7 @@ def test_the_checkpoint_says_up_to_where_all_is_committed(root: Path, ask: Ask) 
 
 
 def test_a_part_that_cannot_be_read_is_told(root: Path, ask: Ask) -> None:
-    next(root.glob("likes/**/*.parquet")).write_bytes(b"no Parquet")
+    next(root.glob("raw/likes/**/*.parquet")).write_bytes(b"no Parquet")
     told = json.loads(ask("status", "--json").stdout)
     assert told["streams"]["likes"]["unreadable"] == 1
     assert "some parts cannot be read; run `archive verify`" in told["next_steps"]

@@ -28,7 +28,7 @@ def faults(ask: Ask, *words: str) -> list[tuple[str, str]]:
 
 
 def a_part(root: Path, stream: str = "likes") -> Path:
-    return min(root.glob(f"{stream}/**/hour=16/*.parquet"))
+    return min(root.glob(f"raw/{stream}/**/hour=16/*.parquet"))
 
 
 def test_a_healthy_archive_has_no_fault(ask: Ask, truth: Events) -> None:
@@ -81,7 +81,7 @@ def test_a_renamed_part(root: Path, ask: Ask) -> None:
 def test_a_missing_part_of_a_chunk(root: Path, ask: Ask, truth: Events) -> None:
     # One chunk of both hours.
     first, second = write(root, Stream.FOLLOWS, [*truth[Stream.FOLLOWS], *truth[Stream.FOLLOWS][:1]])
-    for part in root.glob("follows/**/*.parquet"):
+    for part in root.glob("raw/follows/**/*.parquet"):
         if part not in (first, second):
             part.unlink()
     second.unlink()
@@ -90,7 +90,7 @@ def test_a_missing_part_of_a_chunk(root: Path, ask: Ask, truth: Events) -> None:
 
 
 def test_a_missing_part_of_a_settled_hour(root: Path, ask: Ask) -> None:
-    parts = sorted(root.glob("likes/**/hour=16/*.parquet"))
+    parts = sorted(root.glob("raw/likes/**/hour=16/*.parquet"))
     rows = sum(pq.read_metadata(part).num_rows for part in parts)
     hour = {"hour": START_HOUR, "stream": "likes", "state": "closed", "rows": rows, "parts": len(parts)}
     cover(root, hour)
@@ -101,7 +101,7 @@ def test_a_missing_part_of_a_settled_hour(root: Path, ask: Ask) -> None:
 
 
 def test_what_was_removed_on_purpose_is_not_missed(root: Path, ask: Ask, truth: Events) -> None:
-    for part in root.glob("follows/**/*.parquet"):
+    for part in root.glob("raw/follows/**/*.parquet"):
         part.unlink()
     _, second = write(root, Stream.FOLLOWS, truth[Stream.FOLLOWS])
     second.unlink()
@@ -152,7 +152,7 @@ def test_only_what_is_damaged_is_quarantined_and_only_on_request(root: Path, ask
     shown = ask("verify", "--quarantine")
     assert shown.exit_code == 1
     where = part.relative_to(root)
-    assert (root / ".quarantine" / where).read_bytes() == spoilt
+    assert (root / ".state/quarantine" / where).read_bytes() == spoilt
     assert not part.exists()
     assert [fault for fault, _ in faults(ask)] == ["duplicate"]
 

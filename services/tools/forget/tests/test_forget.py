@@ -78,7 +78,7 @@ def test_an_account_is_gone_from_closed_hours_and_trash_and_nothing_else_is(
         running.ingester.stop()
         running.wait_committed(30)
         assert rows_of(did, running.root, closed) == 0
-        assert rows_of(did, running.root, ".trash/*/*/*.parquet") == 0
+        assert rows_of(did, running.root, ".state/replaced/*/*/*.parquet") == 0
         kept = [
             (stream, frame)
             for stream, frame in truth

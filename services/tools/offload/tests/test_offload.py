@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def files(place: StreamHour) -> list[Path]:
-    return sorted(path for stream in place.truth for path in (place.root / stream).rglob("*.parquet"))
+    return sorted(path for stream in place.truth for path in (place.root / "raw" / stream).rglob("*.parquet"))
 
 
 def bucket() -> Bucket:
@@ -80,10 +80,10 @@ def test_a_removal_leaves_what_the_ledger_needs(place: StreamHour) -> None:
 
 def test_an_upload_that_ended_half_way_goes_on_where_it_was(place: StreamHour) -> None:
     place.ask("offload")
-    (place.root / ".offloaded/likes/2026-09-21T16.json").unlink()
+    (place.root / ".state/offloaded/likes/2026-09-21T16.json").unlink()
     spoilt = next(indexed(place.root, [Stream.POSTS]))
-    (place.root / ".offloaded/posts/2026-09-21T16.json").unlink()
-    bucket().put(spoilt.key, place.root / ".archive-id")
+    (place.root / ".state/offloaded/posts/2026-09-21T16.json").unlink()
+    bucket().put(spoilt.key, place.root / ".state/id")
     answer = place.ask("offload")
     assert answer.exit_code == 0, answer.output
     for path in files(place):

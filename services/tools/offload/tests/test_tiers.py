@@ -26,7 +26,7 @@ def gone_far(place: StreamHour) -> None:
     """Offload everything, and let the writer remove it here."""
     assert place.ask("offload", "--remove").exit_code == 0
     place.swap()
-    assert not [path for stream in place.truth for path in (place.root / stream).rglob("*.parquet")]
+    assert not [path for stream in place.truth for path in (place.root / "raw" / stream).rglob("*.parquet")]
 
 
 def told(frames: bytes | list[bytes]) -> list[str]:
@@ -107,4 +107,4 @@ def test_only_the_hours_asked_for_are_sought_in_the_bucket(place: StreamHour) ->
     whole = b"".join(both.blocks(far[0].key, 0))
     assert len(whole) == far[0].object.bytes
     assert b"".join(both.blocks(far[0].key, 100)) == whole[100:]
-    assert both.read(".archive-id") == b"0123456789abcdef"
+    assert both.read(".state/id") == b"0123456789abcdef"

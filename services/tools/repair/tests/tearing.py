@@ -82,4 +82,6 @@ def wait_recorded(running: Pipeline) -> None:
 
 def reasons(running: Pipeline) -> list[str]:
     asked = "SELECT reason FROM read_parquet(?) WHERE reason <> 'archive_start' ORDER BY received_at"
-    return [reason for (reason,) in duckdb.execute(asked, [f"{running.root}/gaps/**/*.parquet"]).fetchall()]
+    return [
+        reason for (reason,) in duckdb.execute(asked, [f"{running.root}/raw/gaps/**/*.parquet"]).fetchall()
+    ]

@@ -59,7 +59,7 @@ def test_what_lies_only_in_the_bucket_is_known_too(tmp_path: Path) -> None:
     root = archive(tmp_path / "archive", truth)
     far = {
         stream: ds.dataset(
-            str(root / stream),
+            str(root / "raw" / stream),
             schema=pa.unify_schemas([SCHEMAS[stream], HOURS]),
             partitioning=ds.partitioning(HOURS, flavor="hive"),
         )

@@ -99,7 +99,7 @@ def _keep_up(world: World, point: CrashPoint) -> Callable[[], None]:
 
 def _misplace(world: World) -> None:
     """Put the part of the chunk that was not acked into another hour, as other code might have."""
-    parts = world.pipeline.root.glob("*/year=*/**/*.parquet")
+    parts = world.pipeline.root.glob("raw/*/year=*/**/*.parquet")
     part = max(parts, key=lambda path: path.stat().st_mtime_ns)
     day, hour = part.parent.parent, int(part.parent.name.removeprefix(HOUR_DIRECTORY))
     elsewhere = day / f"{HOUR_DIRECTORY}{(hour + 12) % 24:02d}"
