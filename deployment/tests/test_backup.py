@@ -33,6 +33,7 @@ def place(tmp_path: Path) -> Place:
     for hour in range(5):
         _part(made.archive, hour)
     _pointer(made.archive, "1")
+    (made.archive / ".state").mkdir(exist_ok=True)
     (made.archive / ".state/id").write_text("id", "utf-8")
     (made.archive / ".state/staging").mkdir()
     (made.archive / ".state/staging" / "half.tmp").write_text("half", "utf-8")
@@ -160,6 +161,7 @@ def test_clocks_run_from_the_hosts_birth_and_are_not_set_back(place: Place) -> N
 
 
 def test_without_a_remote_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".state").mkdir(exist_ok=True)
     (tmp_path / ".state/id").write_text("id", "utf-8")
     nowhere = [
         "--archive",

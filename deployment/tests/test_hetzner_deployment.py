@@ -200,29 +200,29 @@ def test_the_door_shows_what_it_should(net: Namespace, tmp_path: Path) -> None:
 
 
 def test_researchers_read_parts_in_ranges_and_nothing_else(net: Namespace, tmp_path: Path) -> None:
-    part = tmp_path / "archive" / "posts" / "year=2026" / "part.parquet"
+    part = tmp_path / "archive" / "raw" / "posts" / "year=2026" / "part.parquet"
     part.parent.mkdir(parents=True)
     pq.write_table(pa.table({"text": ["hello"] * 1000}), part)
-    for name in (".state/checkpoints/posts.json", ".state/id", "posts/.hidden/x"):
+    for name in (".state/checkpoints/posts.json", ".state/id", "raw/posts/.hidden/x"):
         (tmp_path / "archive" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "archive" / name).write_text("inner", "utf-8")
     directory, root, _ = caddy_authority(net, tmp_path)
     site = Site(net, tmp_path, directory, root, root)
     site.upstream(3000, "stands for Grafana")
     site.start()
-    path = "/archive/posts/year=2026/part.parquet"
+    path = "/archive/raw/posts/year=2026/part.parquet"
     assert site.get(path).stdout.startswith("HTTP/2 401")
     assert site.get(path, "--user", "reader:wrong").stdout.startswith("HTTP/2 401")
     login = ("--user", f"reader:{PASSWORD}")
     footer = site.get(path, *login, "--range", "-4").stdout
     assert footer.startswith("HTTP/2 206")
     assert footer.endswith("PAR1")
-    listed = site.get("/archive/posts/", *login, "--header", "Accept: application/json").stdout
+    listed = site.get("/archive/raw/posts/", *login, "--header", "Accept: application/json").stdout
     names = [one["name"] for one in json.loads(listed[listed.index("[") :])]
     assert names == ["year=2026/"]
-    for hidden in ("/.state/checkpoints/posts.json", "/.state/id", "/posts/.hidden/x", "/%2earchive-id"):
+    for hidden in ("/.state/checkpoints/posts.json", "/.state/id", "/raw/posts/.hidden/x", "/%2estate/id"):
         assert site.get(f"/archive{hidden}", *login, "--path-as-is").stdout.startswith("HTTP/2 404"), hidden
-    assert "archive-id" not in site.get("/archive/", *login).stdout
+    assert ".state" not in site.get("/archive/", *login).stdout
     assert site.get(path, *login, "--request", "DELETE").stdout.startswith("HTTP/2 405")
     assert part.is_file()
 

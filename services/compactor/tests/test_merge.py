@@ -74,7 +74,7 @@ def test_rows_are_the_same_and_sorted(tmp_path: Path, stream: Stream) -> None:
         rejects = [Reject(Reason.NOT_JSON, frame, "host", BORDER_US + at) for at, frame in enumerate(frames)]
         events = [("rejects", reject.element()) for reject in rejects]
     put(tmp_path / "archive", events, chunk=100)
-    hour = min(int(path.name[5:]) for path in (tmp_path / "archive").glob(f"{stream}/*/*/*/hour=*"))
+    hour = min(int(path.name[5:]) for path in (tmp_path / "archive").glob(f"raw/{stream}/*/*/*/hour=*"))
     one = job(tmp_path / "archive", stream, HOUR // 24 * 24 + hour)
     paths, duplicates = run(one, tmp_path)
     assert duplicates == 0

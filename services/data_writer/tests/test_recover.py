@@ -158,7 +158,7 @@ def test_a_lost_volume_resumes_from_the_oldest_checkpoint(
 def test_an_archive_without_checkpoints_resumes_at_the_start_of_the_look_back(
     claims: Claims, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "a" / "posts" / "year=2026" / "month=09" / "day=21" / "hour=14"
+    folder = tmp_path / "a" / "raw" / "posts" / "year=2026" / "month=09" / "day=21" / "hour=14"
     folder.mkdir(parents=True)
     (folder / f"{START_US}-{START_US + 5}-1-0123456789abcdef01234567.parquet").touch()
     recover(settings(tmp_path / "a"), claims)

@@ -100,7 +100,7 @@ def test_closed_hours_of_a_folder_are_copied(root: Path, copy: Path, ask: Ask) -
 
 def test_hours_can_be_chosen_and_open_ones_must_be_asked_for(root: Path, copy: Path, ask: Ask) -> None:
     assert ask("pull", str(root), "--hours", "2026-09-21T17").exit_code == 0
-    assert {path.split("/")[4] for path in parts(copy)} == {"hour=17"}
+    assert {path.split("/")[5] for path in parts(copy)} == {"hour=17"}
     shutil.rmtree(root / "coverage")
     answer = ask("pull", str(root))
     assert answer.exit_code == 2
@@ -177,7 +177,7 @@ def test_what_was_compacted_at_the_source_replaces_its_parts_here(root: Path, co
     answer = ask("pull", str(root))
     assert answer.exit_code == 0, answer.stderr
     theirs = parts(root)
-    assert {path for path in parts(copy) if not path.startswith("posts")} == set(theirs)
+    assert {path for path in parts(copy) if not path.startswith("raw/posts")} == set(theirs)
     assert mine.exists()
     assert json.loads(ask("sql", "--json", "SELECT count(*) AS n FROM likes").stdout) == before
 

@@ -27,7 +27,7 @@ def closed(root: Path) -> Path:
 
 def test_it_names_every_file_of_closed_hours_with_its_hash(closed: Path, ask: Ask) -> None:
     told = json.loads(ask("snapshot", "make", "paper", "--json").stdout)
-    kept = decode((closed / "snapshots" / "paper.json").read_bytes(), "")
+    kept = decode((closed / "snapshots/paper/manifest.json").read_bytes(), "")
     parts = {
         path.relative_to(closed).as_posix(): path for path in closed.glob("raw/*/year=*/**/hour=*/*.parquet")
     }
@@ -51,7 +51,7 @@ def test_open_hours_are_left_out(root: Path, ask: Ask) -> None:
     assert ask("snapshot", "none").exit_code == 2
     cover(root, {"hour": START_HOUR, "stream": "likes", "state": "closed"})
     told = json.loads(ask("snapshot", "make", "some", "--json").stdout)
-    kept = decode((root / "snapshots" / "some.json").read_bytes(), "")
+    kept = decode((root / "snapshots/some/manifest.json").read_bytes(), "")
     assert {one.path.split("/hour=")[0] for one in kept.files} == {"likes/year=2026/month=09/day=21"}
     assert told["hours"] == 1
 
@@ -72,7 +72,7 @@ def test_whatever_changes_later_shows(closed: Path, ask: Ask, truth: dict[Stream
 
 def test_a_manifest_that_was_altered_is_none(closed: Path, ask: Ask) -> None:
     assert ask("snapshot", "paper").exit_code == 0
-    path = closed / "snapshots" / "paper.json"
+    path = closed / "snapshots/paper/manifest.json"
     path.write_text(path.read_text().replace("likes/", "posts/", 1))
     answer = ask("snapshot", "verify", "paper")
     assert answer.exit_code == 2

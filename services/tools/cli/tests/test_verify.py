@@ -117,7 +117,7 @@ def test_a_duplicate_within_the_hour(root: Path, ask: Ask, truth: Events) -> Non
     write(root, Stream.LIKES, truth[Stream.LIKES][:7])
     ((fault, where),) = faults(ask)
     assert fault == "duplicate"
-    assert where.startswith("likes/year=2026/month=09/day=21/hour=16/")
+    assert where.startswith("raw/likes/year=2026/month=09/day=21/hour=16/")
     assert "7 events are there again" in ask("verify").stdout
 
 
@@ -128,7 +128,9 @@ def test_a_duplicate_in_the_neighbouring_hour(root: Path, ask: Ask, truth: Event
     assert [fault for fault, _ in faults(ask)] == ["duplicate"]
 
 
-@pytest.mark.parametrize("name", ["likes/notes.txt", "posts/year=2026/x.parquet", "gaps/year=2026/.tmp"])
+@pytest.mark.parametrize(
+    "name", ["raw/likes/notes.txt", "raw/posts/year=2026/x.parquet", "raw/gaps/year=2026/.tmp"]
+)
 def test_a_stray_file(name: str, root: Path, ask: Ask) -> None:
     stray = root / name
     stray.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +154,7 @@ def test_only_what_is_damaged_is_quarantined_and_only_on_request(root: Path, ask
     shown = ask("verify", "--quarantine")
     assert shown.exit_code == 1
     where = part.relative_to(root)
-    assert (root / ".state/quarantine" / where).read_bytes() == spoilt
+    assert (root / ".state/quarantine" / f"{where}.quarantined").read_bytes() == spoilt
     assert not part.exists()
     assert [fault for fault, _ in faults(ask)] == ["duplicate"]
 
