@@ -1,1 +1,1 @@
-"""receive, validate, buffer: Jetstream to Redis."""
+"""The ingester: receives events from Jetstream, validates them and buffers them in Redis."""

@@ -1,7 +1,8 @@
-"""BACKPRESSURE: when to stop receiving on purpose, and when to resume.
+"""BACKPRESSURE: when to stop receiving, and when to resume.
 
-Jetstream keeps a day, Redis minutes to hours. When the buffer or a watched disk is nearly full the ingester
-closes its sockets and keeps the cursor. Nothing is lost as long as it resumes within the look-back.
+Jetstream keeps events for a day, Redis has room for minutes to hours. When Redis or a watched disk is nearly
+full, the ingester closes its connections and keeps the cursor. No event is lost if it resumes within the
+look-back.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 
 
 class Room(NamedTuple):
-    """The share of maxmemory in use, and the free MB of the scarcest watched disk (None: none watched)."""
+    """The share of maxmemory in use, and the free MB of the fullest watched disk (None: none watched)."""
 
     memory_share: float
     free_mb: float | None
@@ -50,7 +51,7 @@ def why_paused(room: Room, limits: PauseLimits, *, paused: bool) -> str | None:
 
 
 def free_mb(folders: tuple[str, ...]) -> float | None:
-    """Measure the scarcest disk; raises Transient for a folder that is not there now."""
+    """Return the free MB of the fullest watched disk; raises Transient for a folder that is missing."""
     try:
         return min((shutil.disk_usage(folder).free / 1e6 for folder in folders), default=None)
     except OSError as error:
@@ -58,7 +59,7 @@ def free_mb(folders: tuple[str, ...]) -> float | None:
 
 
 class Backpressure:
-    """The ingester's pause: measures the room once a second and says whether to receive."""
+    """Whether the ingester is paused; decided from the room measured once a second."""
 
     def __init__(self, settings: IngesterSettings, metrics: IngesterMetrics) -> None:
         self._disks = settings.ingest_watch_disks
@@ -68,24 +69,25 @@ class Backpressure:
             settings.archive_disk_free_min_mb,
         )
         self._metrics = metrics
-        self._looked = float("-inf")
+        self._measured_at = float("-inf")
         self._warned = False
         self.why: str | None = None
+        """The reason to be paused, or None."""
 
     @property
     def paused(self) -> bool:
-        """Whether to receive nothing now."""
+        """Whether the ingester must not receive now."""
         return self.why is not None
 
     def is_due(self, now: float) -> bool:
-        """Whether to look again at monotonic second `now`."""
-        due = now - self._looked >= POLL_SECONDS
+        """Whether the room must be measured again at monotonic second `now`; then the next second begins."""
+        due = now - self._measured_at >= POLL_SECONDS
         if due:
-            self._looked = now
+            self._measured_at = now
         return due
 
     def decide(self, memory: Memory) -> bool:
-        """Pause or resume by the room there is; return whether that changed."""
+        """Pause or resume according to the room; return whether that is a change."""
         room = Room(memory.share(), free_mb(self._disks))
         self._metrics.memory_share.set(room.memory_share)
         if room.memory_share > WARN_SHARE and not self._warned:
@@ -96,7 +98,7 @@ class Backpressure:
         return self._change(why_paused(room, self._limits, paused=self.paused))
 
     def refused(self, why: str) -> None:
-        """Pause because Redis refused a push for want of memory."""
+        """Pause because Redis refused a push: its memory is full."""
         self._change(why)
 
     def _change(self, why: str | None) -> bool:

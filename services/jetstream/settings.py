@@ -1,4 +1,4 @@
-"""Every INGEST_* name, its default and its limits."""
+"""Every INGEST_* setting, with its default and its bounds."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pydantic import Field, field_validator, model_validator
 
 from services.shared.settings import Names, Settings
 
-MOST_COLLECTIONS = 100
-MOST_DIDS = 10_000
+MAX_COLLECTIONS = 100
+MAX_DIDS = 10_000
 NSID = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)+(\.\*)?")
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 HOST = re.compile(r"(wss?://)?[A-Za-z0-9.\-\[\]:]+/?")
 MIB = 1 << 20
-QUIET_SECONDS = 3600.0
+SELECTED_DIDS_IDLE_SECONDS = 3600.0
 
 
 class IngesterSettings(Settings):
-    """What the ingester reads from its environment."""
+    """The ingester's settings."""
 
     ingest_hosts: Names = Field(
         default=(
@@ -37,34 +37,37 @@ class IngesterSettings(Settings):
     )
     ingest_collections: Names = Field(
         default=(),
-        max_length=MOST_COLLECTIONS,
-        description="Collections (or prefix.*) to keep, empty for all; accounts and identities always come.",
+        max_length=MAX_COLLECTIONS,
+        description="Collections (or prefix.*) to keep, empty for all; always accounts and identities.",
     )
     ingest_dids: Names = Field(
-        default=(), max_length=MOST_DIDS, description="Accounts (DIDs) to keep; empty keeps all."
+        default=(), max_length=MAX_DIDS, description="Accounts (DIDs) to keep; empty keeps all."
     )
     ingest_compress: bool = Field(
-        default=False, description="Receive zstd frames (about 56 % less traffic); needs INGEST_DICTIONARY."
+        default=False,
+        description="Receive zstd-compressed frames (about 56 % less traffic); needs INGEST_DICTIONARY.",
     )
     ingest_dictionary: str = Field(
         default="", description="Path or https URL of Jetstream's v1 zstd dictionary; checked by its sha256."
     )
     ingest_rewind_seconds: float = Field(
-        default=5.0, ge=5, le=3600, description="How far to go back on a reconnect to the same v1 host."
+        default=5.0, ge=5, le=3600, description="Seconds to go back when reconnecting to the same v1 host."
     )
     ingest_host_rewind_seconds: float = Field(
-        default=30.0, ge=0, le=3600, description="How far to go back on a change of host."
+        default=30.0, ge=0, le=3600, description="Seconds to go back when changing the host."
     )
     ingest_idle_seconds: float = Field(
-        default=30.0, gt=0, le=600, description="Leave a host that sends no data for so long."
+        default=30.0, gt=0, le=600, description="Leave a host that sends no data for so many seconds."
     )
     ingest_max_frame_bytes: int = Field(
         default=32 * MIB,
         ge=MIB,
-        description="Largest frame to receive; larger ones are stepped over.",
+        description="Largest frame to receive, in bytes; larger ones are skipped and recorded as a gap.",
     )
     ingest_max_event_bytes: int = Field(
-        default=8 * MIB, ge=1024, description="Largest event to accept; a larger one becomes a reject."
+        default=8 * MIB,
+        ge=1024,
+        description="Largest event to accept, in bytes; a larger one becomes a reject.",
     )
     ingest_push_events: int = Field(
         default=5000, ge=1, le=100_000, description="Most events in one push to Redis."
@@ -73,24 +76,33 @@ class IngesterSettings(Settings):
     ingest_dedup_seconds: float = Field(
         default=3900.0,
         ge=60,
-        description="How long identities are remembered to drop repeats, in event time.",
+        description="Length of the deduplication window, in seconds of event time.",
     )
     ingest_dedup_events: int = Field(
-        default=1_000_000, ge=10_000, description="Most identities remembered (about 100 MB a million)."
+        default=1_000_000,
+        ge=10_000,
+        description="Most identities in the deduplication window (about 100 MB per million).",
     )
     ingest_pause_percent: float = Field(
-        default=75.0, gt=0, lt=80, description="Pause when Redis holds more than this share of maxmemory."
+        default=75.0, gt=0, lt=80, description="Pause above this share of Redis' maxmemory, in percent."
     )
-    ingest_resume_percent: float = Field(default=55.0, gt=0, description="Come back below this share.")
+    ingest_resume_percent: float = Field(
+        default=55.0, gt=0, description="Resume below this share, in percent."
+    )
     ingest_watch_disks: Names = Field(
-        default=(), description="Folders whose disks must not run low: Redis' AOF and the archive."
+        default=(),
+        description="Folders whose disks must not fill up: Redis' append-only file and the archive.",
     )
     ingest_port: int = Field(default=9101, ge=0, le=65535, description="Port of /metrics and /healthz.")
 
     @property
     def idle_seconds(self) -> float:
-        """How long no data is no news: single accounts may say nothing for hours."""
-        return max(self.ingest_idle_seconds, QUIET_SECONDS) if self.ingest_dids else self.ingest_idle_seconds
+        """Seconds without data after which a host is left; longer for a few accounts only."""
+        return (
+            max(self.ingest_idle_seconds, SELECTED_DIDS_IDLE_SECONDS)
+            if self.ingest_dids
+            else self.ingest_idle_seconds
+        )
 
     @field_validator("ingest_hosts")
     @classmethod

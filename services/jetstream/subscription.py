@@ -1,4 +1,4 @@
-"""Pure: what to ask of a Jetstream host.
+"""Pure: the request to a Jetstream host.
 
 ConnectionState: jetstream's README, "Consuming Jetstream" (query parameters, options_update).
 """
@@ -11,18 +11,18 @@ from urllib.parse import urlencode
 import msgspec
 
 LONGEST_URL = 4000
-"""Proxies refuse longer ones (8 kB and up); longer filters go in a first message instead."""
+"""Some proxies refuse URLs from 8 kB on; longer filters are sent in a first message instead."""
 
 
 class Filter(NamedTuple):
-    """What to keep; empty keeps all."""
+    """Collections and accounts to keep; empty keeps all."""
 
     collections: tuple[str, ...] = ()
     dids: tuple[str, ...] = ()
 
 
 class Subscription(NamedTuple):
-    """Where to connect, and what to say first (None: nothing)."""
+    """The URL to connect to, and the first message to send (None: none)."""
 
     url: str
     hello: bytes | None
@@ -31,10 +31,10 @@ class Subscription(NamedTuple):
 def subscribe(
     host: str, wanted: Filter, position: int | None, *, compress: bool = False, skip_larger: int | None = None
 ) -> Subscription:
-    """Make the subscription for `host` from cursor `position` (None: from now on).
+    """Return the subscription to `host` from cursor `position` (None: from now on).
 
-    `skip_larger` makes the host leave out larger events unseen (bytes): only to step over a frame that
-    cannot be received, never otherwise.
+    With `skip_larger` the host leaves out events of more bytes. It is used only to skip a frame that cannot
+    be received: nothing tells which events were left out.
     """
     base = host if "://" in host else f"wss://{host}"
     query: list[tuple[str, str | int]] = []

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from services.jetstream.settings import IngesterSettings
 
 DEEPEST = 512
-"""Python's own JSON reader gives up near 1,000 levels, other readers at 1,024; indigo writes 32."""
+"""Deepest nesting. Python's JSON parser fails near 1,000 levels, others at 1,024; indigo writes 32."""
 LATEST_TIME_US = 253_402_300_799_999_999
-"""The last microsecond of the year 9999: later ones have no partition."""
+"""The last microsecond of the year 9999; no partition exists for later ones."""
 LARGEST_INT64 = (1 << 63) - 1
 WRITES = ("create", "update")
 DICTIONARY_SHA256 = "b8d77b46933aceecbdd5275a01241efc985c970c78162b8150cf67a26522f70c"
@@ -60,7 +60,7 @@ class _Envelope(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Envelope).decode
 _encode = msgspec.json.encode
 _IDENTITY = blake2b(digest_size=16)
-"""Copied for each event: making one anew takes half as long again."""
+"""Copied for each event, which is faster than creating one."""
 
 
 def validate(frame: bytes, largest: int) -> Event:
@@ -82,7 +82,7 @@ def validate(frame: bytes, largest: int) -> Event:
         facts = (envelope.did, kind, _number(envelope.identity if kind == "identity" else envelope.account))
     else:
         raise BadInput(Reason.UNKNOWN_KIND)
-    # Cheapest question first: each level takes a byte to open and one to close.
+    # Cheapest check first: each level needs a byte to open and one to close.
     if len(frame) > 2 * DEEPEST and frame.count(b"{") + frame.count(b"[") > DEEPEST < _depth(frame):
         raise BadInput(Reason.TOO_DEEP)
     return Event(
@@ -98,15 +98,15 @@ def validate(frame: bytes, largest: int) -> Event:
 def validator(
     largest: int, open_frame: Callable[[bytes], bytes] = bytes
 ) -> Callable[[bytes], Event | Reason]:
-    """Return what makes an event of a frame as it came, or says why it is none."""
+    """Return a function from a frame as received to its Event, or to the Reason why it is rejected."""
 
-    def answer(frame: bytes) -> Event | Reason:
+    def validated(frame: bytes) -> Event | Reason:
         try:
             return validate(open_frame(frame), largest)
         except BadInput as error:
             return Reason(error.reason)
 
-    return answer
+    return validated
 
 
 def event_identity(facts: tuple[str | int, ...]) -> bytes:
@@ -123,7 +123,7 @@ def reject_identity(frame: bytes) -> bytes:
 
 def _envelope(frame: bytes) -> _Envelope:
     try:
-        # msgspec does not look at the bytes of what it leaves raw.
+        # msgspec does not check the encoding of fields that it leaves raw.
         if not frame.isascii():
             frame.decode()
         return _decode(frame)
@@ -178,7 +178,10 @@ def _depth(frame: bytes) -> int:
 
 
 def load_dictionary(location: str) -> bytes:
-    """Read the dictionary from a path or an https URL; raises BrokenInvariant when it is another file."""
+    """Read the dictionary from a path or an https URL.
+
+    Raises BrokenInvariant when the file is missing or another one, Transient when it cannot be read now.
+    """
     try:
         if location.startswith("https://"):
             with urllib.request.urlopen(location, timeout=DICTIONARY_TIMEOUT_SECONDS) as answer:  # noqa: S310 - https only
@@ -199,16 +202,16 @@ def load_dictionary(location: str) -> bytes:
 
 
 class Decompressor:
-    """Opens frames compressed with the dictionary; never to more than `largest` bytes."""
+    """Decompresses frames, to `largest` bytes at most."""
 
     def __init__(self, dictionary: bytes, largest: int) -> None:
         self._zstd = zstandard.ZstdDecompressor(dict_data=zstandard.ZstdCompressionDict(dictionary))
         self._largest = largest
 
     def open(self, frame: bytes) -> bytes:
-        """Return the JSON inside; raises BadInput with TOO_LARGE or NOT_JSON.
+        """Return the JSON in a frame; raises BadInput with TOO_LARGE or NOT_JSON.
 
-        A host, or a proxy, that does not compress after all sends the JSON itself.
+        An uncompressed frame is returned as it is: a host or proxy may not support compression.
         """
         if frame[:1] == b"{":
             return frame

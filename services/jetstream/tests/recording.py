@@ -1,4 +1,4 @@
-"""A validator that notes what it is asked, in order: what a receiver put into its inbox."""
+"""A validator that records its input, which is what a receiver put into its inbox."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LARGEST = 1 << 30
 
 
 class RecordingValidator:
-    """Validates as the ingester does."""
+    """Validates like the ingester, and records each frame."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self._validate = validator(LARGEST)
 
     def __call__(self, frame: bytes) -> Event | Reason:
-        """Note a frame, and answer."""
+        """Record and validate a frame."""
         self.frames.append(frame)
         return self._validate(frame)
 
 
 def empty(inbox: Inbox) -> None:
-    """Take out all that is there."""
+    """Remove everything from the inbox."""
     while inbox:
         inbox.take()
         inbox.drop()

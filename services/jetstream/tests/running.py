@@ -1,4 +1,4 @@
-"""A host, and the end of a run."""
+"""A fake host, and the end of a run."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def host(events: int = 6000, rate: int = 1500, **options: str) -> Host:
-    """Make a host that has a few seconds of past, so that a replay comes first."""
+    """Return a host with two seconds of events before the start, so that a replay comes first."""
     named = {name.replace("_", "-"): value for name, value in options.items()}
     return Host({"rate": str(rate), "events": str(events), "backlog": "2", **named})
 
 
 def finish(pipeline: Pipeline, events: int, seconds: float = 60.0) -> None:
-    """Wait until everything is committed, and stop both daemons in order."""
+    """Wait until all events are committed, then stop the ingester and the writer."""
     pipeline.wait_pushed(events, seconds)
     pipeline.wait_committed(seconds)
     assert pipeline.ingester.stop() == 0
@@ -33,7 +33,7 @@ def finish(pipeline: Pipeline, events: int, seconds: float = 60.0) -> None:
 
 
 def hang_up(source: Host, code: int) -> None:
-    """End a connection that is open; there is none for a moment after each end."""
+    """Close an open connection; wait for one if there is none."""
     before = source.status()["fired"].get("hang_up", 0)
     wait_for(
         lambda: source.send("hang_up", code=code)["fired"].get("hang_up", 0) > before,
@@ -43,6 +43,6 @@ def hang_up(source: Host, code: int) -> None:
 
 
 def gaps(root: Path) -> list[tuple[str, int, int]]:
-    """Return the gap rows but for the archive start: reason, from, to."""
+    """Return the gap rows without that of the archive start: reason, from, to."""
     asked = "SELECT reason, from_us, to_us FROM read_parquet(?) WHERE reason <> 'archive_start' ORDER BY 2"
     return duckdb.execute(asked, [f"{root}/raw/gaps/**/*.parquet"]).fetchall()

@@ -1,4 +1,4 @@
-"""When to pause and when to resume, and that it is logged."""
+"""When the ingester pauses and resumes, and that both are logged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LIMITS = PauseLimits(0.75, 0.55, 1000)
         (0.1, 0, False, True),
     ],
 )
-def test_pause_above_and_come_back_well_below(
+def test_pause_above_one_limit_and_resume_below_another(
     share: float,
     free: float | None,
     paused: bool,  # noqa: FBT001 - a parameter of the table
@@ -47,13 +47,13 @@ def test_pause_above_and_come_back_well_below(
 
 
 @given(st.floats(0, 2), st.none() | st.floats(0, 5000))
-def test_what_comes_back_does_not_pause_at_once_again(share: float, free: float | None) -> None:
+def test_after_resuming_it_does_not_pause_at_once(share: float, free: float | None) -> None:
     room = Room(share, free)
     if why_paused(room, LIMITS, paused=True) is None:
         assert why_paused(room, LIMITS, paused=False) is None
 
 
-def test_the_scarcest_disk_counts(tmp_path: Path) -> None:
+def test_the_fullest_disk_counts(tmp_path: Path) -> None:
     assert free_mb(()) is None
     found = free_mb((str(tmp_path), "/"))
     assert found is not None
@@ -65,7 +65,7 @@ def make(**settings: object) -> tuple[Backpressure, CollectorRegistry]:
     return Backpressure(IngesterSettings(**settings), IngesterMetrics(registry)), registry  # type: ignore[arg-type]
 
 
-def test_backpressure_says_when_it_changes_and_why() -> None:
+def test_backpressure_reports_changes_and_their_reason() -> None:
     backpressure, registry = make()
     steps = [(10, False), (76, True), (70, False), (56, False), (55, True), (60, False)]
     assert [backpressure.decide(Memory(used, 100)) for used, _ in steps] == [changed for _, changed in steps]
@@ -77,7 +77,7 @@ def test_backpressure_says_when_it_changes_and_why() -> None:
     assert registry.get_sample_value("archive_buffer_memory_share") == 0.9
 
 
-def test_a_refused_push_pause_until_there_is_clearly_room() -> None:
+def test_a_refused_push_pauses_until_the_resume_limit() -> None:
     backpressure, registry = make()
     backpressure.refused("Redis is full")
     assert (backpressure.paused, backpressure.why) == (True, "Redis is full")
@@ -87,14 +87,14 @@ def test_a_refused_push_pause_until_there_is_clearly_room() -> None:
     assert (backpressure.paused, registry.get_sample_value("archive_receive_paused")) == (False, 0)
 
 
-def test_a_disk_that_runs_low_pauses(tmp_path: Path) -> None:
+def test_a_full_disk_pauses(tmp_path: Path) -> None:
     backpressure, _ = make(ingest_watch_disks=(str(tmp_path),), archive_disk_free_min_mb=10**9)
     assert backpressure.decide(Memory(1, 100))
     assert backpressure.why is not None
     assert "MB free" in backpressure.why
 
 
-def test_it_looks_once_a_second() -> None:
+def test_room_is_measured_once_a_second() -> None:
     backpressure, _ = make()
     assert [backpressure.is_due(now) for now in (5.0, 5.5, 5.99, 6.0, 6.1, 9.0, 9.5)] == [
         True, False, False, True, False, True, False,

@@ -1,4 +1,4 @@
-"""A replay that meets the live tail leaves a window to be read once more, and only then."""
+"""A replay that meets the live tail gives a window to re-read, and nothing else does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ US = 1_000_000
 
 
 def watch(*steps: tuple[float, float], every: float = 0.1) -> list[Window]:
-    """Follow a connection: each step is (seconds of the clock, event seconds in one of those)."""
+    """Return the windows of a connection; a step is (seconds, event seconds per second)."""
     watched = CutoverWatch("h", 100.0)
     now, at, found = 100.0, 0.0, list[Window]()
     watched.see(now, NOON_US)
@@ -27,7 +27,7 @@ def watch(*steps: tuple[float, float], every: float = 0.1) -> list[Window]:
 
 
 def covers(window: Window, second: float) -> bool:
-    """Say whether the last second before an event time lies in a window."""
+    """Return whether the second before an event time lies in a window."""
     return window.from_us <= NOON_US + (second - 1) * US and NOON_US + second * US <= window.to_us
 
 
@@ -42,39 +42,39 @@ def test_the_end_of_a_replay_lies_in_the_window(replay: float, speed: float) -> 
 
 
 @pytest.mark.parametrize("seconds", [4, 60, 600])
-def test_a_live_tail_leaves_one_window_at_most_where_it_began(seconds: int) -> None:
+def test_a_live_tail_gives_at_most_one_window_at_its_beginning(seconds: int) -> None:
     for window in watch((seconds, 1.0)):
         assert covers(window, 1)
         assert window.to_us < NOON_US + 10 * US
     assert len(watch((seconds, 1.0))) <= 1
 
 
-def test_a_replay_still_under_way_leaves_none_yet() -> None:
+def test_an_unfinished_replay_gives_no_window() -> None:
     assert watch((60, 20.0)) == []
 
 
-def test_one_event_tells_nothing() -> None:
+def test_a_single_event_gives_no_window() -> None:
     assert CutoverWatch("h", 0.0).see(1000.0, NOON_US) is None
 
 
-def test_a_host_whose_clock_is_far_off_is_seen_through_all_the_same() -> None:
+def test_a_host_whose_clock_is_wrong_gives_a_window_too() -> None:
     watched = CutoverWatch("h", 0.0)
     found = [watched.see(i / 10, 5 * US + i * US // (1 if i < 50 else 10)) for i in range(200)]
     assert len([window for window in found if window]) == 1
 
 
 def test_a_stall_in_the_replay_does_not_hide_its_end() -> None:
-    """Redis or the disk held us up for some seconds in the middle of the replay."""
+    """Redis or the disk may stall us for some seconds in the middle of a replay."""
     windows = watch((2.1, 20.0), (4, 0), (10, 20.0), (30, 1.0))
     assert any(covers(window, 242) for window in windows)
 
 
-def test_a_busy_machine_makes_no_window_of_every_short_stop() -> None:
+def test_short_stalls_of_a_busy_machine_give_no_window() -> None:
     stops = [(1.5, 0.0), (0.5, 4.0), (6.0, 1.0)]
     assert len(watch((10, 20.0), (10, 1.0), *stops * 20)) == 1
 
 
-def test_a_stop_long_enough_to_be_a_replay_is_taken_for_one() -> None:
+def test_a_stall_long_enough_to_be_a_replay_gives_a_window() -> None:
     windows = watch((10, 20.0), (10, 1.0), (8, 0.0), (2.5, 4.2), (10, 1.0))
     assert len(windows) == 2
     assert covers(windows[1], 200 + 10 + 2.5 * 4.2)
@@ -82,13 +82,13 @@ def test_a_stop_long_enough_to_be_a_replay_is_taken_for_one() -> None:
 
 @pytest.mark.parametrize("steps", [[(30, 1.4), (20, 6.0)], [(30, 1.4)], [(60, 1.2)]])
 def test_a_slow_replay_does_not_hide_its_end(steps: list[tuple[float, float]]) -> None:
-    """At peak hours a host's rate limit, or our own disk, leaves little more than the live speed."""
+    """At peak hours a host's rate limit, or our disk, permits little more than the live speed."""
     end = sum(seconds * speed for seconds, speed in steps)
     assert any(covers(window, end) for window in watch(*steps, (30, 1.0)))
 
 
 @given(st.floats(1, 30), st.floats(2, 200), st.sampled_from([0.01, 0.05, 0.3, 0.7]))
-def test_whenever_a_replay_ends_its_last_second_is_covered(replay: float, speed: float, every: float) -> None:
+def test_the_last_second_of_any_replay_is_covered(replay: float, speed: float, every: float) -> None:
     steps = round(replay / every)
     assume(steps * every * (speed - 1) >= 2)
     windows = watch((replay, speed), (20, 1.0), every=every)
@@ -109,13 +109,13 @@ FIRST, SECOND = Window(0, 100, "a"), Window(50, 200, "b")
         ((SECOND, FIRST), 101 + REREAD_DELAY_US, FIRST),
     ],
 )
-def test_a_window_is_read_once_it_lies_wholly_in_the_hosts_store(
+def test_a_window_is_reread_once_it_lies_wholly_in_the_hosts_store(
     windows: tuple[Window, ...], newest_us: int, window: Window | None
 ) -> None:
     assert window_to_reread(windows, newest_us, 0) == window
 
 
-def test_a_window_that_cannot_be_read_holds_up_no_other() -> None:
+def test_a_window_that_cannot_be_read_does_not_block_others() -> None:
     assert [window_to_reread((FIRST, SECOND), 10**16, failures) for failures in range(4)] == [
         FIRST,
         SECOND,
@@ -127,9 +127,9 @@ def test_a_window_that_cannot_be_read_holds_up_no_other() -> None:
 @pytest.mark.parametrize(
     ("hosts", "asked"), [(("b", "a", "c"), "aaabbbccca"), (("b",), "bbbbbbbbbb"), (("b", "c"), "bbbcccbbbc")]
 )
-def test_its_own_host_is_asked_first_then_the_others(hosts: tuple[str, ...], asked: str) -> None:
+def test_a_window_is_reread_from_its_own_host_first(hosts: tuple[str, ...], asked: str) -> None:
     assert "".join(reread_host(FIRST, hosts, failures) for failures in range(10)) == asked
 
 
-def test_a_margin_covers_the_second_that_a_host_may_drop() -> None:
+def test_the_margin_covers_the_second_that_a_host_may_drop() -> None:
     assert MARGIN_US > 2 * US

@@ -1,4 +1,4 @@
-"""Compressed frames: the right dictionary or none, and never more than a bounded output."""
+"""Compressed frames: only the right dictionary is accepted, and the output is bounded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def reason(frame: bytes) -> str:
 
 
 @given(st.binary(max_size=LARGEST), st.booleans())
-def test_what_was_packed_is_opened(raw: bytes, size: bool) -> None:  # noqa: FBT001
+def test_compressed_bytes_are_decompressed(raw: bytes, size: bool) -> None:  # noqa: FBT001
     assert Decompressor(WORDS, LARGEST).open(packed(raw, size=size)) == raw
 
 
@@ -47,18 +47,18 @@ def test_any_bytes_give_bytes_or_a_reason(frame: bytes) -> None:
 
 
 @pytest.mark.parametrize("size", [True, False])
-def test_a_small_frame_that_grows_beyond_bounds_is_not_opened(size: bool) -> None:  # noqa: FBT001
+def test_a_frame_that_decompresses_beyond_the_limit_is_rejected(size: bool) -> None:  # noqa: FBT001
     bomb = packed(b"x" * 50_000_000, size=size)
     assert len(bomb) < 10_000
     assert reason(bomb) in (Reason.TOO_LARGE, Reason.NOT_JSON)
 
 
-def test_what_is_not_compressed_is_no_frame() -> None:
+def test_what_is_neither_compressed_nor_json_is_rejected() -> None:
     assert reason(b"") == reason(b"[]") == Reason.NOT_JSON
     assert reason(packed(b"x" * 100)[:-3]) == Reason.NOT_JSON
 
 
-def test_another_file_is_refused_with_the_mend(tmp_path: Path) -> None:
+def test_a_missing_or_wrong_dictionary_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(BrokenInvariant, match="INGEST_DICTIONARY: no file"):
         load_dictionary(str(tmp_path / "none"))
     wrong = tmp_path / "wrong.zdict"
@@ -67,7 +67,9 @@ def test_another_file_is_refused_with_the_mend(tmp_path: Path) -> None:
         load_dictionary(str(wrong))
 
 
-def test_what_cannot_be_read_now_may_be_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dictionary_that_cannot_be_read_now_is_transient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(Transient, match="INGEST_DICTIONARY"):
         load_dictionary(str(tmp_path))
     monkeypatch.setattr(validate, "DICTIONARY_TIMEOUT_SECONDS", 1)
@@ -75,7 +77,7 @@ def test_what_cannot_be_read_now_may_be_later(tmp_path: Path, monkeypatch: pytes
         load_dictionary("https://127.0.0.1:1/zdict")
 
 
-def test_the_real_dictionary_opens_real_events(real_events: Path) -> None:
+def test_the_real_dictionary_decompresses_real_events(real_events: Path) -> None:
     path = real_events / "jetstream_v1.zdict"
     if not path.exists():
         pytest.skip("the dictionary is not on this machine")

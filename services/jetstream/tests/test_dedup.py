@@ -1,4 +1,4 @@
-"""The identity dedup: always what `archive:recent` holds, as far back as was promised, and bounded."""
+"""The deduplication window: equal to `archive:recent`, as long as configured, and bounded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def grow(dedup: DedupWindow, one: RecentPush) -> Evictable:
     return evictable
 
 
-def test_what_was_pushed_is_known_and_nothing_else() -> None:
+def test_exactly_the_pushed_identities_are_known() -> None:
     dedup = DedupWindow(60, 100)
     one = push(1, 0, 3)
     grow(dedup, one)
@@ -30,7 +30,7 @@ def test_what_was_pushed_is_known_and_nothing_else() -> None:
     assert len(dedup) == 3
 
 
-def test_what_is_drafted_is_known_and_takes_no_room_yet() -> None:
+def test_pending_identities_are_known_but_not_counted() -> None:
     dedup = DedupWindow(60, 5)
     grow(dedup, push(1, 0, 3))
     dedup.known.update(push(2, 0, 2).identities + push(3, 0, 2).identities)
@@ -41,7 +41,7 @@ def test_what_is_drafted_is_known_and_takes_no_room_yet() -> None:
     assert dedup.known == set(), "its push has failed"
 
 
-def test_a_push_is_remembered_to_the_end_of_its_time_and_not_longer() -> None:
+def test_a_push_is_evicted_once_its_time_has_passed() -> None:
     dedup = DedupWindow(60, 100)
     grow(dedup, push(1, 0, 2))
     assert grow(dedup, push(2, 60 * SECOND, 2)) == Evictable(0, 0)
@@ -49,36 +49,36 @@ def test_a_push_is_remembered_to_the_end_of_its_time_and_not_longer() -> None:
     assert len(dedup) == 4
 
 
-def test_asking_changes_nothing() -> None:
+def test_to_evict_changes_nothing() -> None:
     dedup = DedupWindow(1, 10)
     grow(dedup, push(1, 0, 2))
     assert dedup.to_evict(10**12, 5) == dedup.to_evict(10**12, 5) == Evictable(1, 0)
     assert len(dedup) == 2
 
 
-def test_what_goes_for_want_of_room_is_counted() -> None:
+def test_evictions_by_size_are_counted() -> None:
     dedup = DedupWindow(60, 10)
     for number in range(3):
         grow(dedup, push(number, number, 3))
     assert dedup.to_evict(4, 1) == Evictable(0, 0)
     assert dedup.to_evict(4, 2) == Evictable(1, 1)
     assert dedup.to_evict(4, 8) == Evictable(3, 3)
-    assert dedup.to_evict(61 * SECOND, 8) == Evictable(3, 0), "those had had their time"
+    assert dedup.to_evict(61 * SECOND, 8) == Evictable(3, 0), "their time has passed"
 
 
-def test_an_older_cursor_forgets_nothing() -> None:
+def test_an_older_cursor_evicts_nothing() -> None:
     dedup = DedupWindow(60, 100)
     grow(dedup, push(1, 10**15, 2))
     assert grow(dedup, push(2, 5, 2)) == Evictable(0, 0)
 
 
-def test_a_push_of_nothing_new_leaves_no_element() -> None:
+def test_a_push_without_identities_adds_no_element() -> None:
     dedup = DedupWindow(60, 100)
     grow(dedup, RecentPush(1, ()))
     assert dedup.to_evict(10**15, 0) == Evictable(0, 0), "Redis holds no element either"
 
 
-def test_a_refill_forgets_what_redis_does_not_hold() -> None:
+def test_refill_drops_what_redis_does_not_hold() -> None:
     dedup = DedupWindow(60, 100)
     lost, kept = push(1, 0, 2), push(2, 0, 2)
     grow(dedup, lost)
@@ -88,7 +88,7 @@ def test_a_refill_forgets_what_redis_does_not_hold() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=30))
-def test_memory_and_redis_hold_the_same_after_any_pushes(steps: list[tuple[int, int]]) -> None:
+def test_window_and_redis_hold_the_same_after_any_pushes(steps: list[tuple[int, int]]) -> None:
     dedup, redis = DedupWindow(10, 30), list[RecentPush]()
     now = 0
     for number, (later, events) in enumerate(steps):

@@ -1,4 +1,4 @@
-"""One connection after another: along the hosts, never while paused, and windows are read once more."""
+"""The follower connects along the hosts, never while paused, and re-reads windows."""
 
 from __future__ import annotations
 
@@ -42,42 +42,42 @@ def address(port: int) -> str:
 
 
 class World:
-    """A follower, and what stands in for Redis: a list of what was pushed, and the cursor behind it."""
+    """A follower; in place of Redis a list of what was pushed, and the cursor."""
 
     def __init__(self, *ports: int, **settings: object) -> None:
         hosts = tuple(map(address, ports))
-        told = IngesterSettings(ingest_hosts=hosts, **settings)  # type: ignore[arg-type]
+        given = IngesterSettings(ingest_hosts=hosts, **settings)  # type: ignore[arg-type]
         self.dedup = DedupWindow(600, 100_000)
         self.inbox = Inbox(PushLimits(100, US), self.dedup, validator(US))
         self.registry = CollectorRegistry()
         self.metrics = IngesterMetrics(self.registry)
         self.cursor = Cursor(T, 1, 0)
         self.pushed: list[bytes] = []
-        self.follower = Follower(told, self.inbox, self.metrics, HostSelector(hosts), lambda: self.cursor)
+        self.follower = Follower(given, self.inbox, self.metrics, HostSelector(hosts), lambda: self.cursor)
 
     def push(self) -> None:
-        """Push what has arrived."""
-        draft = self.inbox.take()
+        """Push the oldest pending push."""
+        pending = self.inbox.take()
         for gap in self.follower.unread_gaps:
-            draft.add_gap(gap)
+            pending.add_gap(gap)
         self.follower.unread_gaps.clear()
-        for source, reason, time_us in draft.endings:
-            source.end(reason, discard=source.is_discarded, since_us=time_us)
-        push = draft.build(self.cursor, "n", Counter(), time.time_ns() // 1000)
+        for connection, reason, time_us in pending.endings:
+            connection.end(reason, discard=connection.is_discarded, since_us=time_us)
+        push = pending.build(self.cursor, "n", Counter(), time.time_ns() // 1000)
         self.dedup.pushed(push.recent, push.evicted)
         self.cursor = push.cursor
         self.pushed += [element for elements in push.elements.values() for element in elements]
-        for source in draft.progressed:
-            source.progressed()
+        for connection in pending.progressed:
+            connection.progressed()
         self.inbox.drop()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Follow, and push all the while."""
+        """Follow, and push what arrives."""
         ending = False
 
         async def pump() -> None:
-            # Not cancelled: up to Python 3.11 wait_for may swallow that.
+            # Not cancelled: in Python 3.11 wait_for may suppress the cancellation.
             while not ending:
                 await self.inbox.filled(0.01)
                 self.push()
@@ -94,7 +94,7 @@ class World:
                     task.cancel()
 
 
-def test_a_host_that_is_down_is_left_for_the_next_and_each_event_comes_once() -> None:
+def test_an_unreachable_host_is_left_and_each_event_is_pushed_once() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(free_port(), fake.port)
         async with world.running():
@@ -107,7 +107,7 @@ def test_a_host_that_is_down_is_left_for_the_next_and_each_event_comes_once() ->
     play(scenario, OPTIONS)
 
 
-def test_who_is_paused_hangs_up_and_comes_back_to_where_it_was() -> None:
+def test_a_pause_disconnects_and_unpause_resumes_at_the_cursor() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port)
         async with world.running():
@@ -117,7 +117,7 @@ def test_who_is_paused_hangs_up_and_comes_back_to_where_it_was() -> None:
             tried = len(fake.connections)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(until(lambda: len(fake.connections) > tried), 0.3)
-            assert len(fake.connections) == tried, "paused: nobody calls"
+            assert len(fake.connections) == tried, "no connection while paused"
             world.follower.unpause()
             await until(lambda: len(fake.connections) > tried)
         assert sorted(world.pushed) == sorted(TRUTH)
@@ -125,7 +125,7 @@ def test_who_is_paused_hangs_up_and_comes_back_to_where_it_was() -> None:
     play(scenario, OPTIONS)
 
 
-def test_who_is_paused_while_it_connects_hangs_up_at_once() -> None:
+def test_a_pause_while_connecting_disconnects() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port)
         async with world.running():
@@ -137,13 +137,13 @@ def test_who_is_paused_while_it_connects_hangs_up_at_once() -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(until(lambda: len(fake.connections) > tried), 0.3)
             assert len(fake.connections) == tried <= 1
-            assert world.pushed == [], "what comes after the pause is not taken"
+            assert world.pushed == [], "what arrives after the pause is not used"
 
     play(scenario, OPTIONS)
 
 
-def test_an_absence_is_counted_from_the_last_frame_not_from_the_last_failure() -> None:
-    """A clock that stepped back is read again from before our absence; failed calls are part of that."""
+def test_absence_is_measured_from_the_last_frame_not_from_the_last_failure() -> None:
+    """Failed connections are part of the absence before which a host is read when its clock stepped back."""
 
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port, ingest_host_rewind_seconds=0)
@@ -159,7 +159,7 @@ def test_an_absence_is_counted_from_the_last_frame_not_from_the_last_failure() -
     play(scenario, OPTIONS)
 
 
-def test_before_any_connection_the_absence_is_unknown_and_taken_to_be_long() -> None:
+def test_before_the_first_connection_an_hour_of_absence_is_assumed() -> None:
     async def scenario() -> None:
         assert World(1).follower.stepped_back_to(T) <= T - 3600 * US
 
@@ -167,14 +167,14 @@ def test_before_any_connection_the_absence_is_unknown_and_taken_to_be_long() -> 
 
 
 def windowed(world: World, host: str, first: int, last: int) -> None:
-    """Let the cursor stand at the end with one window to be read once more."""
+    """Set the cursor behind all events, with one window to re-read."""
     window = Window(T + first * US // 100, T + last * US // 100, host)
     world.cursor = Cursor(T + 50 * US, 1, 9, host=host, kind="v1", windows=(window,))
     world.follower.pause()
     world.follower.unpause()
 
 
-def test_a_window_is_read_once_more_and_struck_off() -> None:
+def test_a_window_is_reread_and_removed_from_the_cursor() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         silent_live_host = free_port()
         world = World(silent_live_host, fake.port)
@@ -188,7 +188,7 @@ def test_a_window_is_read_once_more_and_struck_off() -> None:
     play(scenario, OPTIONS)
 
 
-def test_a_window_cut_short_is_read_again_from_its_start() -> None:
+def test_an_interrupted_window_is_reread_from_its_start() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(free_port(), fake.port)
         windowed(world, address(fake.port), 100, 200)
@@ -201,10 +201,10 @@ def test_a_window_cut_short_is_read_again_from_its_start() -> None:
     play(scenario, OPTIONS)
 
 
-def test_a_window_of_a_host_that_is_gone_is_read_from_another() -> None:
+def test_a_window_of_an_unreachable_host_is_reread_from_another() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port)
-        windowed(world, "ws://gone.example", 100, 200)
+        windowed(world, "ws://unreachable.example", 100, 200)
         async with world.running():
             await until(lambda: world.cursor.windows == ())
         assert set(TRUTH[101:199]) <= set(world.pushed)
@@ -212,7 +212,7 @@ def test_a_window_of_a_host_that_is_gone_is_read_from_another() -> None:
     play(scenario, OPTIONS)
 
 
-def test_a_window_that_cannot_be_read_any_more_is_a_gap() -> None:
+def test_a_window_beyond_the_look_back_becomes_a_gap() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port, archive_look_back_hours=0.001)
         windowed(world, address(fake.port), 100, 200)
@@ -225,7 +225,7 @@ def test_a_window_that_cannot_be_read_any_more_is_a_gap() -> None:
     play(scenario, OPTIONS)
 
 
-def test_the_reason_of_each_end_is_counted() -> None:
+def test_disconnects_are_counted_by_reason() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(fake.port)
         async with world.running():

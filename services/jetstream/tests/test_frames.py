@@ -1,4 +1,4 @@
-"""Frames cut out of bytes are those that the library reads, wherever the socket parts them."""
+"""Frames cut out of bytes equal those that the library parses, wherever the bytes are divided."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ LIMIT = 10.0
 
 
 class Transport:
-    """What a wire asks of its socket, noted."""
+    """A transport that records what a reader does with it."""
 
     def __init__(self) -> None:
         self._reads = True
         self.written = b""
 
     def reads(self) -> bool:
-        """Whether the wire lets it read."""
+        """Return whether reading is on."""
         return self._reads
 
     def pause_reading(self) -> None:
-        """Note it."""
+        """Record it; reading must be on."""
         assert self._reads
         self._reads = False
 
     def resume_reading(self) -> None:
-        """Note it."""
+        """Record it; reading must be off."""
         assert not self._reads
         self._reads = True
 
     def write(self, data: bytes) -> None:
-        """Note it."""
+        """Record the bytes."""
         self.written += data
 
     def __getattr__(self, _: str) -> Callable[..., bool]:
@@ -58,17 +58,17 @@ def protocol() -> ClientProtocol:
     return ClientProtocol(parse_uri("ws://h/"), max_size=LARGEST)
 
 
-def wire(told: ClientProtocol) -> tuple[FrameReader, Transport]:
-    """Make a wire that has asked for its handshake."""
-    one, transport = FrameReader(told, LARGEST), Transport()
+def reader(client: ClientProtocol) -> tuple[FrameReader, Transport]:
+    """Return a reader that has sent its handshake."""
+    one, transport = FrameReader(client, LARGEST), Transport()
     one.connection_made(cast("asyncio.Transport", transport))
     return one, transport
 
 
-def answer(told: ClientProtocol) -> bytes:
-    """Return a server's answer to the handshake of a client."""
-    request = told.connect()
-    told.send_request(request)
+def handshake_response(client: ClientProtocol) -> bytes:
+    """Return a server's response to the handshake of a client."""
+    request = client.connect()
+    client.send_request(request)
     server = ServerProtocol()
     server.send_response(server.accept(request))
     return b"".join(server.data_to_send())
@@ -78,11 +78,11 @@ def bytes_of(frames: Iterable[Frame]) -> bytes:
     return b"".join(frame.serialize(mask=False) for frame in frames)
 
 
-def by_the_library(told: ClientProtocol, data: bytes) -> list[bytes]:
-    """Return the messages that the library itself finds."""
-    told.receive_data(data)
+def by_the_library(client: ClientProtocol, data: bytes) -> list[bytes]:
+    """Return the messages that the library itself parses."""
+    client.receive_data(data)
     found, pieces = [], b""
-    for event in told.events_received():
+    for event in client.events_received():
         if isinstance(event, Response):
             continue
         frame = cast("Frame", event)
@@ -95,7 +95,7 @@ def by_the_library(told: ClientProtocol, data: bytes) -> list[bytes]:
 
 
 async def taken(one: FrameReader) -> list[bytes]:
-    """Take what there is, without waiting."""
+    """Return the frames that have arrived, without waiting."""
     try:
         async with asyncio.timeout(0):
             return await one.read(1 << 30)
@@ -109,8 +109,8 @@ control = st.builds(Frame, st.sampled_from([Opcode.PING, Opcode.PONG]), st.binar
 
 
 @st.composite
-def in_pieces(draw: st.DrawFn) -> list[Frame]:
-    """Make a message in pieces, with control frames between them."""
+def fragmented(draw: st.DrawFn) -> list[Frame]:
+    """Return a fragmented message with control frames between its fragments."""
     parts = draw(st.lists(st.binary(max_size=50), min_size=2, max_size=4))
     frames: list[Frame] = []
     for index, part in enumerate(parts):
@@ -120,7 +120,7 @@ def in_pieces(draw: st.DrawFn) -> list[Frame]:
     return frames
 
 
-# The last may end all: too large, in the middle of pieces, closing, or nothing that the protocol knows.
+# The last frame may end the connection: too large, between fragments, closing, or invalid.
 ends = st.sampled_from(
     [
         b"",
@@ -138,7 +138,7 @@ ends = st.sampled_from(
 
 
 @given(
-    st.lists(whole.map(lambda one: [one]) | control.map(lambda one: [one]) | in_pieces(), max_size=8),
+    st.lists(whole.map(lambda one: [one]) | control.map(lambda one: [one]) | fragmented(), max_size=8),
     ends,
     st.lists(st.integers(0, 100_000), max_size=12),
 )
@@ -147,20 +147,20 @@ def test_it_takes_what_the_library_takes_wherever_the_bytes_are_parted(
     messages: list[list[Frame]], end: bytes, cuts: list[int]
 ) -> None:
     async def scenario() -> None:
-        told, other = protocol(), protocol()
-        one, transport = wire(told)
-        data = answer(told)
-        other.key = told.key
+        client, other = protocol(), protocol()
+        one, transport = reader(client)
+        data = handshake_response(client)
+        other.key = client.key
         other.send_request(other.connect())
-        told.data_to_send(), other.data_to_send()
+        client.data_to_send(), other.data_to_send()
         data += bytes_of(frame for message in messages for frame in message) + end
         places = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
         for at, after in pairwise(places):
             if after > at:
                 one.data_received(data[at:after])
         assert await taken(one) == by_the_library(other, data)
-        assert told.state is other.state
-        assert (told.close_sent, told.close_rcvd) == (other.close_sent, other.close_rcvd)
+        assert client.state is other.state
+        assert (client.close_sent, client.close_rcvd) == (other.close_sent, other.close_rcvd)
         assert len(transport.written) == len(b"".join(other.data_to_send())), (
             "pongs, and the answer to a close"
         )
@@ -169,18 +169,18 @@ def test_it_takes_what_the_library_takes_wherever_the_bytes_are_parted(
 
 
 def opened(scenario: Callable[[FrameReader, Transport], Awaitable[Any]]) -> Any:
-    """Play with a wire that is open."""
+    """Run a scenario with an open reader."""
 
     async def play() -> Any:
-        told = protocol()
-        one, transport = wire(told)
-        one.data_received(answer(told))
+        client = protocol()
+        one, transport = reader(client)
+        one.data_received(handshake_response(client))
         return await scenario(one, transport)
 
     return asyncio.run(asyncio.wait_for(play(), LIMIT))
 
 
-def test_a_batch_waits_for_the_first_frame_and_gives_no_more_than_asked_for() -> None:
+def test_read_waits_for_a_frame_and_returns_at_most_the_limit() -> None:
     async def scenario(one: FrameReader, _: Transport) -> None:
         waiting = asyncio.create_task(one.read(2))
         await asyncio.sleep(0)
@@ -192,22 +192,22 @@ def test_a_batch_waits_for_the_first_frame_and_gives_no_more_than_asked_for() ->
     opened(scenario)
 
 
-def test_the_socket_waits_while_much_lies_here_and_goes_on_when_it_is_taken() -> None:
+def test_reading_the_socket_stops_above_the_limit_and_resumes_below() -> None:
     async def scenario(one: FrameReader, transport: Transport) -> None:
         frame = Frame(Opcode.TEXT, bytes(LARGEST)).serialize(mask=False)
-        told = 0
+        sent = 0
         while transport.reads():
             one.data_received(frame)
-            told += 1
-        assert MAX_BUFFERED_BYTES < told * LARGEST <= MAX_BUFFERED_BYTES + LARGEST
+            sent += 1
+        assert MAX_BUFFERED_BYTES < sent * LARGEST <= MAX_BUFFERED_BYTES + LARGEST
         await one.read(1)
         assert transport.reads()
-        assert len(await one.read(100)) == told - 1
+        assert len(await one.read(100)) == sent - 1
 
     opened(scenario)
 
 
-def test_what_came_before_the_end_is_given_and_then_the_end() -> None:
+def test_frames_before_the_end_are_returned_before_the_error() -> None:
     async def scenario(one: FrameReader, _: Transport) -> None:
         one.data_received(bytes_of([Frame(Opcode.TEXT, b"last"), Frame(Opcode.CLOSE, b"\x03\xe8")]))
         waiting = asyncio.create_task(one.read(1))
@@ -219,13 +219,13 @@ def test_what_came_before_the_end_is_given_and_then_the_end() -> None:
     opened(scenario)
 
 
-def test_what_comes_after_our_close_is_dropped_and_the_answer_is_seen() -> None:
+def test_frames_after_our_close_are_dropped_and_the_close_frame_is_read() -> None:
     async def scenario(one: FrameReader, transport: Transport) -> None:
         while transport.reads():
             one.data_received(bytes_of([Frame(Opcode.TEXT, bytes(LARGEST))]))
         closing = asyncio.create_task(one.close())
         await asyncio.sleep(0)
-        assert transport.reads(), "the answer must not wait behind what nobody takes"
+        assert transport.reads(), "the close frame must be read although nobody takes frames"
         await taken(one)
         one.data_received(bytes_of([Frame(Opcode.TEXT, b"late")]))
         assert transport.reads()
@@ -240,36 +240,36 @@ def test_what_comes_after_our_close_is_dropped_and_the_answer_is_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "response",
     [
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno",
         b"HTTP/1.1 101 Switching Protocols\r\n" + b"x" * 2 * MAX_HANDSHAKE_BYTES,
     ],
 )
-def test_a_handshake_that_fails_is_the_librarys(said: bytes) -> None:
+def test_the_library_reports_a_failed_handshake(response: bytes) -> None:
     async def scenario() -> None:
-        told = protocol()
-        one, _ = wire(told)
-        told.send_request(told.connect())
-        for at in range(0, len(said), 1000):
-            one.data_received(said[at : at + 1000])
+        client = protocol()
+        one, _ = reader(client)
+        client.send_request(client.connect())
+        for at in range(0, len(response), 1000):
+            one.data_received(response[at : at + 1000])
         one.connection_lost(None)
-        assert told.handshake_exc is not None
+        assert client.handshake_exc is not None
         with pytest.raises(ConnectionClosed):
             await one.read(1)
 
     asyncio.run(scenario())
 
 
-def test_frames_behind_a_very_long_answer_to_the_handshake_are_given_too() -> None:
+def test_frames_after_a_very_long_handshake_response_are_read() -> None:
     async def scenario() -> None:
-        told = protocol()
-        one, _ = wire(told)
-        said = answer(told)
+        client = protocol()
+        one, _ = reader(client)
+        response = handshake_response(client)
         more = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 8000) for number in range(20))
-        said = said.removesuffix(b"\r\n") + more + b"\r\n"
-        for at in range(0, len(said), 1000):
-            one.data_received(said[at : at + 1000])
+        response = response.removesuffix(b"\r\n") + more + b"\r\n"
+        for at in range(0, len(response), 1000):
+            one.data_received(response[at : at + 1000])
         waiting = asyncio.create_task(one.read(1))
         await asyncio.sleep(0)
         one.data_received(bytes_of([Frame(Opcode.TEXT, b"first")]))

@@ -1,4 +1,4 @@
-"""Healthy is who works or is paused on purpose; and every metric stands from the start."""
+"""The ingester is healthy while it works or is paused; every metric is exported from the start."""
 
 from __future__ import annotations
 
@@ -30,21 +30,26 @@ if TYPE_CHECKING:
         ("retrying", "Redis is full", 9999, False),
     ],
 )
-def test_only_who_works_is_healthy(state: str, paused: str | None, quiet: float, works: bool) -> None:  # noqa: FBT001
+def test_only_a_running_or_paused_ingester_is_healthy(
+    state: str,
+    paused: str | None,
+    quiet: float,
+    works: bool,  # noqa: FBT001 - a parameter of the table
+) -> None:
     health = IngesterHealth(30, state, paused, time.monotonic() - quiet)
-    verdict, said = health()
-    assert verdict is works
-    assert works or said["reasons"]
+    is_healthy, facts = health()
+    assert is_healthy is works
+    assert works or facts["reasons"]
 
 
-def test_who_is_paused_says_why() -> None:
+def test_a_paused_ingester_reports_why() -> None:
     assert IngesterHealth(30, "running", "a disk is low")() == (
         True,
         {"state": "paused", "why": "a disk is low"},
     )
 
 
-def test_every_labelled_metric_is_there_before_its_first_event() -> None:
+def test_every_label_value_is_exported_from_the_start() -> None:
     registry = CollectorRegistry()
     IngesterMetrics(registry)
     for name, label, values in [
@@ -57,7 +62,7 @@ def test_every_labelled_metric_is_there_before_its_first_event() -> None:
         assert [registry.get_sample_value(name, {label: value}) for value in values] == [0.0] * len(values)
 
 
-def test_hosts_disks_and_limits_are_shown_before_the_first_connection(tmp_path: Path) -> None:
+def test_hosts_disks_and_limits_are_exported_before_the_first_connection(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     metrics = IngesterMetrics(registry)
     metrics.limits(86_400.0, 30.0, 1024)
@@ -70,7 +75,7 @@ def test_hosts_disks_and_limits_are_shown_before_the_first_connection(tmp_path: 
     assert shown("archive_receive_quiet_limit_seconds") == 30
 
 
-def test_every_metric_has_a_name_of_the_house_and_a_help() -> None:
+def test_every_metric_has_a_stage_prefix_and_a_help_text() -> None:
     registry = CollectorRegistry()
     IngesterMetrics(registry)
     for family in registry.collect():

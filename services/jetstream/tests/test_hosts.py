@@ -1,4 +1,4 @@
-"""Which host comes next, after which pause: nobody is hammered, nobody is left for nothing."""
+"""The next host and the delay before it: no host is retried without a delay, none is left needlessly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def after(*reasons: DisconnectReason, progress: bool = False, hosts: tuple[str, 
 
 
 @pytest.mark.parametrize(("host", "first"), [("a", "a"), ("c", "c"), ("gone", "a"), ("", "a")])
-def test_the_cursors_own_host_comes_first_if_it_is_still_ours(host: str, first: str) -> None:
+def test_the_cursors_host_comes_first_if_it_is_configured(host: str, first: str) -> None:
     state = HostSelector(HOSTS)
     state.begin(Cursor(1, 1, 1, host=host))
     assert state.host == first
@@ -33,7 +33,7 @@ def test_the_cursors_own_host_comes_first_if_it_is_still_ours(host: str, first: 
 @pytest.mark.parametrize(
     "reason", [DisconnectReason.CLOSED, DisconnectReason.UNREACHABLE, DisconnectReason.REFUSED]
 )
-def test_a_host_that_brings_nothing_is_left_after_two_tries(reason: DisconnectReason) -> None:
+def test_a_host_without_new_events_is_left_after_two_tries(reason: DisconnectReason) -> None:
     visited = [after(*[reason] * tries).host for tries in range(2 * FAILURES_PER_HOST * len(HOSTS))]
     assert visited == list("aabbccaabbcc")
 
@@ -42,7 +42,7 @@ def test_a_host_that_brings_nothing_is_left_after_two_tries(reason: DisconnectRe
     "reason", [DisconnectReason.SILENT, DisconnectReason.COLLECTION_SILENT, DisconnectReason.MISCONFIGURED]
 )
 @pytest.mark.parametrize("progress", [True, False])
-def test_a_host_that_cannot_serve_us_is_left_at_once(reason: DisconnectReason, progress: bool) -> None:  # noqa: FBT001
+def test_a_silent_or_misconfigured_host_is_left_at_once(reason: DisconnectReason, progress: bool) -> None:  # noqa: FBT001
     assert after(reason, progress=progress).host == "b"
 
 
@@ -55,12 +55,12 @@ def test_a_host_that_cannot_serve_us_is_left_at_once(reason: DisconnectReason, p
         DisconnectReason.OVERSIZE_FRAME,
     ],
 )
-def test_a_host_that_works_is_kept(reason: DisconnectReason) -> None:
+def test_a_host_with_new_events_is_kept(reason: DisconnectReason) -> None:
     assert after(*[reason] * 9, progress=True).host == "a"
 
 
 @pytest.mark.parametrize(
-    ("reasons", "pause"),
+    ("reasons", "delay"),
     [
         ([DisconnectReason.CLOSED], 1),
         ([DisconnectReason.UNREACHABLE] * 5, 5),
@@ -71,18 +71,18 @@ def test_a_host_that_works_is_kept(reason: DisconnectReason) -> None:
         ([DisconnectReason.STEPPED_OVER] * 4, 4),
     ],
 )
-def test_failures_in_a_row_are_backed_off(reasons: list[DisconnectReason], pause: int) -> None:
-    assert after(*reasons).delay_after(reasons[-1]) == pause
+def test_failures_in_a_row_are_backed_off(reasons: list[DisconnectReason], delay: int) -> None:
+    assert after(*reasons).delay_after(reasons[-1]) == delay
 
 
-def test_a_refusal_of_our_filters_by_every_host_is_not_hammered() -> None:
+def test_filters_refused_by_every_host_are_retried_once_a_minute() -> None:
     reason = DisconnectReason.MISCONFIGURED
     assert after(reason).delay_after(reason) < MISCONFIGURED_SECONDS, "the next host may be less strict"
-    pause = after(reason, reason, reason).delay_after(reason)
-    assert (pause, type(pause)) == (MISCONFIGURED_SECONDS, float)
+    delay = after(reason, reason, reason).delay_after(reason)
+    assert (delay, type(delay)) == (MISCONFIGURED_SECONDS, float)
 
 
-def test_progress_ends_the_row_of_failures() -> None:
+def test_progress_resets_the_failures() -> None:
     state = after(*[DisconnectReason.CLOSED] * 5)
     state.ended(DisconnectReason.CLOSED, HERE, progress=True)
     assert state.delay_after(DisconnectReason.CLOSED) == 0
@@ -100,7 +100,7 @@ def test_progress_ends_the_row_of_failures() -> None:
     ],
 )
 @pytest.mark.parametrize("progress", [True, False])
-def test_what_a_connection_taught_is_wished_of_the_next(
+def test_each_reason_gives_its_hint(
     reason: DisconnectReason,
     hint: ResumeHint,
     progress: bool,  # noqa: FBT001 - a parameter of the table
@@ -108,14 +108,14 @@ def test_what_a_connection_taught_is_wished_of_the_next(
     assert after(reason, progress=progress).hint == hint
 
 
-def test_a_lesson_holds_until_something_new_came_by() -> None:
+def test_a_hint_is_kept_until_there_is_progress() -> None:
     state = after(DisconnectReason.ANOTHER_SERVER, DisconnectReason.UNREACHABLE, DisconnectReason.CLOSED)
     assert state.hint == ResumeHint(by_time=True, gap_reason=GapReason.HOST_CHANGED)
     state.ended(DisconnectReason.CLOSED, HERE, progress=True)
     assert state.hint == ResumeHint()
 
 
-def test_a_new_beginning_knows_how_far_to_go_back_and_owes_no_second_gap_row() -> None:
+def test_a_new_session_keeps_how_far_to_go_back_but_no_gap_reason() -> None:
     state = after(DisconnectReason.ANOTHER_SERVER)
     state.begin(HERE)
     assert state.hint == ResumeHint()
@@ -125,10 +125,10 @@ def test_a_new_beginning_knows_how_far_to_go_back_and_owes_no_second_gap_row() -
     state = after(DisconnectReason.OVERSIZE_FRAME, DisconnectReason.OVERSIZE_FRAME)
     state.begin(HERE)
     state.ended(DisconnectReason.OVERSIZE_FRAME, HERE, progress=False)
-    assert state.hint == ResumeHint(), "the frame may be behind us by now"
+    assert state.hint == ResumeHint(), "the frame may be before the cursor by now"
 
 
-def test_a_frame_that_can_never_be_received_is_stepped_over_further_and_further() -> None:
+def test_a_frame_that_cannot_be_received_is_skipped_by_growing_jumps() -> None:
     state = HostSelector(("a",))
     wishes = []
     for _ in range(4):
@@ -143,7 +143,7 @@ def test_a_frame_that_can_never_be_received_is_stepped_over_further_and_further(
     ]
 
 
-def test_an_oversize_frame_elsewhere_is_another_one() -> None:
+def test_an_oversize_frame_at_another_cursor_is_a_new_one() -> None:
     state = HostSelector(("a",))
     state.ended(DisconnectReason.OVERSIZE_FRAME, HERE, progress=False)
     state.ended(
@@ -153,14 +153,14 @@ def test_an_oversize_frame_elsewhere_is_another_one() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(DisconnectReason), st.booleans())), st.integers(1, 4))
-def test_there_is_always_a_host_and_a_pause_that_ends(
+def test_there_is_always_a_host_and_a_finite_delay(
     ends: list[tuple[DisconnectReason, bool]], hosts: int
 ) -> None:
     state = HostSelector(HOSTS[:hosts])
     for reason, progress in ends:
         state.ended(reason, HERE, progress=progress, since_us=1)
         assert state.host in HOSTS
-        pause = state.delay_after(reason)
-        assert 0 <= pause <= max(MISCONFIGURED_SECONDS, len(ends))
+        delay = state.delay_after(reason)
+        assert 0 <= delay <= max(MISCONFIGURED_SECONDS, len(ends))
         if progress:
-            assert pause in (0, MISCONFIGURED_SECONDS)
+            assert delay in (0, MISCONFIGURED_SECONDS)

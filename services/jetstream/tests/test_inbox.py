@@ -1,4 +1,4 @@
-"""The inbox: in order, bounded, in drafts of one push each, and nobody who waits on it is forgotten."""
+"""The inbox keeps order and limits, divides frames into pending pushes, and wakes every waiting task."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +25,7 @@ LIMIT = 10.0
 LARGEST = 1000
 
 
-def source(host: str = "h", window: Window | None = None) -> ConnectionState:
+def connection(host: str = "h", window: Window | None = None) -> ConnectionState:
     plan = ResumePlan(host, T, exact=False, hint=ResumeHint(), cursor=Cursor(T, 1, 0))
     return ConnectionState(plan, 0.0, window)
 
@@ -36,9 +35,9 @@ def inbox_of(frames: int, size: int) -> Inbox:
 
 
 def event(number: int, size: int = 0) -> bytes:
-    """Make a frame of so many bytes at least."""
-    told = {"did": "d", "time_us": T + number, "kind": "identity", "identity": {"seq": number}}
-    return json.dumps(told, separators=(",", ":")).encode().ljust(size)
+    """Return a frame of at least `size` bytes."""
+    envelope = {"did": "d", "time_us": T + number, "kind": "identity", "identity": {"seq": number}}
+    return json.dumps(envelope, separators=(",", ":")).encode().ljust(size)
 
 
 def play(scenario: Coroutine[None, None, None]) -> None:
@@ -48,10 +47,10 @@ def play(scenario: Coroutine[None, None, None]) -> None:
 @given(
     st.lists(st.lists(st.integers(60, 200), max_size=9), max_size=12), st.integers(1, 5), st.integers(50, 600)
 )
-def test_drafts_give_back_what_was_put_in_order_and_within_bounds(
+def test_pending_pushes_hold_all_frames_in_order_and_within_limits(
     batches: list[list[int]], most: int, size: int
 ) -> None:
-    inbox, one = inbox_of(most, size), source()
+    inbox, one = inbox_of(most, size), connection()
     put: list[bytes] = []
     for sizes in batches:
         frames = [event(len(put) + index, wanted) for index, wanted in enumerate(sizes)]
@@ -64,12 +63,12 @@ def test_drafts_give_back_what_was_put_in_order_and_within_bounds(
         assert inbox.is_full == (
             len(held) >= MAX_PENDING_PUSHES * most or sum(map(len, held)) >= MAX_PENDING_PUSHES * size
         )
-        draft = inbox.take()
-        assert inbox.take() is draft, "it stays"
-        elements = draft.elements[Stream.IDENTITIES]
-        assert draft.frames == len(elements) <= most
-        assert draft.size == sum(map(len, elements))
-        assert draft.frames == 1 or draft.size <= size
+        pending = inbox.take()
+        assert inbox.take() is pending, "it stays in the inbox"
+        elements = pending.elements[Stream.IDENTITIES]
+        assert pending.frames == len(elements) <= most
+        assert pending.size == sum(map(len, elements))
+        assert pending.frames == 1 or pending.size <= size
         taken += elements
         inbox.drop()
     assert taken == put
@@ -77,8 +76,8 @@ def test_drafts_give_back_what_was_put_in_order_and_within_bounds(
 
 
 @given(st.lists(st.integers(1, 7), min_size=2, max_size=20))
-def test_drafts_are_as_large_as_they_may_be(batches: list[int]) -> None:
-    inbox, one = inbox_of(5, 10_000), source()
+def test_pending_pushes_are_filled_to_their_limit(batches: list[int]) -> None:
+    inbox, one = inbox_of(5, 10_000), connection()
     for number, frames in enumerate(batches):
         inbox.put_all(one, [event(100 * number + index) for index in range(frames)], 0.0)
     sizes = []
@@ -88,39 +87,41 @@ def test_drafts_are_as_large_as_they_may_be(batches: list[int]) -> None:
     assert sizes[:-1] == [5] * (len(sizes) - 1)
 
 
-def test_what_comes_while_a_draft_is_pushed_goes_into_the_next_one() -> None:
-    inbox, one = inbox_of(5, 10_000), source()
+def test_frames_that_arrive_during_a_push_go_into_the_next_one() -> None:
+    inbox, one = inbox_of(5, 10_000), connection()
     inbox.put_all(one, [event(1)], 0.0)
     pushed = inbox.take()
     inbox.put_all(one, [event(2), event(1)], 0.0)
     assert pushed.elements == {Stream.IDENTITIES: [event(1)]}
     inbox.drop()
     later = inbox.take()
-    assert later.elements == {Stream.IDENTITIES: [event(2)]}, "what is being pushed is known already"
+    assert later.elements == {Stream.IDENTITIES: [event(2)]}, (
+        "an identity is known while its push is under way"
+    )
     assert later.counts()["identities:duplicate"] == 1
 
 
-def test_there_is_a_draft_to_take_though_nothing_came() -> None:
+def test_an_empty_inbox_gives_an_empty_pending_push() -> None:
     inbox = inbox_of(5, 10_000)
     assert not inbox.take().is_worth_pushing()
     inbox.drop()
     assert len(inbox) == 0
 
 
-def test_one_single_frame_is_let_in_however_large() -> None:
+def test_a_single_frame_of_any_size_is_accepted() -> None:
     inbox = inbox_of(5, 10)
-    inbox.put_all(source(), [event(1, 500)], 0.0)
+    inbox.put_all(connection(), [event(1, 500)], 0.0)
     assert inbox.is_full
     assert inbox.take().frames == 1
 
 
-def test_whoever_waits_for_frames_is_woken_by_one_and_by_the_time() -> None:
+def test_a_wait_for_frames_ends_with_a_frame_or_the_timeout() -> None:
     async def scenario() -> None:
         inbox = inbox_of(5, 1000)
         await inbox.filled(0.01)
         waiting = asyncio.create_task(inbox.filled(LIMIT * 10))
         await asyncio.sleep(0)
-        inbox.put_all(source(), [event(1)], 0.0)
+        inbox.put_all(connection(), [event(1)], 0.0)
         await waiting
         await inbox.filled(LIMIT * 10)
 
@@ -138,9 +139,9 @@ def test_a_wake_ends_the_wait_for_frames() -> None:
     play(scenario())
 
 
-def test_all_who_wait_for_room_or_for_the_end_are_woken() -> None:
+def test_all_tasks_that_wait_for_room_or_drain_are_woken() -> None:
     async def scenario() -> None:
-        inbox, one = inbox_of(1, 10_000), source()
+        inbox, one = inbox_of(1, 10_000), connection()
         inbox.put_all(one, [event(number) for number in range(MAX_PENDING_PUSHES)], 0.0)
         rooms = [asyncio.create_task(inbox.room(one)) for _ in range(3)]
         drains = [asyncio.create_task(inbox.drained(one)) for _ in range(3)]
@@ -157,9 +158,9 @@ def test_all_who_wait_for_room_or_for_the_end_are_woken() -> None:
     play(scenario())
 
 
-def test_a_connection_that_is_to_end_waits_for_no_room() -> None:
+def test_a_connection_that_is_ending_does_not_wait_for_room() -> None:
     async def scenario() -> None:
-        inbox, one = inbox_of(1, 10), source()
+        inbox, one = inbox_of(1, 10), connection()
         inbox.put_all(one, [event(1, 100)], 0.0)
         one.opened(inbox.wake)
         waiting = asyncio.create_task(inbox.room(one))
@@ -170,12 +171,12 @@ def test_a_connection_that_is_to_end_waits_for_no_room() -> None:
     play(scenario())
 
 
-def test_what_was_there_is_drained_though_more_keeps_coming() -> None:
-    """A window's reader waits for its own frames while the live tail never leaves the inbox empty."""
+def test_a_connection_drains_while_others_keep_sending() -> None:
+    """The re-read of a window waits for its own frames while the live tail keeps the inbox filled."""
 
     async def scenario() -> None:
-        inbox, live = inbox_of(5, 10_000), source()
-        window = source(window=Window(T, T + 10, "h"))
+        inbox, live = inbox_of(5, 10_000), connection()
+        window = connection(window=Window(T, T + 10, "h"))
         inbox.put_all(window, [event(1)], 0.0)
         inbox.complete_window(window)
         assert window.unpushed == 2
@@ -195,28 +196,18 @@ def test_what_was_there_is_drained_though_more_keeps_coming() -> None:
     play(scenario())
 
 
-@pytest.mark.parametrize("later", [DisconnectReason.SILENT, DisconnectReason.CLOSED])
-def test_the_first_reason_to_end_a_connection_stays(later: DisconnectReason) -> None:
-    one, closed = source(), list[int]()
-    one.opened(lambda: closed.append(1))
-    one.end(DisconnectReason.STEPPED_BACK, since_us=7)
-    one.end(later, discard=True, since_us=9)
-    assert (one.disconnect_reason, one.since_us, one.is_discarded) == (DisconnectReason.STEPPED_BACK, 7, True)
-    assert closed, "and it is closed"
-
-
-def test_frames_that_come_together_are_validated_and_keep_their_time() -> None:
-    inbox, one = inbox_of(10, 10_000), source()
+def test_frames_of_a_batch_are_validated_and_keep_their_arrival_time() -> None:
+    inbox, one = inbox_of(10, 10_000), connection()
     inbox.put_all(one, [event(5), b"{", b"x" * (LARGEST + 1)], 7.0)
     inbox.put_all(one, [event(9)], 8.0)
-    draft = inbox.take()
-    assert draft.elements[Stream.IDENTITIES] == [event(5), event(9)]
-    assert draft.rejects == {"not_json": 1, "too_large": 1}
-    assert (draft.first_at, draft.time_range_us) == (7.0, (T + 5, T + 9))
+    pending = inbox.take()
+    assert pending.elements[Stream.IDENTITIES] == [event(5), event(9)]
+    assert pending.rejects == {"not_json": 1, "too_large": 1}
+    assert (pending.first_at, pending.time_range_us) == (7.0, (T + 5, T + 9))
 
 
-def test_the_room_left_is_told_and_never_none() -> None:
+def test_room_left_is_at_least_one_frame() -> None:
     inbox = inbox_of(1, 10_000)
     for left in (*range(MAX_PENDING_PUSHES, 0, -1), 1):
         assert inbox.room_left == left
-        inbox.put_all(source(), [event(left)], 0.0)
+        inbox.put_all(connection(), [event(left)], 0.0)

@@ -1,4 +1,4 @@
-"""The loop against a real Redis and a host in this process: all of it, once, whatever happens between."""
+"""The loop with a real Redis and a fake host in this process: every event is pushed exactly once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def options(backlog_s: float = TOTAL / 100) -> Options:
 
 @pytest.fixture
 def tools(redis_server: RedisServer) -> Iterator[Redis]:
-    """Give an operator's client."""
+    """Return an operator's client."""
     with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as client:
         yield client
 
@@ -59,13 +59,13 @@ class World:
 
     @contextlib.asynccontextmanager
     async def running(self, *hosts: FakeJetstream) -> AsyncIterator[asyncio.Task[None]]:
-        """Run until the block ends, then stop in order."""
-        told = IngesterSettings(
+        """Run until the block ends, then stop."""
+        given = IngesterSettings(
             redis_url=self.url,
             ingest_hosts=tuple(f"ws://127.0.0.1:{host.port}" for host in hosts),
             **self.settings,  # type: ignore[arg-type]
         )
-        ingest = Ingest(told, IngesterMetrics(self.registry), self.health, self.stopping, bytes)
+        ingest = Ingest(given, IngesterMetrics(self.registry), self.health, self.stopping, bytes)
         task = asyncio.create_task(ingest.run())
         try:
             yield task
@@ -86,11 +86,11 @@ class World:
 
     @property
     def events(self) -> int:
-        """How many events were pushed."""
+        """The number of events that were pushed."""
         return sum(self.tools.llen(f"archive:buffer:{stream}") for stream in JETSTREAM_STREAMS)
 
-    def proves_all(self) -> None:
-        """Every event once, the cursor behind the last, and the counts in balance."""
+    def assert_complete(self) -> None:
+        """Assert that every event is there once, the cursor is the last one's, and the counts balance."""
         assert sorted(self.held(*JETSTREAM_STREAMS)) == sorted(TRUTH)
         raw = self.tools.get("archive:cursor")
         assert isinstance(raw, bytes)
@@ -108,34 +108,36 @@ class World:
             assert pushed == self.tools.llen(f"archive:buffer:{stream}")
 
 
-def test_everything_is_pushed_once_and_accounted_for(redis_server: RedisServer, tools: Redis) -> None:
+def test_every_event_is_pushed_once_and_counted(redis_server: RedisServer, tools: Redis) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools, ingest_push_events=97)
         world.start_archive()
         async with world.running(fake):
             await until(lambda: world.events == TOTAL)
             assert world.health()[0]
-        world.proves_all()
+        world.assert_complete()
         assert world.held(Stream.GAPS, Stream.REJECTS) == []
 
     play(scenario, options())
 
 
-def test_it_waits_for_the_writer_and_begins_at_its_cursor(redis_server: RedisServer, tools: Redis) -> None:
+def test_the_ingester_waits_for_the_writers_cursor_and_starts_there(
+    redis_server: RedisServer, tools: Redis
+) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools)
         async with world.running(fake):
             await until(lambda: "writer" in str(world.health()[1]))
             assert not world.health()[0]
-            assert fake.connections == [], "never live by itself"
+            assert fake.connections == [], "it never starts at the live tail"
             world.start_archive()
             await until(lambda: world.events == TOTAL)
-        world.proves_all()
+        world.assert_complete()
 
     play(scenario, options())
 
 
-def test_a_stop_is_heard_while_it_waits_for_the_writer(redis_server: RedisServer, tools: Redis) -> None:
+def test_a_stop_ends_the_wait_for_the_writer(redis_server: RedisServer, tools: Redis) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools)
         async with world.running(fake) as task:
@@ -145,7 +147,7 @@ def test_a_stop_is_heard_while_it_waits_for_the_writer(redis_server: RedisServer
     play(scenario, options())
 
 
-def test_a_stop_is_heard_in_the_back_off_while_redis_is_away(redis_server: RedisServer, tools: Redis) -> None:
+def test_a_stop_ends_the_back_off_while_redis_is_down(redis_server: RedisServer, tools: Redis) -> None:
     redis_server.kill()
 
     async def scenario(fake: FakeJetstream) -> None:
@@ -157,7 +159,9 @@ def test_a_stop_is_heard_in_the_back_off_while_redis_is_away(redis_server: Redis
     play(scenario, options())
 
 
-def test_lost_connections_lose_and_double_nothing(redis_server: RedisServer, tools: Redis) -> None:
+def test_lost_redis_connections_neither_lose_nor_repeat_events(
+    redis_server: RedisServer, tools: Redis
+) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools, ingest_push_events=20)
         world.start_archive()
@@ -166,13 +170,15 @@ def test_lost_connections_lose_and_double_nothing(redis_server: RedisServer, too
                 await until(lambda share=share: world.events >= TOTAL * share)  # type: ignore[misc]
                 tools.client_kill_filter(user="ingester")
             await until(lambda: world.events >= TOTAL)
-        world.proves_all()
+        world.assert_complete()
         assert (world.registry.get_sample_value("archive_buffer_resets_total") or 0) >= 1
 
     play(scenario, options())
 
 
-def test_a_full_redis_pause_it_and_room_brings_it_back(redis_server: RedisServer, tools: Redis) -> None:
+def test_a_full_redis_pauses_the_ingester_until_there_is_room(
+    redis_server: RedisServer, tools: Redis
+) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools, ingest_push_events=100)
         world.start_archive()
@@ -182,16 +188,16 @@ def test_a_full_redis_pause_it_and_room_brings_it_back(redis_server: RedisServer
             tools.config_set("maxmemory", tools.info("memory")["used_memory"] // 2)
             fake.options.clock.advance(20)
             await until(lambda: world.health()[1]["state"] == "paused" and not fake.faults.subscribers)
-            assert world.health()[0], "on purpose"
+            assert world.health()[0], "backpressure is not a failure"
             assert world.events < TOTAL
             tools.config_set("maxmemory", "512mb")
             await until(lambda: world.events == TOTAL)
-        world.proves_all()
+        world.assert_complete()
 
     play(scenario, options())
 
 
-def test_who_is_paused_stays_paused_when_redis_connection_is_lost(
+def test_the_ingester_stays_paused_when_the_redis_connection_is_lost(
     redis_server: RedisServer, tools: Redis
 ) -> None:
     async def scenario(fake: FakeJetstream) -> None:
@@ -209,13 +215,13 @@ def test_who_is_paused_stays_paused_when_redis_connection_is_lost(
             await until(lambda: world.health.state == "running")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(until(lambda: world.events > 1000), 2)
-            assert world.events == 1000, "it receives again though Redis is as full as before"
+            assert world.events == 1000, "it must not receive while Redis is as full as before"
 
     play(scenario, options())
 
 
 def test_a_collection_silent_on_one_of_two_hosts_is_no_gap(redis_server: RedisServer, tools: Redis) -> None:
-    """Pushes still under way when the blind host is left say nothing of the next host."""
+    """Pushes under way when the blind host is left do not count for the next host."""
 
     async def scenario(blind: FakeJetstream) -> None:
         from testing.fakes.jetstream.server import FakeJetstream as Fake  # noqa: PLC0415
@@ -237,7 +243,7 @@ def test_a_collection_silent_on_one_of_two_hosts_is_no_gap(redis_server: RedisSe
     play(scenario, long())
 
 
-def test_an_unsafe_redis_stops_it_with_the_mend(redis_server: RedisServer, tools: Redis) -> None:
+def test_an_unsafe_redis_stops_the_ingester_with_the_remedy(redis_server: RedisServer, tools: Redis) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         world = World(redis_server, tools)
         world.start_archive()

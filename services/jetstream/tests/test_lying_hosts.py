@@ -1,4 +1,4 @@
-"""Hosts that drop, renumber or misdate: every event is in the archive, once, or the hole is on record."""
+"""Hosts that drop, renumber or misdate events: each is archived once, or the gap is recorded."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Identity = tuple[str, ...]
 
 
 def identities(frames: list[bytes]) -> Counter[Identity]:
-    """Count events by what they are, whatever time or number a host gave them."""
+    """Count events by identity, whatever time or number a host gave them."""
     found: Counter[Identity] = Counter()
     for frame in frames:
-        told = json.loads(frame)
-        kind = told["kind"]
-        inner = told[kind]
+        envelope = json.loads(frame)
+        kind = envelope["kind"]
+        inner = envelope[kind]
         names = ("rev", "collection", "rkey", "operation") if kind == "commit" else ("seq",)
-        found[(told["did"], kind, *(str(inner[name]) for name in names))] += 1
+        found[(envelope["did"], kind, *(str(inner[name]) for name in names))] += 1
     return found
 
 
@@ -67,52 +67,52 @@ def finish(running: Pipeline, events: int) -> None:
     assert running.writer.stop() == 0
 
 
-def everything(source: Host) -> Counter[Identity]:
-    return identities([frame for _, frame in truth_of(source)])
+def everything(fake: Host) -> Counter[Identity]:
+    return identities([frame for _, frame in truth_of(fake)])
 
 
-def test_what_a_v1_host_drops_at_its_cutover_is_read_once_more(pipeline: Pipelines) -> None:
-    # So many that events still come when the window has passed, also on a machine that is slow to start.
+def test_what_a_v1_host_drops_at_its_cutover_is_reread(pipeline: Pipelines) -> None:
+    # Enough that events still arrive after the window, also on a machine that starts slowly.
     total = 9000
-    source = Host({"rate": "200", "events": str(total), "backlog": "8"})
-    source.start()
-    source.send("cutover", drop=0.5, late=0.3)
-    with pipeline(source) as running:
-        wait_for(lambda: source.status()["fired"].get("cutover_dropped"), 20, "events dropped at the cutover")
+    fake = Host({"rate": "200", "events": str(total), "backlog": "8"})
+    fake.start()
+    fake.send("cutover", drop=0.5, late=0.3)
+    with pipeline(fake) as running:
+        wait_for(lambda: fake.status()["fired"].get("cutover_dropped"), 20, "events dropped at the cutover")
         running.wait_pushed(total, 60)
         finish(running, total)
-        assert source.status()["fired"]["cutover_late"] > 0
+        assert fake.status()["fired"]["cutover_late"] > 0
         with running.tools() as tools:
             cursor = json.loads(tools.get("archive:cursor"))
-        assert "windows" not in cursor, "read through, so struck off"
-    assert archived(running) == everything(source)
+        assert "windows" not in cursor, "the re-read window is removed"
+    assert archived(running) == everything(fake)
     assert gaps(running) == []
 
 
-def test_a_v1_clock_that_steps_back_while_we_are_away_loses_nothing(pipeline: Pipelines) -> None:
-    # Long enough that events still come when it is connected again: only they show the host's clock.
+def test_a_v1_clock_that_steps_back_during_our_absence_loses_nothing(pipeline: Pipelines) -> None:
+    # Enough that events still arrive after the reconnect: only they show the host's clock.
     total = 7500
-    source = Host({"rate": "500", "events": str(total), "backlog": "2"})
-    with pipeline(source) as running:
+    fake = Host({"rate": "500", "events": str(total), "backlog": "2"})
+    with pipeline(fake) as running:
         running.wait_pushed(1200, 30)
-        source.send("refuse", connects=3)
-        source.send("hang_up", code=1006)
-        source.send("rewind", seconds=90)
+        fake.send("refuse", connects=3)
+        fake.send("hang_up", code=1006)
+        fake.send("rewind", seconds=90)
         finish(running, total)
     ends = [line["reason"] for line in running.ingester.logged("receive.disconnected")]
     assert "stepped_back" in ends
-    assert archived(running) == everything(source)
+    assert archived(running) == everything(fake)
     assert gaps(running) == []
 
 
-def test_a_v2_host_that_numbers_anew_is_noticed_on_record_and_read_by_time(pipeline: Pipelines) -> None:
+def test_a_v2_host_with_new_numbers_leaves_a_gap_row_and_is_read_by_time(pipeline: Pipelines) -> None:
     total = 3000
-    source = Host({"kind": "v2", "rate": "500", "events": str(total), "backlog": "2", "first-seq": "50000"})
-    with pipeline(source) as running:
+    fake = Host({"kind": "v2", "rate": "500", "events": str(total), "backlog": "2", "first-seq": "50000"})
+    with pipeline(fake) as running:
         running.wait_pushed(1200, 30)
-        source.send("change_namespace", first_seq=7, offset_us=300_000)
+        fake.send("change_namespace", first_seq=7, offset_us=300_000)
         finish(running, total)
     ends = [line["reason"] for line in running.ingester.logged("receive.disconnected")]
     assert "another_server" in ends
-    assert archived(running) == everything(source)
+    assert archived(running) == everything(fake)
     assert gaps(running) == ["host_changed"]

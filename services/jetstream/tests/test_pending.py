@@ -36,14 +36,14 @@ def after(frames: list[bytes], kind: str = "v1", **change: object) -> Cursor:
     """Return the cursor that stands behind these frames of host a."""
     last = validate(frames[-1], LARGEST)
     v1 = kind == "v1"
-    told = {
+    fields = {
         "time_us": last.time_us,
         "host": "a",
         "kind": "v1" if v1 else "v2",
         "seq": last.seq,
         "identity": last.identity.hex(),
     }
-    return Cursor(**{**told, "epoch": 1, "push": 5, **change})  # type: ignore[arg-type]
+    return Cursor(**{**fields, "epoch": 1, "push": 5, **change})  # type: ignore[arg-type]
 
 
 def connection(cursor: Cursor, host: str = "a", window: Window | None = None) -> ConnectionState:
@@ -59,7 +59,7 @@ def add(one: PendingPush, of: ConnectionState, frames: list[bytes], every: float
         one.add(of, [frame], [VALIDATE(frame)], number * every, now_us=7)
 
 
-def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> None:
+def test_events_are_pushed_in_order_and_the_cursor_is_that_of_the_last() -> None:
     one = draft()
     add(one, connection(START), V1)
     push = one.build(START, "nonce", Counter(), NOW_US)
@@ -71,13 +71,13 @@ def test_every_event_is_pushed_in_order_and_the_cursor_is_the_last_ones() -> Non
     assert push.counts["posts:pushed"] == push.counts["posts:received"] == len(push.elements[Stream.POSTS])
 
 
-def test_a_v2_hosts_sequence_number_stands_in_the_cursor() -> None:
+def test_the_cursor_holds_a_v2_hosts_sequence_number() -> None:
     one = draft()
     add(one, connection(START), V2)
     assert one.build(START, "n", Counter(), NOW_US).cursor == after(V2, "v2", nonce="n", seq=1199)
 
 
-def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
+def test_repeats_are_counted_not_pushed_and_move_the_cursor() -> None:
     dedup = DedupWindow(60, 10_000)
     first = draft(dedup)
     add(first, connection(START), V1[:200])
@@ -86,7 +86,7 @@ def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
     second, again = draft(dedup), connection(push.cursor)
     add(second, again, V1[100:200])
     assert not second.is_worth_pushing()
-    assert second.counts().total() == 200, "each received, each a duplicate"
+    assert second.counts().total() == 200, "each counts as received and as duplicate"
     add(second, again, V1[200:] + V1[200:])
     after_all = second.build(push.cursor, "n", Counter({"posts:duplicate": 5}), NOW_US)
     assert sum(map(len, after_all.elements.values())) == 100
@@ -99,7 +99,7 @@ def test_repeats_are_counted_and_not_pushed_but_move_the_cursor() -> None:
     assert list(second.progressed) == [again]
 
 
-def test_a_bad_frame_is_kept_once_and_moves_no_cursor() -> None:
+def test_a_bad_frame_is_kept_once_and_does_not_move_the_cursor() -> None:
     one, of = draft(), connection(START)
     add(one, of, [b"{", b"\xff", b"{"])
     push = one.build(START, "n", Counter(), NOW_US)
@@ -116,16 +116,19 @@ def test_a_bad_frame_is_kept_once_and_moves_no_cursor() -> None:
     ) == (3, 2, 1)
 
 
-def test_a_gap_row_travels_with_the_cursor_that_steps_over_it() -> None:
+def test_a_gap_row_is_pushed_with_the_cursor_that_steps_over_the_gap() -> None:
     cursor = after(V1[:50])
     one = draft()
     add(one, connection(cursor), V1[200:])
     push = one.build(cursor, "n", Counter(), NOW_US)
     (row,) = push.elements[Stream.GAPS]
-    told = json.loads(row)
-    assert (told["from_us"], told["to_us"]) == (cursor.time_us, validate(V1[200], LARGEST).time_us)
-    assert (told["reason"], push.counts["gaps:pushed"]) == ("cursor_too_old", 1)
-    assert push.cursor.time_us > told["to_us"]
+    row_fields = json.loads(row)
+    assert (row_fields["from_us"], row_fields["to_us"]) == (
+        cursor.time_us,
+        validate(V1[200], LARGEST).time_us,
+    )
+    assert (row_fields["reason"], push.counts["gaps:pushed"]) == ("cursor_too_old", 1)
+    assert push.cursor.time_us > row_fields["to_us"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_a_gap_row_travels_with_the_cursor_that_steps_over_it() -> None:
         (after(V1[-1:], time_us=T + 3600 * US), V1, DisconnectReason.STEPPED_BACK),
     ],
 )
-def test_nothing_is_used_of_a_connection_that_is_not_believed(
+def test_nothing_is_used_of_a_host_that_is_another_server_or_stepped_back(
     cursor: Cursor, frames: list[bytes], reason: DisconnectReason
 ) -> None:
     one, of = draft(), connection(cursor)
@@ -150,7 +153,7 @@ def window_of(first: int, last: int) -> Window:
     return Window(validate(V1[first], LARGEST).time_us, validate(V1[last], LARGEST).time_us, "a")
 
 
-def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> None:
+def test_a_reread_window_adds_missed_events_and_does_not_move_the_cursor() -> None:
     window = window_of(100, 200)
     cursor = after(V1[:250], windows=(window,))
     dedup = DedupWindow(60, 10_000)
@@ -164,7 +167,7 @@ def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> N
     assert (push.cursor.time_us, push.cursor.identity) == (cursor.time_us, cursor.identity)
     assert of.is_window_complete
     assert [ending.reason for ending in one.endings] == [DisconnectReason.CLOSED]
-    assert push.cursor.windows == (window,), "struck off only once all of it is pushed"
+    assert push.cursor.windows == (window,), "removed only once all of it is pushed"
     assert sum(push.counts[f"{stream}:received"] for stream in Stream) == 101, (
         "what lies behind it is not taken"
     )
@@ -174,7 +177,7 @@ def test_a_window_read_once_more_brings_what_was_missed_and_moves_nothing() -> N
     assert last.build(push.cursor, "n", Counter(), NOW_US).cursor.windows == ()
 
 
-def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
+def test_a_cutover_window_is_stored_with_the_push_that_shows_it() -> None:
     one = draft()
     of = connection(START)
     add(one, of, V1[:150], every=0.002)
@@ -185,8 +188,8 @@ def test_a_window_is_noted_with_the_push_that_shows_it() -> None:
     assert window.from_us < validate(V1[150], LARGEST).time_us < window.to_us
 
 
-def test_a_replay_that_comes_all_at_once_is_covered_from_its_first_event() -> None:
-    """A busy ingester finds the replay, its end and seconds of the live tail in one reading of the socket."""
+def test_a_replay_received_in_one_batch_is_covered_from_its_first_event() -> None:
+    """A busy ingester may read the replay, its end and seconds of the live tail at once."""
     long = list(Traffic(1, T, 50, 900).truth(HostView()))
     one, of = draft(), connection(START)
     one.add(of, long[:600], list(map(VALIDATE, long[:600])), 0.0, 7)
@@ -197,8 +200,8 @@ def test_a_replay_that_comes_all_at_once_is_covered_from_its_first_event() -> No
     assert window.from_us < first < last < window.to_us
 
 
-def test_a_gap_handed_in_is_pushed_even_alone_and_once() -> None:
-    """Also when the reply to the push that brought it was lost, and it is handed in again."""
+def test_an_added_gap_is_pushed_even_alone_and_only_once() -> None:
+    """Also when the reply to its push was lost and it is added again."""
     gap = Gap(1, 2, GapReason.CUTOVER, "a", 3)
     one = draft()
     one.add_gap(gap)
@@ -214,26 +217,26 @@ def test_a_gap_handed_in_is_pushed_even_alone_and_once() -> None:
     assert again.is_worth_pushing()
 
 
-def test_one_event_of_a_clock_far_ahead_neither_empties_the_memory_nor_fills_it_for_good() -> None:
+def test_an_event_far_in_the_future_neither_empties_nor_fills_the_dedup_window() -> None:
     dedup = DedupWindow(60, 10_000)
     times = [T + (9 * 365 * 86_400 if second == 1 else second * 30) * US for second in range(6)]
-    told = [
+    frames = [
         re.sub(rb'"time_us":\d+', b'"time_us":%d' % time_us, frame, count=1)
         for frame, time_us in zip(V1[:6], times, strict=True)
     ]
     evicted, host = [], connection(START)
-    for second, frame in enumerate(told):
+    for second, frame in enumerate(frames):
         one = draft(dedup)
         add(one, host, [frame])
         push = one.build(START, "n", Counter(), T + second * 30 * US)
         dedup.pushed(push.recent, push.evicted)
         evicted.append(push.evicted)
     assert evicted[1] == 0, "the rewind's repeats are still known"
-    assert len(dedup) <= 4, "and what is older than a minute by now is not"
+    assert len(dedup) <= 4, "and what is older than a minute is evicted"
 
 
-def test_repeats_do_not_show_that_a_host_has_a_collection_now() -> None:
-    """Else two hosts without a rare collection are left for each other for ever."""
+def test_repeats_do_not_show_that_a_host_sends_a_collection_now() -> None:
+    """Otherwise two hosts without a rare collection would be left for each other for ever."""
     dedup = DedupWindow(60, 10_000)
     first = draft(dedup)
     add(first, connection(START), V1)

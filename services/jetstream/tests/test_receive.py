@@ -1,4 +1,4 @@
-"""One connection to a host: what it is asked for, what comes of it, and why it ended."""
+"""One connection to a host: its request, the frames it delivers, and why it ended."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def options(kind: str = "v1", dictionary: Path | None = None) -> Options:
 
 
 class Reader:
-    """One receiver, its inbox and its one connection."""
+    """A receiver with its inbox and one connection."""
 
     def __init__(
         self, port: int, *, push: int = 100_000, hint: ResumeHint | None = None, **settings: object
@@ -56,27 +56,27 @@ class Reader:
         self._validator = RecordingValidator()
         self.inbox = Inbox(PushLimits(push, 1 << 30), DedupWindow(60, 1 << 30), self._validator)
         self.registry = CollectorRegistry()
-        told = IngesterSettings(ingest_hosts=(host,), **settings)  # type: ignore[arg-type]
-        self.receiver = Receiver(told, self.inbox, IngesterMetrics(self.registry))
+        given = IngesterSettings(ingest_hosts=(host,), **settings)  # type: ignore[arg-type]
+        self.receiver = Receiver(given, self.inbox, IngesterMetrics(self.registry))
         plan = ResumePlan(host, T, exact=False, hint=hint or ResumeHint(), cursor=Cursor(T, 1, 0))
-        self.source = ConnectionState(plan, time.monotonic())
-        self.task = asyncio.create_task(self.receiver.receive(self.source))
+        self.connection = ConnectionState(plan, time.monotonic())
+        self.task = asyncio.create_task(self.receiver.receive(self.connection))
 
     @property
     def frames(self) -> list[bytes]:
-        """What was put into the inbox so far."""
+        """Frames put into the inbox so far."""
         return self._validator.frames
 
     async def read(self, frames: int) -> list[bytes]:
-        """Wait for so many frames, and end the connection."""
+        """Wait for so many frames, end the connection, and return the frames."""
         await until(lambda: len(self.inbox) >= frames or self.task.done())
-        self.source.end(DisconnectReason.PAUSED)
+        self.connection.end(DisconnectReason.PAUSED)
         assert await self.task is DisconnectReason.PAUSED
         return self.frames
 
 
 @pytest.mark.parametrize("kind", ["v1", "v2"])
-def test_every_frame_arrives_untouched_and_in_order(kind: str) -> None:
+def test_every_frame_arrives_unchanged_and_in_order(kind: str) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port)
         await until(lambda: len(reader.inbox) >= TOTAL)
@@ -89,7 +89,7 @@ def test_every_frame_arrives_untouched_and_in_order(kind: str) -> None:
     play(scenario, options(kind))
 
 
-def test_filters_too_long_for_a_url_go_in_a_first_message() -> None:
+def test_filters_too_long_for_a_url_are_sent_in_a_first_message() -> None:
     every = list(dict.fromkeys(re.findall(rb'^{"did":"([^"]+)"', frame)[0].decode() for frame in TRUTH))
     dids = tuple(every[::2] + [f"did:plc:{i:024}" for i in range(200)])
     wanted = [frame for frame in TRUTH if any(did.encode() in frame[:60] for did in every[::2])]
@@ -104,7 +104,7 @@ def test_filters_too_long_for_a_url_go_in_a_first_message() -> None:
     play(scenario, options())
 
 
-def test_compressed_frames_open_to_the_same_events(real_events: Path) -> None:
+def test_compressed_frames_decompress_to_the_same_events(real_events: Path) -> None:
     path = real_events / "jetstream_v1.zdict"
     if not path.exists():
         pytest.skip("the dictionary is not on this machine")
@@ -123,7 +123,7 @@ def test_compressed_frames_open_to_the_same_events(real_events: Path) -> None:
     ("status", "reason"),
     [(503, "refused"), (429, "refused"), (500, "refused"), (404, "refused"), (400, "misconfigured")],
 )
-def test_a_refusal_is_told_from_a_misconfiguration(status: int, reason: str) -> None:
+def test_status_400_is_misconfigured_and_any_other_refused(status: int, reason: str) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.faults.refuse(status=status, body="no\x00thanks" * 200)
         assert await Reader(fake.port).task is DisconnectReason(reason)
@@ -132,11 +132,11 @@ def test_a_refusal_is_told_from_a_misconfiguration(status: int, reason: str) -> 
 
 
 @pytest.mark.parametrize("host", ["ws://127.0.0.1:{port}", "ws://no.such.host.invalid", "ws://a..b"])
-def test_a_host_that_cannot_be_reached_is_no_accident(host: str) -> None:
+def test_a_host_that_cannot_be_reached_is_unreachable(host: str) -> None:
     async def scenario() -> None:
         reader = Reader(free_port())
         await reader.task
-        plan = reader.source.plan._replace(host=host.format(port=free_port()))
+        plan = reader.connection.plan._replace(host=host.format(port=free_port()))
         assert (
             await reader.receiver.receive(ConnectionState(plan, time.monotonic()))
             is DisconnectReason.UNREACHABLE
@@ -146,12 +146,12 @@ def test_a_host_that_cannot_be_reached_is_no_accident(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [b"SSH-2.0-OpenSSH\r\n\r\n", b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: web"]
+    "response", [b"SSH-2.0-OpenSSH\r\n\r\n", b"", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: web"]
 )
-def test_a_host_that_speaks_no_websocket_or_goes_while_it_does_is_unreachable(said: bytes) -> None:
+def test_a_host_that_fails_the_handshake_is_unreachable(response: bytes) -> None:
     async def scenario() -> None:
         async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(said)
+            writer.write(response)
             writer.close()
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -163,7 +163,7 @@ def test_a_host_that_speaks_no_websocket_or_goes_while_it_does_is_unreachable(sa
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1009, 1011, 4000])
-def test_whatever_code_a_host_closes_with_the_connection_was_closed(code: int) -> None:
+def test_any_close_code_of_a_host_gives_the_reason_closed(code: int) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port)
         await until(lambda: len(reader.inbox) == TOTAL)
@@ -174,7 +174,7 @@ def test_whatever_code_a_host_closes_with_the_connection_was_closed(code: int) -
     play(scenario, options())
 
 
-def test_a_frame_too_large_is_told_and_what_came_before_is_kept() -> None:
+def test_an_oversize_frame_gives_its_reason_and_earlier_frames_are_kept() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.faults.plant(planted("huge", size=2), before=300)
         reader = Reader(fake.port, ingest_max_frame_bytes=MIB)
@@ -184,7 +184,7 @@ def test_a_frame_too_large_is_told_and_what_came_before_is_kept() -> None:
     play(scenario, options())
 
 
-def test_a_host_asked_to_skip_what_is_too_large_sends_the_rest() -> None:
+def test_with_skip_larger_a_host_sends_all_other_frames() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.faults.plant(planted("huge", size=2), before=300)
         reader = Reader(fake.port, ingest_max_frame_bytes=MIB, hint=ResumeHint(skip_larger=True))
@@ -193,7 +193,7 @@ def test_a_host_asked_to_skip_what_is_too_large_sends_the_rest() -> None:
     play(scenario, options())
 
 
-def test_a_host_that_answers_pings_and_sends_nothing_is_silent() -> None:
+def test_a_host_that_answers_pings_but_sends_nothing_is_silent() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         fake.faults.mute()
         assert await Reader(fake.port, ingest_idle_seconds=0.3).task is DisconnectReason.SILENT
@@ -201,14 +201,14 @@ def test_a_host_that_answers_pings_and_sends_nothing_is_silent() -> None:
     play(scenario, options())
 
 
-def test_a_full_inbox_holds_the_host_back_and_is_not_its_silence() -> None:
+def test_a_full_inbox_stops_reading_and_does_not_count_as_silence() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port, push=3, ingest_idle_seconds=0.2)
         await until(lambda: reader.inbox.is_full)
         await asyncio.wait([reader.task], timeout=0.5)
         while True:
             assert len(reader.inbox) <= 3 * MAX_PENDING_PUSHES
-            assert reader.source.disconnect_reason is None
+            assert reader.connection.disconnect_reason is None
             if len(reader.frames) == TOTAL:
                 break
             empty(reader.inbox)
@@ -220,11 +220,11 @@ def test_a_full_inbox_holds_the_host_back_and_is_not_its_silence() -> None:
     play(scenario, options())
 
 
-def test_a_connection_ended_while_the_inbox_is_full_stays_within_bounds() -> None:
+def test_a_connection_ended_while_the_inbox_is_full_adds_no_frames() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port, push=3)
         await until(lambda: reader.inbox.is_full)
-        reader.source.end(DisconnectReason.PAUSED)
+        reader.connection.end(DisconnectReason.PAUSED)
         assert await reader.task is DisconnectReason.PAUSED
         assert len(reader.inbox) <= 3 * MAX_PENDING_PUSHES + 1, (
             "paused for want of room: no time to fill dedup up"
@@ -233,10 +233,10 @@ def test_a_connection_ended_while_the_inbox_is_full_stays_within_bounds() -> Non
     play(scenario, options())
 
 
-def test_a_connection_ended_before_it_is_open_brings_nothing() -> None:
+def test_a_connection_ended_before_it_opens_delivers_nothing() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         reader = Reader(fake.port)
-        reader.source.end(DisconnectReason.PAUSED)
+        reader.connection.end(DisconnectReason.PAUSED)
         assert await reader.task is DisconnectReason.PAUSED
         assert reader.frames == []
 

@@ -1,4 +1,4 @@
-"""The websocket client on the wire: TLS, messages in pieces, pings, and more than the queue holds at once."""
+"""The receiver with a websocket server: TLS, fragments, pings, and more frames than the inbox holds."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ FRAMES = [b'{"number":%d}' % number for number in range(5000)]
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that signs itself; returns it and its key."""
+    """Return the paths of a self-signed certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a host of a test's")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test host")])
     now = datetime.now(UTC)
     address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     made = (
@@ -59,16 +59,16 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def received(
-    says: Callable[[ServerConnection], Awaitable[None]],
+    handler: Callable[[ServerConnection], Awaitable[None]],
     tls: ssl.SSLContext | None = None,
     *,
     push: int = 10**6,
     enough: int = 10**6,
 ) -> tuple[DisconnectReason, list[bytes]]:
-    """Read from a host until it hangs up or we have enough; returns why it ended, and what came."""
+    """Receive until the host closes or `enough` frames arrived; return the reason and the frames."""
 
     async def scenario() -> tuple[DisconnectReason, list[bytes]]:
-        async with serve(says, "127.0.0.1", 0, ssl=tls, compression=None) as server:
+        async with serve(handler, "127.0.0.1", 0, ssl=tls, compression=None) as server:
             port = next(iter(server.sockets)).getsockname()[1]
             host = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}"
             recorder = RecordingValidator()
@@ -76,32 +76,32 @@ def received(
             settings = IngesterSettings(ingest_hosts=(host,))
             receiver = Receiver(settings, inbox, IngesterMetrics(CollectorRegistry()))
             plan = ResumePlan(host, T, exact=False, hint=ResumeHint(), cursor=Cursor(T, 1, 0))
-            source = ConnectionState(plan, time.monotonic())
-            receiving = asyncio.create_task(receiver.receive(source))
+            connection = ConnectionState(plan, time.monotonic())
+            receiving = asyncio.create_task(receiver.receive(connection))
             while not receiving.done() or inbox:
                 await inbox.filled(0.1)
                 empty(inbox)
                 if len(recorder.frames) >= enough:
-                    source.end(DisconnectReason.PAUSED)
+                    connection.end(DisconnectReason.PAUSED)
             return await receiving, recorder.frames
 
     return asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
-async def tell_all(socket: ServerConnection) -> None:
-    """Say every frame."""
+async def send_all(socket: ServerConnection) -> None:
+    """Send every frame."""
     for frame in FRAMES:
         await socket.send(frame.decode())
 
 
-async def tell_all_and_stay(socket: ServerConnection) -> None:
-    """Say every frame, and nothing more until the other side goes."""
-    await tell_all(socket)
+async def send_all_and_wait(socket: ServerConnection) -> None:
+    """Send every frame, then wait for the client to close."""
+    await send_all(socket)
     await socket.wait_closed()
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])
-def test_tls_hosts_are_read_and_their_certificates_checked(
+def test_tls_hosts_are_read_and_their_certificates_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_trusted: bool
 ) -> None:
     chain, secret = certificate(tmp_path)
@@ -109,18 +109,18 @@ def test_tls_hosts_are_read_and_their_certificates_checked(
     tls.load_cert_chain(chain, secret)
     if is_trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(chain))
-    reason, found = received(tell_all_and_stay, tls, push=25, enough=len(FRAMES))
+    reason, found = received(send_all_and_wait, tls, push=25, enough=len(FRAMES))
     assert (reason, found) == (
         (DisconnectReason.PAUSED, FRAMES) if is_trusted else (DisconnectReason.UNREACHABLE, [])
     )
 
 
-def test_more_than_the_inbox_holds_waits_in_the_socket() -> None:
-    assert received(tell_all, push=25) == (DisconnectReason.CLOSED, FRAMES)
+def test_frames_beyond_the_inbox_stay_in_the_socket() -> None:
+    assert received(send_all, push=25) == (DisconnectReason.CLOSED, FRAMES)
 
 
-def test_a_message_in_pieces_is_one_frame_and_pings_between_them_are_answered() -> None:
-    async def in_pieces(socket: ServerConnection) -> None:
+def test_a_fragmented_message_is_one_frame_and_pings_in_between_are_answered() -> None:
+    async def fragmented(socket: ServerConnection) -> None:
         async def pieces(frame: bytes) -> None:
             async def cut() -> AsyncIterator[str]:
                 for at in range(0, len(frame), 4):
@@ -132,4 +132,4 @@ def test_a_message_in_pieces_is_one_frame_and_pings_between_them_are_answered() 
             await pieces(frame)
             await asyncio.wait_for(await socket.ping(), 10)
 
-    assert received(in_pieces) == (DisconnectReason.CLOSED, FRAMES[:50])
+    assert received(fragmented) == (DisconnectReason.CLOSED, FRAMES[:50])

@@ -1,4 +1,4 @@
-"""Where to resume, and what a replay proves: no event lies between, or a row says that some may."""
+"""Where to resume, and what the first events show: no gap, or a gap row."""
 
 from __future__ import annotations
 
@@ -71,17 +71,17 @@ def test_the_position_follows_from_cursor_host_and_wish(
         st.none(),
     ),
 )
-def test_without_a_jump_nothing_after_the_cursor_is_left_out(
+def test_without_a_jump_no_event_after_the_cursor_is_skipped(
     cursor: Cursor, host: str, hint: ResumeHint
 ) -> None:
     found = resume_plan(cursor, host, REWIND, hint)
     if found.position < 10**15:
         assert (found.position, found.exact, host) == (cursor.seq, True, cursor.host)
     else:
-        assert found.position <= cursor.time_us, "the cursor's own event comes once more"
+        assert found.position <= cursor.time_us, "the cursor's own event is received again"
 
 
-def test_an_older_cursor_is_resumed_from_whatever_was_stepped_over_since() -> None:
+def test_an_older_cursor_is_resumed_from_itself_despite_a_later_hint() -> None:
     """Redis' volume was lost: the cursor is older than the end of the last gap."""
     assert resume_plan(V1, "a", REWIND, ResumeHint(not_before_us=T + 60 * US)).position <= T
 
@@ -98,14 +98,14 @@ def check(cursor: Cursor, host: str = "a", hint: ResumeHint = ResumeHint()) -> C
 
 
 @pytest.mark.parametrize("host", ["a", "b"])
-def test_the_last_event_pushed_proves_the_host(host: str) -> None:
+def test_the_last_pushed_event_proves_continuity(host: str) -> None:
     one = check(V1, host)
     assert one.check(event(T - 2 * US), known=False) is ContinuityResult.OPEN
     assert one.check(LAST, known=False) is ContinuityResult.PROVEN
-    assert one.check(event(T + 3600 * US), known=False) is ContinuityResult.PROVEN, "proven once is proven"
+    assert one.check(event(T + 3600 * US), known=False) is ContinuityResult.PROVEN, "proven is final"
 
 
-def test_any_event_we_know_proves_the_host() -> None:
+def test_any_known_event_proves_continuity() -> None:
     one = check(V1)
     assert one.check(event(T - 4 * US, 5), known=True) is ContinuityResult.PROVEN
     assert one.check(event(T + 60 * US, 6), known=False) is ContinuityResult.PROVEN
@@ -128,7 +128,9 @@ def test_a_replay_that_begins_after_the_cursor_is_one_gap(host: str, slack: int,
         host,
         4,
     )
-    assert one.check(event(T + 2 * slack + 9, 3), known=False) is ContinuityResult.PROVEN, "said once"
+    assert one.check(event(T + 2 * slack + 9, 3), known=False) is ContinuityResult.PROVEN, (
+        "the gap is returned once"
+    )
 
 
 def test_by_sequence_number_the_first_event_must_be_the_last_one_pushed() -> None:
@@ -139,7 +141,7 @@ def test_by_sequence_number_the_first_event_must_be_the_last_one_pushed() -> Non
         assert one.result is ContinuityResult.ANOTHER_SERVER
 
 
-def test_a_clock_behind_our_position_is_not_taken_for_the_replay() -> None:
+def test_an_event_well_before_the_position_means_that_the_clock_stepped_back() -> None:
     one = check(V1)
     assert one.check(event(T - 5 * US - SAME_HOST_SLACK_US), known=False) is ContinuityResult.OPEN
     assert (
@@ -156,28 +158,30 @@ def test_a_v2_host_may_begin_an_hour_early() -> None:
 
 
 @pytest.mark.parametrize("cursor", [V1, V2])
-def test_a_row_that_is_owed_is_written_with_the_first_new_event(cursor: Cursor) -> None:
+def test_a_required_gap_row_is_written_with_the_first_new_event(cursor: Cursor) -> None:
     one = check(cursor, hint=ResumeHint(by_time=True, gap_reason=GapReason.HOST_CHANGED))
     assert one.check(event(T - 3 * US, 8), known=True) is ContinuityResult.PROVEN
     first = event(T - US, 2)
     assert one.check(first, known=False) is ContinuityResult.GAP
     gap = one.gap(first, 1)
-    assert (gap.from_us, gap.to_us, gap.reason) == (T, T, GapReason.HOST_CHANGED), "never of negative length"
+    assert (gap.from_us, gap.to_us, gap.reason) == (T, T, GapReason.HOST_CHANGED), (
+        "a gap never has a negative length"
+    )
     assert one.check(event(T + 9 * US, 3), known=False) is ContinuityResult.PROVEN
 
 
 @given(st.lists(st.tuples(st.integers(-20, 40), st.booleans()), min_size=1), st.sampled_from(["a", "b"]))
-def test_a_silent_hole_is_impossible(steps: list[tuple[int, bool]], host: str) -> None:
-    """Whoever comes past the cursor by more than the slack, with nothing known before, leaves a row."""
+def test_every_possible_gap_is_reported(steps: list[tuple[int, bool]], host: str) -> None:
+    """An event later than cursor and slack, with no known event before it, leaves a gap row."""
     one = check(V1, host)
     slack = SAME_HOST_SLACK_US if host == "a" else OTHER_HOST_SLACK_US
-    said: list[ContinuityResult] = []
+    results: list[ContinuityResult] = []
     for number, (second, known) in enumerate(steps, 1):
-        said.append(one.check(event(T + second * US, number), known=known))
-        if said[-1] is ContinuityResult.STEPPED_BACK:
+        results.append(one.check(event(T + second * US, number), known=known))
+        if results[-1] is ContinuityResult.STEPPED_BACK:
             return
-    assert said.count(ContinuityResult.GAP) <= 1
-    if ContinuityResult.GAP not in said:
+    assert results.count(ContinuityResult.GAP) <= 1
+    if ContinuityResult.GAP not in results:
         first_late = next((i for i, (s, _) in enumerate(steps) if s * US > slack), None)
         first_known = next((i for i, (_, known) in enumerate(steps) if known), len(steps))
         assert first_late is None or first_known <= first_late
@@ -191,7 +195,7 @@ def test_a_silent_hole_is_impossible(steps: list[tuple[int, bool]], host: str) -
         (OTHER_HOST_SLACK_US + 1, ContinuityResult.GAP),
     ],
 )
-def test_a_host_that_no_longer_has_what_came_after_the_start_leaves_a_gap(
+def test_a_host_without_the_first_events_of_an_archive_leaves_a_gap(
     late_us: int, verdict: ContinuityResult
 ) -> None:
     one = ContinuityCheck(resume_plan(START, "a", REWIND, ResumeHint()))

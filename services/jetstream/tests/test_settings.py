@@ -1,4 +1,4 @@
-"""INGEST_*: what the hosts would refuse is refused here, by name and before anything starts."""
+"""INGEST_*: values that a host would refuse are refused at the start, by the setting's name."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_defaults_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.ingest_collections == settings.ingest_dids == ()
 
 
-def test_the_writers_settings_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_writers_settings_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, WRITER_INTERVAL="1", WRITER_TYPO="x") == IngesterSettings()
 
 
@@ -59,7 +59,7 @@ def test_a_misspelt_name_is_refused_with_the_right_one(monkeypatch: pytest.Monke
         "ws://[::1]:6008",
     ],
 )
-def test_a_host_is_taken(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_is_accepted(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, INGEST_HOSTS=host).ingest_hosts == (host,)
 
 
@@ -78,45 +78,45 @@ def test_a_host_is_taken(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "ws://[::1",
     ],
 )
-def test_what_is_no_host_is_refused(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = refusal(monkeypatch, INGEST_HOSTS=f"a.example,{host}")
-    assert said.startswith("INGEST_HOSTS: ")
-    assert repr(host) in said
+def test_an_invalid_host_is_refused(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, INGEST_HOSTS=f"a.example,{host}")
+    assert message.startswith("INGEST_HOSTS: ")
+    assert repr(host) in message
 
 
 @pytest.mark.parametrize(
     "names", ["app.bsky.feed.post", "app.bsky.graph.*", "app.bsky.*", "fm.teal.alpha.actor.status"]
 )
-def test_a_collection_is_taken(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collection_is_accepted(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, INGEST_COLLECTIONS=names).ingest_collections == (names,)
 
 
 @pytest.mark.parametrize(
     "name", ["post", "app.bsky.graph.fo*", "*", "app.bsky.feed.post/", "1app.bsky", "app..post*"]
 )
-def test_what_is_no_collection_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = refusal(monkeypatch, INGEST_COLLECTIONS=f"app.bsky.feed.like,{name}")
-    assert said.startswith("INGEST_COLLECTIONS: ")
-    assert repr(name) in said
+def test_an_invalid_collection_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, INGEST_COLLECTIONS=f"app.bsky.feed.like,{name}")
+    assert message.startswith("INGEST_COLLECTIONS: ")
+    assert repr(name) in message
 
 
 @pytest.mark.parametrize(
     "did", ["did:plc:ewvi7nxzyoun6zhxrhs64oiz", "did:web:example.com", "did:web:a.b%3A8080"]
 )
-def test_a_did_is_taken(did: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_did_is_accepted(did: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, INGEST_DIDS=did).ingest_dids == (did,)
 
 
 @pytest.mark.parametrize(
     "did", ["alice.bsky.social", "did:plc:", "DID:plc:abc", "did:plc:a b", "did:PLC:abc"]
 )
-def test_what_is_no_did_is_refused(did: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = refusal(monkeypatch, INGEST_DIDS=did)
-    assert said.startswith("INGEST_DIDS: ")
-    assert repr(did) in said
+def test_an_invalid_did_is_refused(did: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, INGEST_DIDS=did)
+    assert message.startswith("INGEST_DIDS: ")
+    assert repr(did) in message
 
 
-def test_a_hundred_collections_and_ten_thousand_dids_are_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_100_collections_and_10000_dids_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     collections = [f"app.example.c{i}" for i in range(101)]
     dids = [f"did:plc:{i:024}" for i in range(10_001)]
     settings = read(
@@ -128,7 +128,7 @@ def test_a_hundred_collections_and_ten_thousand_dids_are_the_most(monkeypatch: p
     assert refusal(monkeypatch, INGEST_DIDS=",".join(dids)).startswith("INGEST_DIDS: ")
 
 
-def test_what_is_named_twice_is_kept_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_names_are_kept_once_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, INGEST_HOSTS="b.example,a.example,b.example").ingest_hosts == (
         "b.example",
         "a.example",
@@ -136,7 +136,7 @@ def test_what_is_named_twice_is_kept_once_and_in_order(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("environment", "mend"),
+    ("environment", "message"),
     [
         ({"INGEST_COMPRESS": "true"}, "INGEST_DICTIONARY"),
         ({"INGEST_RESUME_PERCENT": "75"}, "INGEST_RESUME_PERCENT must be below INGEST_PAUSE_PERCENT"),
@@ -149,11 +149,11 @@ def test_what_is_named_twice_is_kept_once_and_in_order(monkeypatch: pytest.Monke
         ({"INGEST_IDLE_SECONDS": "0"}, "INGEST_IDLE_SECONDS"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(
-    environment: dict[str, str], mend: str, monkeypatch: pytest.MonkeyPatch
+def test_settings_that_contradict_each_other_are_refused(
+    environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert mend in refusal(monkeypatch, **environment)
+    assert message in refusal(monkeypatch, **environment)
 
 
-def test_folders_to_watch_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watched_folders_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, INGEST_WATCH_DISKS=str(tmp_path)).ingest_watch_disks == (str(tmp_path),)

@@ -1,4 +1,4 @@
-"""A collection that a host stopped sending is noticed; one that is merely rare is not."""
+"""A collection that a host stopped sending is reported; a rare one is not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = 1_783_166_400 * US
 
 
 def run(watch: CollectionWatch, seconds: range, **per_second: float) -> list[tuple[int, Silence]]:
-    """Feed so many events a second; gives each second at which something is silent."""
+    """Feed so many events per second; return each second at which a collection is silent."""
     found = []
     for second in seconds:
         counts = {name: int(rate) for name, rate in per_second.items() if rate >= 1}
@@ -33,41 +33,41 @@ def run(watch: CollectionWatch, seconds: range, **per_second: float) -> list[tup
     return found
 
 
-@pytest.mark.parametrize(("rate", "patience"), [(500.0, 30), (10.0, 30), (0.5, 40), (0.1, 200)])
-def test_silence_is_noticed_after_twenty_mean_intervals(rate: float, patience: int) -> None:
+@pytest.mark.parametrize(("rate", "timeout"), [(500.0, 30), (10.0, 30), (0.5, 40), (0.1, 200)])
+def test_silence_is_noticed_after_twenty_mean_intervals(rate: float, timeout: int) -> None:
     watch = CollectionWatch()
     assert run(watch, range(4000), posts=rate, likes=100.0) == []
     found = run(watch, range(4000, 4600), likes=100.0)
     second, silence = found[0]
     assert silence.collection == "posts"
-    assert patience * 0.9 <= second - (silence.last_us - T) / US <= patience * 1.3 + 2
+    assert timeout * 0.9 <= second - (silence.last_us - T) / US <= timeout * 1.3 + 2
     assert silence.hosts_left == 0
 
 
-def test_a_collection_is_whole_only_up_to_the_batch_before_the_one_it_was_last_seen_in() -> None:
+def test_a_collection_is_complete_up_to_the_batch_before_its_last() -> None:
     watch = CollectionWatch()
     run(watch, range(600), posts=5.0, likes=5.0)
-    # The host went blind in the midst of this batch.
+    # The host stopped sending posts in the middle of this batch.
     watch.see({"posts": 1, "likes": 50}, T + 610 * US)
     (_, silence), *_ = run(watch, range(611, 700), likes=5.0)
     assert silence.last_us == T + 599 * US
 
 
-def test_chance_alone_raises_no_alarm() -> None:
-    watch, dice = CollectionWatch(), random.Random(1)
+def test_random_intervals_are_not_silence() -> None:
+    watch, rng = CollectionWatch(), random.Random(1)
     for second in range(20_000):
-        counts = {name: 1 for name, rate in (("a", 0.5), ("b", 0.05), ("c", 0.2)) if dice.random() < rate}
+        counts = {name: 1 for name, rate in (("a", 0.5), ("b", 0.05), ("c", 0.2)) if rng.random() < rate}
         watch.see(counts, T + second * US)
         assert watch.silent() is None
 
 
-def test_what_was_hardly_ever_seen_is_not_watched() -> None:
+def test_rarely_seen_collections_are_not_watched() -> None:
     watch = CollectionWatch()
     run(watch, range(29), rare=1.0)
     assert run(watch, range(29, 4000), likes=10.0) == []
 
 
-def test_a_replay_at_any_speed_looks_like_the_live_tail() -> None:
+def test_a_replay_of_any_speed_is_judged_like_the_live_tail() -> None:
     slow, fast = CollectionWatch(), CollectionWatch()
     run(slow, range(600), posts=5.0)
     for second in range(0, 600, 20):
@@ -78,13 +78,13 @@ def test_a_replay_at_any_speed_looks_like_the_live_tail() -> None:
         assert watch.silent() is not None
 
 
-def test_everybody_silent_is_nobodys_silence() -> None:
+def test_silence_of_all_collections_is_not_reported() -> None:
     watch = CollectionWatch()
     run(watch, range(600), posts=5.0, likes=5.0)
-    assert watch.silent() is None, "without newer events there is no telling"
+    assert watch.silent() is None, "without newer events nothing can be concluded"
 
 
-def test_hosts_left_are_counted_until_it_is_seen_again() -> None:
+def test_hosts_left_are_counted_until_the_collection_is_seen_again() -> None:
     watch = CollectionWatch()
     run(watch, range(600), posts=5.0, likes=5.0)
     (_, silence), *_ = run(watch, range(600, 700), likes=5.0)
@@ -98,7 +98,7 @@ def test_hosts_left_are_counted_until_it_is_seen_again() -> None:
     assert anew.hosts_left == 0
 
 
-def test_giving_up_ends_the_alarm_and_its_return_gives_the_rest_of_the_hole() -> None:
+def test_after_giving_up_the_return_of_a_collection_ends_the_gap() -> None:
     watch = CollectionWatch()
     run(watch, range(600), posts=5.0, likes=5.0)
     (second, silence), *_ = run(watch, range(600, 640), likes=5.0)
@@ -111,7 +111,7 @@ def test_giving_up_ends_the_alarm_and_its_return_gives_the_rest_of_the_hole() ->
     assert watch.see({"posts": 1}, T + 901 * US) == []
 
 
-def test_a_flood_of_invented_collections_takes_no_room_from_those_we_know() -> None:
+def test_invented_collections_do_not_displace_known_ones() -> None:
     watch = CollectionWatch()
     run(watch, range(60), posts=50.0)
     watch.see({f"x{i}": 50 for i in range(10 * MAX_COLLECTIONS)}, T + 61 * US)

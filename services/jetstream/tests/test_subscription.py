@@ -1,4 +1,4 @@
-"""What a host is asked for, read back as the two kinds of host would read it."""
+"""The subscription, parsed as the two kinds of host parse it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DIDS = tuple(f"did:plc:{i:024}" for i in range(10_000))
         ("[::1]:6008", "wss://[::1]:6008/subscribe"),
     ],
 )
-def test_a_host_is_reached_with_tls_unless_it_says_otherwise(host: str, url: str) -> None:
+def test_tls_is_used_unless_the_host_has_another_scheme(host: str, url: str) -> None:
     assert subscribe(host, Filter(), None) == Subscription(url, None)
 
 
@@ -39,7 +39,7 @@ def test_a_host_is_reached_with_tls_unless_it_says_otherwise(host: str, url: str
         (7, True, 5, {"cursor": ["7"], "compress": ["true"], "maxMessageSizeBytes": ["5"]}),
     ],
 )
-def test_only_what_is_asked_stands_in_the_url(
+def test_the_url_holds_only_what_is_requested(
     position: int | None,
     compress: bool,  # noqa: FBT001 - a parameter of the table
     skip_larger: int | None,
@@ -50,7 +50,7 @@ def test_only_what_is_asked_stands_in_the_url(
     assert asked.hello is None
 
 
-def test_an_archive_never_asks_a_host_to_leave_out_large_events_by_itself() -> None:
+def test_large_events_are_not_skipped_by_default() -> None:
     asked = subscribe("a", Filter(dids=DIDS), 1)
     assert "maxMessageSizeBytes" not in asked.url
     assert asked.hello is not None
@@ -74,11 +74,11 @@ def test_a_host_of_either_kind_understands_the_same_filter(
     wanted = Filter(tuple(collections), DIDS[:dids])
     asked = subscribe("a.example", wanted, position, compress=compress)
     path = asked.url.removeprefix("wss://a.example")
-    heard = parse(path, {}, "v1" if kind == "v1" else "v2")
-    assert (heard.cursor, heard.compress) == (position, compress)
+    parsed = parse(path, {}, "v1" if kind == "v1" else "v2")
+    assert (parsed.cursor, parsed.compress) == (position, compress)
     assert len(asked.url) <= LONGEST_URL, "proxies refuse longer ones"
-    assert heard.require_hello == (asked.hello is not None), "else the replay would begin unfiltered"
-    filters = heard.filters
+    assert parsed.require_hello == (asked.hello is not None), "otherwise the replay would begin unfiltered"
+    filters = parsed.filters
     if asked.hello is not None:
         hello = parse_hello(json.loads(asked.hello), "v1" if kind == "v1" else "v2")
         assert hello is not None

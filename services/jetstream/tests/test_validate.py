@@ -1,4 +1,4 @@
-"""Any bytes give an event or a reason; equal events have equal identities, others have not."""
+"""Any bytes give an event or a reason; exactly the same events have the same identity."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def numbered(kind: str, **change: Any) -> dict[str, Any]:
     return envelope(kind=kind, commit=None, **{kind: {"seq": 7, "did": "did:plc:a", **change}})
 
 
-def frame(told: dict[str, Any]) -> bytes:
-    return json.dumps(told, ensure_ascii=False).encode()
+def frame(envelope: dict[str, Any]) -> bytes:
+    return json.dumps(envelope, ensure_ascii=False).encode()
 
 
-def event(told: dict[str, Any]) -> Event:
-    return validate(frame(told), LARGEST)
+def event(envelope: dict[str, Any]) -> Event:
+    return validate(frame(envelope), LARGEST)
 
 
 def reason(raw: bytes) -> str:
@@ -62,7 +62,7 @@ def reason(raw: bytes) -> str:
 
 
 def answer(raw: bytes) -> Event | Reason:
-    """Return the event, or the reason, which must be one of the list."""
+    """Return the event, or the reason, which must be a Reason."""
     try:
         return validate(raw, LARGEST)
     except BadInput as bad:
@@ -80,7 +80,7 @@ def test_an_event_keeps_its_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "stream"),
+    ("envelope", "stream"),
     [
         (commit(collection="app.bsky.feed.post"), Stream.POSTS),
         (commit(collection="org.example.x"), Stream.RECORDS),
@@ -96,8 +96,8 @@ def test_an_event_keeps_its_bytes() -> None:
         (envelope(account={"seq": 1}), Stream.LIKES),
     ],
 )
-def test_what_is_odd_but_whole_is_an_event(told: dict[str, Any], stream: Stream) -> None:
-    assert event(told).stream is stream
+def test_unusual_but_complete_envelopes_are_events(envelope: dict[str, Any], stream: Stream) -> None:
+    assert event(envelope).stream is stream
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_is_odd_but_whole_is_an_event(told: dict[str, Any], stream: Stream)
         (True, None),
     ],
 )
-def test_a_sequence_number_that_is_none_makes_no_event_bad(cursor: object, seq: int | None) -> None:
+def test_an_invalid_sequence_number_does_not_reject_the_event(cursor: object, seq: int | None) -> None:
     assert event(envelope(cursor=cursor)).seq == seq
 
 
@@ -152,7 +152,7 @@ def test_a_sequence_number_that_is_none_makes_no_event_bad(cursor: object, seq: 
         (frame(commit(text="x" * LARGEST)), Reason.TOO_LARGE),
     ],
 )
-def test_what_is_no_event_says_why(raw: bytes, why: Reason) -> None:
+def test_invalid_frames_give_their_reason(raw: bytes, why: Reason) -> None:
     assert reason(raw) == why
 
 
@@ -166,7 +166,7 @@ def test_depth_is_counted_exactly_and_not_in_strings() -> None:
     assert reason(nested(DEEPEST - around + 1)) == Reason.TOO_DEEP
     assert reason(nested(40_000)) == Reason.TOO_DEEP
     assert event(commit(record={"text": '[{"\\' * 1000})), "brackets in a string are text"
-    assert event(commit(record=[[]] * 1000)), "many, not deep"
+    assert event(commit(record=[[]] * 1000)), "wide, not deep"
 
 
 def test_size_is_bounded_exactly() -> None:
@@ -183,7 +183,7 @@ def test_any_bytes_give_an_event_or_a_reason(raw: bytes) -> None:
 
 
 @given(any_event(), st.data())
-def test_any_damage_to_an_event_gives_an_event_or_a_reason(raw: bytes, data: st.DataObject) -> None:
+def test_any_damaged_event_gives_an_event_or_a_reason(raw: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(raw)))
     until = data.draw(st.integers(at, min(len(raw), at + 5)))
     damaged = raw[:at] + data.draw(st.binary(max_size=3)) + raw[until:]
@@ -222,11 +222,11 @@ DIFFERENT = [
 
 
 def test_different_events_have_different_identities() -> None:
-    assert len({event(told).identity for told in DIFFERENT}) == len(DIFFERENT)
+    assert len({event(envelope).identity for envelope in DIFFERENT}) == len(DIFFERENT)
 
 
 @pytest.mark.parametrize("offset_us", [0, 700_000])
-def test_v1_and_v2_tell_of_the_same_traffic_by_the_same_identities(offset_us: int) -> None:
+def test_v1_and_v2_hosts_give_the_same_identities(offset_us: int) -> None:
     traffic = Traffic(3, NOON_US, 500, 500)
     v1 = [validate(raw, LARGEST) for raw in traffic.truth(HostView())]
     v2 = [validate(raw, LARGEST) for raw in traffic.truth(HostView("v2", offset_us, 90))]
@@ -237,18 +237,18 @@ def test_v1_and_v2_tell_of_the_same_traffic_by_the_same_identities(offset_us: in
 
 
 @given(st.binary(), st.binary())
-def test_a_reject_is_known_by_its_bytes(one: bytes, other: bytes) -> None:
+def test_a_reject_is_identified_by_its_bytes(one: bytes, other: bytes) -> None:
     assert (reject_identity(one) == reject_identity(other)) == (one == other)
 
 
-def test_a_frame_is_opened_before_it_is_looked_at_and_kept_opened() -> None:
+def test_a_frame_is_decompressed_before_validation_and_kept_so() -> None:
     raw = json.dumps(commit()).encode()
     found = validator(LARGEST, lambda frame: frame[::-1])(raw[::-1])
     assert isinstance(found, Event)
     assert found.frame == raw
 
 
-def test_what_is_no_event_is_said_and_raises_nothing() -> None:
+def test_the_validator_returns_a_reason_and_raises_nothing() -> None:
     def refuse(_: bytes) -> bytes:
         raise BadInput(Reason.TOO_LARGE)
 
