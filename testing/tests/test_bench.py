@@ -114,9 +114,9 @@ def test_once_the_time_is_over_each_was_measured_once(tmp_path: Path) -> None:
     assert "1 of 5" in said[-1]
 
 
-def test_a_contestant_that_fails_says_why() -> None:
-    with pytest.raises(ContestantError, match="FileNotFoundError"):
-        run("testing.performance.bench.writers.lazy", "/nowhere")
+def test_the_error_of_a_failing_contestant_is_reported() -> None:
+    with pytest.raises(ContestantError, match="ConnectionRefusedError"):
+        run("testing.performance.bench.receivers.naive", "ws://127.0.0.1:1", "1", "redis://127.0.0.1:1")
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])

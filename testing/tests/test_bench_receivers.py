@@ -1,4 +1,4 @@
-"""Path 1's contestants: each receives every event, and what it pushes to Redis is what was sent."""
+"""The contestants of path 1 receive every event, and push to Redis exactly what was sent."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ import redis
 
 from testing.demo.source import Generated
 from testing.harness.fixtures import missing
-from testing.performance.bench.child import run
 from testing.performance.bench.fed import Fed
 from testing.performance.bench.frames import make_frames
-from testing.performance.bench.receivers.rpush import PUSH_BYTES, pushes
 from testing.performance.bench.receiving import by_a_client
 from testing.performance.bench.v2_wire import render_v2, v2_frame
 
@@ -53,24 +51,15 @@ def test_the_bare_loop_receives_every_frame(frames: Frames) -> None:
     assert min(found.seconds, found.cpu, found.rss) > 0
 
 
-def test_the_plain_ingester_pushes_what_was_sent(frames: Frames, redis_server: RedisServer) -> None:
+def test_the_naive_ingester_pushes_every_event_that_was_sent(
+    frames: Frames, redis_server: RedisServer
+) -> None:
     with Fed(frames.path, EVENTS) as feed:
         found = by_a_client(
-            feed, "testing.performance.bench.receivers.plain", EVENTS, redis_server.url("tools")
+            feed, "testing.performance.bench.receivers.naive", EVENTS, redis_server.url("tools")
         )
     assert found.events == EVENTS
     assert lists(redis_server) == expected(frames)
-
-
-def test_the_bare_push_pushes_what_is_in_the_file(frames: Frames, redis_server: RedisServer) -> None:
-    run("testing.performance.bench.receivers.rpush", str(frames.path), str(EVENTS), redis_server.url("tools"))
-    assert lists(redis_server) == expected(frames)
-
-
-def test_a_push_ends_at_its_events_or_bytes() -> None:
-    large = b"x" * (PUSH_BYTES // 2)
-    assert [sum(map(len, push.values())) for push in pushes([("a", b"")] * 12_000)] == [5000, 5000, 2000]
-    assert [len(push["a"]) for push in pushes([("a", large)] * 5)] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("batch", [1, 64])
@@ -97,7 +86,7 @@ def test_the_sdk_pushes_every_event_that_was_sent(
     ]
 
 
-def test_the_v2_wire_leaves_nothing_out() -> None:
+def test_a_v2_frame_holds_everything_of_its_event() -> None:
     commit = {"rev": "r", "operation": "create", "collection": "a.b.c", "rkey": "k", "record": {}, "cid": "x"}
     event = {"did": "did:plc:a", "time_us": 1_783_175_888_000_870, "kind": "commit", "commit": commit}
     said = json.loads(v2_frame(json.dumps(event).encode(), 7))

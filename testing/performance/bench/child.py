@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from testing.harness.daemons import REPOSITORY
 from testing.performance.bench.as_shipped import AS_SHIPPED
 from testing.performance.bench.figures import Figures
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SECONDS = 240.0
 """Longer than any contestant may take; it is ended then."""
@@ -55,12 +50,11 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def start(module: str, *words: str, settings: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+def start(module: str, *words: str) -> subprocess.Popen[str]:
     """Start a contestant; what it prints is read with `finish`."""
     return subprocess.Popen(
         [sys.executable, "-m", *AS_SHIPPED, module, *words],
         cwd=REPOSITORY,
-        env=os.environ | dict(settings or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -84,6 +78,6 @@ def finish(contestant: subprocess.Popen[str]) -> Figures:
     return Figures(**json.loads(lines[-1]))
 
 
-def run(module: str, *words: str, settings: Mapping[str, str] | None = None) -> Figures:
+def run(module: str, *words: str) -> Figures:
     """Run a contestant from start to end; raises ContestantError."""
-    return finish(start(module, *words, settings=settings))
+    return finish(start(module, *words))

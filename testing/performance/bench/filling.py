@@ -1,4 +1,4 @@
-"""Redis with events in it, put there as the ingester would, for what begins with a full buffer."""
+"""Fill Redis with events, as the ingester would."""
 
 from __future__ import annotations
 
@@ -20,29 +20,26 @@ if TYPE_CHECKING:
 PUSH_EVENTS = 5000
 
 
-def same(stream: Stream) -> str:
-    """Return the stream's own list."""
-    return buffer_key(stream)
+def hidden_key(stream: Stream) -> str:
+    """Return the key of a list that no writer reads, to be renamed once the writer has started."""
+    return f"hidden:{stream}"
 
 
-def aside(stream: Stream) -> str:
-    """Return a list that no writer looks for, to be renamed once the writer has started."""
-    return f"aside:{stream}"
-
-
-def fill(url: str, events: Iterable[tuple[Stream, bytes]], key_of: Callable[[Stream], str] = same) -> int:
-    """Push the events and count them where the ingester does; returns how many there were."""
+def fill(
+    url: str, events: Iterable[tuple[Stream, bytes]], key_of: Callable[[Stream], str] = buffer_key
+) -> int:
+    """Push the events, add them to the ingester's counts, and return how many there were."""
     done: Counter[str] = Counter()
     with contextlib.closing(redis.Redis.from_url(url, socket_timeout=SECONDS)) as server:
-        endless = iter(events)
-        while push := list(islice(endless, PUSH_EVENTS)):
+        remaining = iter(events)
+        while push := list(islice(remaining, PUSH_EVENTS)):
             lists: dict[Stream, list[bytes]] = {}
             for stream, event in push:
                 lists.setdefault(stream, []).append(event)
-            with server.pipeline(transaction=True) as at_once:
-                for stream, elements in lists.items():
-                    at_once.rpush(key_of(stream), *elements)
-                    at_once.hincrby(PUSHED, f"{stream}:pushed", len(elements))
-                    done[stream] += len(elements)
-                at_once.execute()
+            with server.pipeline(transaction=True) as transaction:
+                for stream, found in lists.items():
+                    transaction.rpush(key_of(stream), *found)
+                    transaction.hincrby(PUSHED, f"{stream}:pushed", len(found))
+                    done[stream] += len(found)
+                transaction.execute()
     return done.total()

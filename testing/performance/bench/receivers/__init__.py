@@ -1,1 +1,1 @@
-"""Path 1's contestants, each a program of its own that reads a websocket and prints its figures as JSON."""
+"""The contestants of path 1: programs that read a websocket and print their figures as JSON."""

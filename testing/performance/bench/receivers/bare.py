@@ -1,4 +1,4 @@
-"""The least a websocket client can do: receive frames and count them, with the ingester's own options."""
+"""A bare receive loop: receive frames and count them, with the websocket options of the ingester."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def receive(url: str, frames: int) -> None:
         for _ in range(frames - 1):
             await socket.recv(decode=False)
         watch.tell(frames)
-        # The feed answers no close frame.
+        # The feed does not reply to a close frame.
         socket.transport.abort()
 
 

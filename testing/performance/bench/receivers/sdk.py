@@ -1,9 +1,8 @@
 """The Jetstream client of PyPI's `atproto`, as its documentation shows it, with a callback that pushes.
 
-It speaks the v2 wire only, so the feed sends it the same events in that form, uncompressed (`v2_wire`). It
-makes a validated model of each event and tracks its cursor; the callback turns the model into JSON again,
-because that is what there is to push. With a `batch` of 1 it pushes each event by itself, as people write it
-first.
+It speaks only the v2 wire, so the feed sends it the same events in that form, uncompressed (`v2_wire`). It
+builds a validated model of each event and tracks its cursor; the callback pushes the JSON of the model. With
+a `batch` of 1 it pushes every event by itself.
 """
 
 from __future__ import annotations
@@ -15,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from testing.performance.bench.child import SECONDS, ContestantError, Stopwatch
-from testing.performance.bench.receivers.plain import list_of
+from testing.performance.bench.receivers.naive import list_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MEND = "atproto is not installed; `.venv/bin/pip install atproto`, then again"
+REMEDY = "atproto is not installed; `.venv/bin/pip install atproto`, then again"
 
 
 def receive(url: str, frames: int, redis_url: str, batch: int) -> None:
-    """Receive so many frames into Redis, timed from the first event that the client gives."""
+    """Receive so many frames and push them to Redis, timed from the first event that the client returns."""
     try:
         from atproto import JetstreamClient  # noqa: PLC0415 - the bench runs without it too
     except ImportError as error:
-        raise ContestantError(MEND) from error
+        raise ContestantError(REMEDY) from error
     client = JetstreamClient(base_uri=f"{url}/xrpc", compress=False)
     client.start(_pusher(redis.Redis.from_url(redis_url, socket_timeout=SECONDS), frames, batch, client.stop))
 
@@ -47,8 +46,8 @@ def _pusher(server: redis.Redis, frames: int, batch: int, stop: Callable[[], Non
         seen += 1
         if seen % batch == 0 or seen == frames:
             with server.pipeline(transaction=False) as pipeline:
-                for name, elements in waiting.items():
-                    pipeline.rpush(name, *elements)
+                for name, events in waiting.items():
+                    pipeline.rpush(name, *events)
                 pipeline.execute()
             waiting.clear()
         if seen == frames:

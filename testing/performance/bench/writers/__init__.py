@@ -1,1 +1,1 @@
-"""Path 2's contestants, each a program of its own that writes Parquet and prints its figures as JSON."""
+"""The contestants of path 2: programs that write Parquet and print their figures as JSON."""

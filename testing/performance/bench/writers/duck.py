@@ -1,7 +1,7 @@
-"""DuckDB's `COPY (SELECT … FROM read_ndjson(…)) TO … (zstd)`, one a stream.
+"""DuckDB's `COPY (SELECT … FROM read_ndjson(…)) TO … (zstd)`, one per stream.
 
-It has less to do than the writer: it starts from a file, and does without `extra`, without a check that
-anything can be rebuilt, and without fsync.
+It does less than the writer: it reads a file, fills no `extra`, and neither checks that events can be rebuilt
+nor syncs.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def select(stream: Stream) -> str:
 
 
 def types(stream: Stream) -> str:
-    """Return the types of the JSON's keys, as read_ndjson wants them."""
+    """Return the types of the JSON's keys in the form that read_ndjson takes."""
     kinds = {"did": "VARCHAR", "time_us": "BIGINT", "cursor": "BIGINT"}
     if stream in COMMITS:
         names = "rev VARCHAR, operation VARCHAR, collection VARCHAR, rkey VARCHAR, cid VARCHAR"
@@ -82,7 +82,7 @@ def copy(folder: Path, threads: int) -> None:
             source = f"read_ndjson('{folder}/{stream}.ndjson', columns = {types(stream)})"
             kind = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {LEVEL}"
             target = f"'{folder}/{stream}.parquet' ({kind})"
-            query = f"COPY (SELECT {select(stream)} FROM {source}) TO {target}"  # noqa: S608 - our own words
+            query = f"COPY (SELECT {select(stream)} FROM {source}) TO {target}"  # noqa: S608 - built from constants
             rows += (connection.execute(query).fetchone() or (0,))[0]
         watch.tell(rows, sum(part.stat().st_size for part in folder.glob("*.parquet")))
 

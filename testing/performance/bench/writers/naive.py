@@ -1,6 +1,6 @@
-"""A writer as people write it first: LRANGE, `json.loads`, `pl.DataFrame`, `write_parquet`.
+"""A naive writer: LRANGE, `json.loads`, `pl.DataFrame`, `write_parquet`.
 
-It starts from the Redis list, as ours does, and syncs nothing; one file a stream and chunk.
+It reads the Redis list, as the archive's writer does, and syncs nothing; one file per stream and chunk.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _TIMES = ("event_time", "created_at", "relay_time")
 
 
 def row(event: dict[str, Any], stream: Stream) -> dict[str, Any]:
-    """Return an event's values by column, also those that its stream has not."""
+    """Return an event's values by column, including columns that its stream lacks."""
     commit = event.get("commit", {})
     whole = _inside(commit.get("record"))
-    # Of a record of any other kind only this is known.
+    # Of a record of another collection only `createdAt` has a column.
     record = {"createdAt": whole.get("createdAt")} if stream == "records" else whole
-    around = event.get("identity") or event.get("account") or {}
+    body = event.get("identity") or event.get("account") or {}
     subject = record.get("subject")
     ref, via, reply = _inside(subject), _inside(record.get("via")), _inside(record.get("reply"))
     return {
@@ -54,17 +54,17 @@ def row(event: dict[str, Any], stream: Stream) -> dict[str, Any]:
         "embed_type": _inside(record.get("embed")).get("$type"),
         **{name: _text(record.get(name)) for name in OPEN if name != "record"},
         "record": _text(commit.get("record")) if stream == "records" else None,
-        "handle": around.get("handle"),
-        "active": around.get("active"),
-        "status": around.get("status"),
-        "relay_seq": around.get("seq"),
-        "relay_time": around.get("time"),
+        "handle": body.get("handle"),
+        "active": body.get("active"),
+        "status": body.get("status"),
+        "relay_seq": body.get("seq"),
+        "relay_time": body.get("time"),
     }
 
 
-def frame(elements: Sequence[bytes | str], stream: Stream) -> pl.DataFrame:
-    """Return the elements as a table of the stream's columns."""
-    rows = [row(json.loads(element), stream) for element in elements]
+def tabulate(events: Sequence[bytes | str], stream: Stream) -> pl.DataFrame:
+    """Return the events as a table of the stream's columns."""
+    rows = [row(json.loads(event), stream) for event in events]
     schema = {name: _type(name) for name in COLUMNS[stream]}
     found = pl.DataFrame({name: [one[name] for one in rows] for name in schema}, schema=schema, strict=False)
     times = [
@@ -84,7 +84,7 @@ def _type(name: str) -> DataType:
 
 
 def _inside(value: Any) -> dict[str, Any]:
-    """Return an object, an empty one for what is none: clients write what they like."""
+    """Return the value if it is an object, else an empty one: clients write any JSON."""
     return value if isinstance(value, dict) else {}
 
 
@@ -99,10 +99,10 @@ def write(redis_url: str, folder: Path) -> None:
     watch, rows = Stopwatch(), 0
     for stream in COLUMNS:
         at = 0
-        while elements := server.lrange(buffer_key(stream), at, at + CHUNK - 1):
+        while events := server.lrange(buffer_key(stream), at, at + CHUNK - 1):
             name = f"{stream}.parquet" if not at else f"{stream}-{at}.parquet"
-            frame(elements, stream).write_parquet(folder / name, compression="zstd", compression_level=LEVEL)
-            at += len(elements)
+            tabulate(events, stream).write_parquet(folder / name, compression="zstd", compression_level=LEVEL)
+            at += len(events)
         rows += at
     watch.tell(rows, sum(part.stat().st_size for part in folder.glob("*.parquet")))
 

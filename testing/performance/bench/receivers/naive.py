@@ -1,4 +1,4 @@
-"""An ingester as people write it first: parse the message, push it, take the next. One RPUSH an event."""
+"""A naive ingester: parse a message, push it, receive the next. One RPUSH per event."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from testing.performance.bench.child import SECONDS, Stopwatch
 
 
 def list_of(kind: str, collection: str) -> str:
-    """Return the list that an event goes to: one a stream, as ours."""
+    """Return the key of the list that an event goes to: one per stream."""
     return f"events:{KINDS.get(kind) or STREAMS.get(collection, 'records')}"
 
 
 async def receive(url: str, frames: int, redis_url: str) -> None:
-    """Receive so many frames into Redis, timed from the first."""
+    """Receive so many frames and push them to Redis, timed from the first."""
     server = redis.Redis.from_url(redis_url, socket_timeout=SECONDS)
     async with connect(url, max_size=None) as socket:
         watch = None
