@@ -76,10 +76,6 @@ def test_a_folder_that_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 
 def test_work_that_was_in_doubt_is_not_done_when_stopping(tmp_path: Path) -> None:
-<<<<<<< HEAD
-=======
-    (tmp_path / ".state").mkdir()
->>>>>>> a574276 (Tests follow the new root)
     (tmp_path / ".state").mkdir()
     (tmp_path / ".state/id").write_text("0123456789abcdef", encoding="ascii")
     stopping = Stopping()
