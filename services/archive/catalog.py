@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
 import msgspec
 
 from services.archive import footer as footers
+from services.archive.duckdb import time_range
 from services.archive.durable import write_durably
 from services.archive.parquet import DamagedFile, open_part
 from services.archive.paths import COMPARISONS, hour_directory, hour_of, hour_text, parse_name, stream_root
-from services.archive.schema import time_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,7 +89,7 @@ def read_file(path: Path, stream: Stream) -> File:
         counts = footers.rows_by_epoch(footer)
         if footers.rows_in(counts) != part.rows:
             raise DamagedFile(path, f"{part.rows} rows, and its footer says {footers.rows_in(counts)}")
-        first_us, last_us = _times(path, stream)
+        first_us, last_us = time_range(path, stream)
         return File(
             name=path.name,
             is_compacted=name.is_compacted,
@@ -123,24 +121,6 @@ def read_note(root: Path, stream: Stream, hour: int) -> Note | None:
 
 def _note_path(root: Path, stream: Stream, hour: int) -> Path:
     return root / COMPARISONS / stream.value / f"{hour_text(hour)}.json"
-
-
-def _times(path: Path, stream: Stream) -> tuple[int | None, int | None]:
-    # Read by DuckDB, which raises for damaged statistics: pyarrow ends the process over some.
-    column = time_column(stream)
-    query = f"SELECT min({column}), max({column}) FROM read_parquet($path)"  # noqa: S608 - a name of our own
-    try:
-        found = _database().execute(query, {"path": str(path)}).fetchone()
-    except duckdb.Error as error:
-        if isinstance(error, duckdb.IOException) and not path.exists():
-            raise FileNotFoundError(f"{path} was replaced") from error
-        raise DamagedFile(path, str(error)) from error
-    return found or (None, None)
-
-
-@cache
-def _database() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 1, "memory_limit": "64MB"})
 
 
 def _walk(top: Path) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -170,6 +170,7 @@ def _create(path: Path) -> None:
 
 @contextlib.contextmanager
 def _lock_file(path: Path, *, creates_root: bool = False) -> Iterator[IO[str]]:
+    """Open a lock file. Only a writer creates the root: otherwise its absence means an unmounted volume."""
     try:
         root = path.parents[2]
         if creates_root:

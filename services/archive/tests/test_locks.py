@@ -75,6 +75,11 @@ def test_asking_for_the_owner_takes_no_exclusive_lock_and_creates_nothing(tmp_pa
         assert not is_owned(tmp_path, Stream.POSTS)
 
 
+def test_a_writer_creates_the_root(tmp_path: Path) -> None:
+    with owning(tmp_path / "new" / "archive", [Stream.POSTS]):
+        assert is_owned(tmp_path / "new" / "archive", Stream.POSTS)
+
+
 def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(BrokenInvariant, match="ARCHIVE_ROOT"), owning(tmp_path / "file", [Stream.POSTS]):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
-
+from services.archive.duckdb import engine
 from services.archive.paths import REPLACED, hour_of
 from services.jetstream.settings import DID
-from services.shared.errors import BadInput, BrokenInvariant, Transient
+from services.shared.errors import BadInput, BrokenInvariant
 from services.shared.event import OWN_STREAMS, Stream
 from services.tools.query.parts import find
 from services.tools.query.views import literal
@@ -17,6 +16,8 @@ from services.tools.query.views import literal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    import duckdb
 
 
 FILES_AT_ONCE = 200
@@ -56,26 +57,17 @@ def in_trash(root: Path, wanted: Mapping[Stream, str], memory_mb: int) -> dict[P
 
 def _counts(root: Path, files: list[Path], condition: str, memory_mb: int) -> Iterator[tuple[Path, int]]:
     by_name = {str(path): path for path in files}
-    with duckdb.connect(config={"memory_limit": f"{memory_mb}MB", "threads": 1}) as database:
+    with engine(None, memory_mb, f"search {root}") as database:
         for start in range(0, len(files), FILES_AT_ONCE):
-            yield from (
-                (by_name[name], rows)
-                for name, rows in _ask(database, root, files[start : start + FILES_AT_ONCE], condition)
-            )
+            found = _ask(database, files[start : start + FILES_AT_ONCE], condition)
+            yield from ((by_name[name], rows) for name, rows in found)
 
 
-def _ask(
-    database: duckdb.DuckDBPyConnection, root: Path, files: Iterable[Path], condition: str
-) -> list[tuple[str, int]]:
+def _ask(database: duckdb.DuckDBPyConnection, files: Iterable[Path], condition: str) -> list[tuple[str, int]]:
     listed = ", ".join(literal(str(path)) for path in files)
     read = f"read_parquet([{listed}], filename = true, union_by_name = true, hive_partitioning = false)"
     query = f"SELECT filename, count(*) FROM {read} WHERE {condition} GROUP BY 1 ORDER BY 1"  # noqa: S608 - quoted paths, our own condition
-    try:
-        return database.execute(query).fetchall()
-    except duckdb.IOException as error:
-        raise Transient(f"a file of {root} was replaced meanwhile: {error}") from error
-    except duckdb.Error as error:
-        raise BrokenInvariant(f"{root} cannot be searched: {error}; run: archive verify") from error
+    return database.execute(query).fetchall()
 
 
 _URIS = {

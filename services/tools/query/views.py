@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
+from services.archive.duckdb import connect
 from services.archive.paths import SPILL
 from services.archive.schema import IDENTITY_COLUMNS, SCHEMAS
 from services.shared.event import Stream
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import duckdb
     import pyarrow.dataset as ds
 
     from services.tools.query.parts import PartFile
@@ -40,16 +41,9 @@ def connected(root: Path, memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]
     """
     spill = root / SPILL
     room = min(_SPILL_BYTES, shutil.disk_usage(root).free // 2)
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": f"{memory_mb}MB",
-        "temp_directory": str(spill),
-        "max_temp_directory_size": f"{room}B",
-        "preserve_insertion_order": False,
-        "autoinstall_known_extensions": False,
-    }
-    with duckdb.connect(config=config) as connection:
+    with connect(memory_mb, spill, threads=None, spill_bytes=room) as connection:
+        connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET enable_progress_bar = false")
-        connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET allowed_directories = [{literal(f'{root}/')}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
