@@ -1,6 +1,6 @@
 #!/bin/sh
-# Adds the receivers to alertmanager.yml, says who is told and who is not, and becomes Alertmanager.
-# A way to tell somebody is configured when its secret is not empty; `render` only prints the result.
+# Adds the receivers to alertmanager.yml, logs which are configured, and starts Alertmanager.
+# A receiver is configured when its secret is not empty. `render` only prints the configuration.
 set -eu
 
 secrets=/run/secrets
@@ -14,23 +14,23 @@ warn() {
     echo "alertmanager: WARNING: $*" >&2
 }
 
-has() { # whether a secret holds an address
+has() { # true if a secret holds an address
     [ -e "$secrets/$1" ] || return 1
     content=$(tr -d ' \t\r\n' <"$secrets/$1") || stop "the secret $1 cannot be read by user $(id -u)"
     case $content in
         '') return 1 ;;
         http://?* | https://?*) return 0 ;;
-        *) stop "the secret $1 is no http address; mend or empty the file, then start again" ;;
+        *) stop "the secret $1 is no http address; correct or empty the file, then start again" ;;
     esac
 }
 
-plain() { # a setting that can stand between quotes
+plain() { # stops unless a value can stand between quotes
     case $2 in
         *[\'\"\\]*) stop "$1 must not contain quotes or backslashes" ;;
     esac
 }
 
-people() { # whoever is to be told, as one receiver's integrations
+people() { # the integrations of the receivers that notify people
     if has alert_webhook; then
         echo "    webhook_configs:"
         echo "      - {url_file: $secrets/alert_webhook, send_resolved: true}"
@@ -86,10 +86,10 @@ if [ "${1:-}" = render ]; then
     exit
 fi
 if [ -n "$people" ]; then
-    echo "alertmanager: alerts go by $(printf '%s\n' "$people" | sed -n 's/^ *\([a-z]*\)_configs:$/\1/p' | tr '\n' ' ')" >&2
+    echo "alertmanager: alerts are sent by $(printf '%s\n' "$people" | sed -n 's/^ *\([a-z]*\)_configs:$/\1/p' | tr '\n' ' ')" >&2
 else
-    warn "NOBODY IS TOLD of any alert: write an address into secrets/alert_webhook, alert_slack or alert_discord, or set ALERT_EMAIL_TO"
+    warn "NO ALERT IS SENT to anybody: write an address into secrets/alert_webhook, alert_slack or alert_discord, or set ALERT_EMAIL_TO"
 fi
-[ -n "$watchdog" ] || warn "NO DEAD MAN'S SWITCH: if this machine dies, nobody is told; write its address into secrets/alert_watchdog"
+[ -n "$watchdog" ] || warn "NO DEAD MAN'S SWITCH: if this machine fails, nobody is notified; write its address into secrets/alert_watchdog"
 printf '%s\n' "$config" >/tmp/alertmanager.yml
 exec alertmanager --config.file=/tmp/alertmanager.yml "$@"

@@ -1,7 +1,7 @@
-"""Real faults in a running stack, and what a webhook's receiver hears of them, by which second.
+"""Real faults in a running stack, and the seconds until a webhook receives their notifications.
 
-The stack is as Compose makes it, with two additions: the receiver, a container beside Alertmanager, and a
-small disk for the archive, so that it can be filled.
+The stack is that of Compose with two additions: the receiver, a container beside Alertmanager, and a small
+disk for the archive, which a test can fill.
 """
 
 from __future__ import annotations
@@ -27,59 +27,59 @@ if TYPE_CHECKING:
 PORT = 8080
 ARCHIVE_MB = 160
 RESERVE_MB = 20
-"""ARCHIVE_DISK_FREE_MIN_MB: told of at twice as much."""
+"""ARCHIVE_DISK_FREE_MIN_MB; the alert fires at twice as much."""
 LEFT_MB = 30
-MOST_SECONDS = 180.0
+TIMEOUT_SECONDS = 180.0
 PEOPLE, SWITCH = "/people", "/switch"
 STAGING = "/archive/.state/staging"
 
 
-def unheard(folder: Path) -> tuple[str, ...]:
-    """Make a stack's secrets as a new user has them; returns those that wait for an address, empty."""
+def new_secrets(folder: Path) -> tuple[str, ...]:
+    """Make the secrets of a new stack; returns the names of addresses, which are empty."""
     make_secrets(folder)
     return ADDRESSES
 
 
 class Fault(NamedTuple):
-    """What is done to the stack, the alert that must tell of it, and how it is mended."""
+    """A fault in the stack, the alert that must fire, and the repair."""
 
-    what: str
+    name: str
     alert: str
-    do: Callable[[], object]
-    mend: Callable[[], object]
+    inject: Callable[[], object]
+    repair: Callable[[], object]
 
 
 @dataclass
 class Receiver:
-    """The webhook's receiver of a stack; `files` are what Compose is to read beside its own."""
+    """The receiver of a stack's webhook notifications."""
 
     folder: Path
     port: int = field(default_factory=free_port)
 
     def addition(self) -> str:
-        """Write the file for Compose; returns its path."""
+        """Write an additional Compose file; returns its path."""
         python = next(str(one) for one in references() if one.variable == "PYTHON_IMAGE")
         webhook = {
             "image": python,
             "init": True,
             "command": ["python", "/webhook.py", str(PORT)],
-            "volumes": [f"{REPOSITORY / 'testing' / 'webhook.py'}:/webhook.py:ro"],
+            "volumes": [f"{REPOSITORY / 'testing' / 'fakes' / 'webhook.py'}:/webhook.py:ro"],
             "networks": ["inside"],
             "ports": [f"127.0.0.1:{self.port}:{PORT}"],
             "mem_limit": "64m",
         }
         disk = {"type": "tmpfs", "device": "tmpfs", "o": f"size={ARCHIVE_MB}m,mode=1777"}
         path = self.folder / "alerting.json"
-        told = {"services": {"webhook": webhook}, "volumes": {"archive": {"driver_opts": disk}}}
-        path.write_text(json.dumps(told), encoding="utf-8")
+        content = {"services": {"webhook": webhook}, "volumes": {"archive": {"driver_opts": disk}}}
+        path.write_text(json.dumps(content), encoding="utf-8")
         return str(path)
 
-    def tell(self, stack: Stack) -> None:
+    def configure(self, stack: Stack) -> None:
         """Write its addresses into the stack's secrets: one for people, one as the dead man's switch."""
         for name, path in (("alert_webhook", PEOPLE), ("alert_watchdog", SWITCH)):
             (stack.secrets / name).write_text(f"http://webhook:{PORT}{path}\n", encoding="utf-8")
 
-    def heard(self, stack: Stack) -> list[tuple[float, str, dict[str, Any]]]:
+    def notifications(self, stack: Stack) -> list[tuple[float, str, dict[str, Any]]]:
         """Return every alert in every notification: Unix seconds of receipt, path, alert."""
         stack.settings["WEBHOOK_PORT"] = str(self.port)
         return [
@@ -91,74 +91,74 @@ class Receiver:
 
 @dataclass
 class Trial:
-    """Faults in one stack, each begun, told, mended and cleared; several may be under way at once."""
+    """Faults in one stack, each injected, notified, repaired and resolved; several may overlap."""
 
     stack: Stack
     receiver: Receiver
     seconds: dict[tuple[str, str], float] = field(default_factory=dict)
-    """By alert and status: from the fault, or from its mend, to the notification's receipt."""
+    """By alert and status: from the fault, or from its repair, to the receipt of the notification."""
     _since: dict[str, float] = field(default_factory=dict)
 
-    def begin(self, *faults: Fault) -> None:
-        """Do them."""
+    def inject(self, *faults: Fault) -> None:
+        """Inject faults."""
         for fault in faults:
             self._since[fault.alert] = time.time()
-            fault.do()
+            fault.inject()
 
-    def mend(self, *faults: Fault) -> None:
-        """Undo them."""
+    def repair(self, *faults: Fault) -> None:
+        """Repair faults."""
         for fault in faults:
             self._since[fault.alert] = time.time()
-            fault.mend()
+            fault.repair()
 
-    def wait(self, status: str, *faults: Fault, seconds: float = MOST_SECONDS) -> None:
-        """Wait until the receiver has heard of each that it is `firing`, or `resolved`."""
+    def wait(self, status: str, *faults: Fault, seconds: float = TIMEOUT_SECONDS) -> None:
+        """Wait until a notification of each fault has arrived, with status `firing` or `resolved`."""
         for fault in faults:
             since = self._since[fault.alert]
-            heard = partial(self._heard, fault.alert, status, since)
+            arrived = partial(self._arrived, fault.alert, status, since)
             try:
                 self.seconds[fault.alert, status] = (
-                    min(wait_for(heard, seconds, f"{fault.alert} {status}")) - since
+                    min(wait_for(arrived, seconds, f"{fault.alert} {status}")) - since
                 )
             except TimeoutError as error:
                 raise AssertionError(f"{error}; firing: {self.firing()}\n{self.stack.logs()}") from error
 
     def table(self, *faults: Fault) -> str:
-        """Return fault, alert, seconds until it was told, seconds from the mend to the all-clear."""
+        """Return a line a fault: name, alert, seconds until it was sent, seconds from repair to all-clear."""
         return "\n".join(
-            f"{fault.what:<44} {fault.alert:<21} {self.seconds[fault.alert, 'firing']:6.1f} s"
+            f"{fault.name:<44} {fault.alert:<21} {self.seconds[fault.alert, 'firing']:6.1f} s"
             f" {self.seconds[fault.alert, 'resolved']:6.1f} s"
             for fault in faults
         )
 
-    def told_since(self, alert: str) -> set[str]:
-        """Return every alert told of as firing, to people, since this one's fault or mend."""
+    def sent_since(self, alert: str) -> set[str]:
+        """Return every alert sent to people as firing since the fault or repair of this one."""
         since = self._since[alert]
         return {
             one["labels"]["alertname"]
-            for at, path, one in self.receiver.heard(self.stack)
+            for at, path, one in self.receiver.notifications(self.stack)
             if at >= since and one["status"] == "firing" and path == PEOPLE
         }
 
     def firing(self) -> set[str]:
-        """Return the alerts that fire now, as Prometheus sees them."""
+        """Return the alerts that fire in Prometheus now."""
         return {one["metric"]["alertname"] for one in self.stack.query('ALERTS{alertstate="firing"}')}
 
-    def _heard(self, alert: str, status: str, since: float) -> list[float]:
+    def _arrived(self, alert: str, status: str, since: float) -> list[float]:
         return [
             at
-            for at, _, one in self.receiver.heard(self.stack)
+            for at, _, one in self.receiver.notifications(self.stack)
             if at >= since and one["status"] == status and one["labels"]["alertname"] == alert
         ]
 
 
-def kill(stack: Stack, what: str, service: str, alert: str) -> Fault:
+def kill(stack: Stack, name: str, service: str, alert: str) -> Fault:
     """Kill a service's container, and start it again."""
-    return Fault(what, alert, lambda: stack.compose("kill", service), lambda: stack.up(service, wait=False))
+    return Fault(name, alert, lambda: stack.compose("kill", service), lambda: stack.up(service, wait=False))
 
 
 def low_disk(stack: Stack) -> Fault:
-    """Leave less than twice the reserve on the archive's disk, and more than once."""
+    """Leave between one and two times the reserve free on the archive's disk."""
     free = f"shutil.disk_usage('/archive').free - {LEFT_MB}_000_000"
     return Fault(
         f"{LEFT_MB} MB left on the archive's disk",
@@ -169,7 +169,7 @@ def low_disk(stack: Stack) -> Fault:
 
 
 def no_permission(stack: Stack) -> Fault:
-    """Keep the writer, which lives on, from writing into the archive."""
+    """Prevent the running writer from writing into the archive."""
     return Fault(
         "staging folder cannot be written (interval 5 s)",
         "WriterStalled",

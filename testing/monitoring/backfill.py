@@ -1,4 +1,4 @@
-"""Thirty days of a store in a minute: believable samples of given series, made into blocks by promtool."""
+"""Fill a Prometheus with thirty days of plausible samples of given series, by promtool, within a minute."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ A_DAY = 86_400
 SCRAPE_SECONDS = 15
 OLDER_SECONDS = 300
 BLOCK_SECONDS = 54 * 3600
-"""As large as Prometheus itself makes them where it keeps thirty days; promtool cuts at its multiples."""
+"""Prometheus' own largest block at thirty days of retention; promtool cuts at its multiples."""
 COUNTERS = ("_total", "_count", "_sum", "_bucket")
 
 
 @dataclass(frozen=True)
 class Past:
-    """The samples' times, in Unix seconds: every 15 s in the last day, every 5 min before it."""
+    """The times of samples in Unix seconds: every 15 s in the last day, every 5 min before it."""
 
     end: int
 
     @property
     def start(self) -> int:
-        """The first, some minutes short of thirty days, so that nothing is due to be deleted yet."""
+        """The first time, some minutes less than thirty days ago, so that retention deletes nothing."""
         return self.end - DAYS * A_DAY + 2 * OLDER_SECONDS
 
     def times(self) -> list[int]:
-        """Return all of them."""
+        """Return all times."""
         border = self.end - A_DAY
         return [*range(self.start, border, OLDER_SECONDS), *range(border, self.end, SCRAPE_SECONDS)]
 
 
 def backfill(stack: Stack, series: list[Labels], past: Past) -> int:
-    """Fill the store of a stack whose Prometheus does not run; returns the number of samples."""
+    """Fill the data of a stack whose Prometheus does not run; returns the number of samples."""
     folder = stack.folder / "backfill"
     folder.mkdir()
     folder.chmod(0o755)
@@ -56,7 +56,7 @@ def backfill(stack: Stack, series: list[Labels], past: Past) -> int:
 
 
 def write(folder: Path, series: list[Labels], past: Past) -> int:
-    """Write one file in OpenMetrics' text form for each block."""
+    """Write one OpenMetrics text file for each block; returns the number of samples."""
     ordered = sorted(series, key=lambda labels: (labels["__name__"], sorted(labels.items())))
     samples = 0
     for block, times in groupby(past.times(), lambda at: at // BLOCK_SECONDS):
@@ -70,7 +70,7 @@ def write(folder: Path, series: list[Labels], past: Past) -> int:
 
 
 def _lines(labels: Labels, place: int, times: list[int], start: int) -> Iterator[str]:
-    """Yield a series' samples; `place` makes it differ from its neighbours."""
+    """Yield the samples of a series; `place` makes them differ from other series."""
     name = labels["__name__"]
     inside = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items() if key != "__name__")
     head = f"{name}{{{inside}}}"

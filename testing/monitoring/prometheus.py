@@ -1,4 +1,4 @@
-"""Questions to a running Prometheus."""
+"""A client of a running Prometheus."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TIMEOUT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Prometheus:
-    """The one at `url`; every method raises OSError when it does not answer or refuses the question."""
+    """Prometheus at `url`; every method raises OSError when it does not answer or refuses a query."""
 
     url: str
 
     def ask(self, path: str, **words: str) -> Any:
-        """Ask its API; returns the data of its answer."""
+        """Call its API; returns the data of the reply."""
         body = urlencode(words).encode() if words else None
         with urlopen(  # noqa: S310 - a program of ours, on this machine
             f"{self.url}/api/v1/{path}", body, TIMEOUT_SECONDS
@@ -33,18 +33,18 @@ class Prometheus:
             return json.loads(reply.read())["data"]
 
     def instant(self, expr: str) -> list[tuple[Labels, float]]:
-        """Return what an expression is worth now, by labels."""
+        """Return the value of an expression now, by labels."""
         found = self.ask("query", query=expr)
         if found["resultType"] == "scalar":
             return [({}, float(found["result"][1]))]
         return [(one["metric"], float(one["value"][1])) for one in found["result"]]
 
     def values(self, expr: str) -> list[float]:
-        """Return the values now, without those that are no number."""
+        """Return the values now, without NaN."""
         return [value for _, value in self.instant(expr) if not math.isnan(value)]
 
     def over(self, expr: str, start: float, end: float, step: float) -> list[tuple[Labels, Points]]:
-        """Return what it was worth from `start` to `end` in Unix seconds, every `step` seconds."""
+        """Return the values from `start` to `end` in Unix seconds, every `step` seconds."""
         words = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
         found = self.ask("query_range", query=expr, **words)["result"]
         return [(one["metric"], [(float(at), float(value)) for at, value in one["values"]]) for one in found]
@@ -54,7 +54,7 @@ class Prometheus:
         return max(self.values(f"max(timestamp({name}))"), default=-math.inf)
 
     def age(self, name: str) -> float:
-        """Return how old a metric's newest sample is, in seconds; infinite without one."""
+        """Return the age of a metric's newest sample in seconds; infinite without one."""
         return max(self.values(f"time() - max(timestamp({name}))"), default=math.inf)
 
     def series(self, names: set[str]) -> list[Labels]:

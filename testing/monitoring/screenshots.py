@@ -15,26 +15,26 @@ HIGH = 1000
 
 
 def main(words: list[str]) -> int:
-    """Write both pictures; return 2 where there is no browser, or no page."""
+    """Write both pictures; returns 2 without a browser or a page."""
     parser = argparse.ArgumentParser(prog="python -m testing.monitoring.screenshots", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("folder", type=Path, help="folder of the pictures")
     parser.add_argument("--prometheus", default="http://127.0.0.1:9090")
     parser.add_argument("--alertmanager", default="http://127.0.0.1:9093")
-    asked = parser.parse_args(words)
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args(words)
+    options.folder.mkdir(parents=True, exist_ok=True)
     pages = {
-        "prometheus_alerts": f"{asked.prometheus}/alerts",
-        "alertmanager": f"{asked.alertmanager}/#/alerts",
+        "prometheus_alerts": f"{options.prometheus}/alerts",
+        "alertmanager": f"{options.alertmanager}/#/alerts",
     }
     try:
         with browser() as one:
             for name, address in pages.items():
                 with open_page(one, HIGH) as page:
-                    said = page.goto(address, wait_until="networkidle")
-                    if said is None or not said.ok:
-                        print(f"{address} shows no page; Debian's builds of these programs have none")
+                    reply = page.goto(address, wait_until="networkidle")
+                    if reply is None or not reply.ok:
+                        print(f"{address} has no page; Debian's builds of these programs have none")
                         return UNUSABLE
-                    page.screenshot(path=asked.folder / f"{name}.png", full_page=True)
+                    page.screenshot(path=options.folder / f"{name}.png", full_page=True)
     except (NoBrowserError, Error) as error:
         print(error)
         return UNUSABLE

@@ -1,4 +1,4 @@
-"""What trials of alerts stand on: the receiver keeps what it is told, and Compose takes the additions."""
+"""The receiver of notifications keeps them, and Compose accepts the additions for alerting tests."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_receiver_keeps_every_notification_and_when_it_came() -> None:
+def test_the_receiver_keeps_every_notification_with_its_time() -> None:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, str(REPOSITORY / "testing" / "webhook.py"), str(port)])
+    process = subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "testing" / "fakes" / "webhook.py"), str(port)]
+    )
     try:
         wait_for(lambda: _answers(address), 20, "the receiver listens")
         before = time.time()
@@ -30,22 +32,22 @@ def test_the_receiver_keeps_every_notification_and_when_it_came() -> None:
             body = json.dumps({"alerts": [number]}).encode()
             urllib.request.urlopen(f"{address}{PEOPLE}", body, timeout=5).close()  # noqa: S310 - on this machine
         with urllib.request.urlopen(address, timeout=5) as reply:
-            heard = json.loads(reply.read())
+            received = json.loads(reply.read())
     finally:
         process.terminate()
         process.wait(10)
-    assert [one["body"] for one in heard] == [{"alerts": [0]}, {"alerts": [1]}]
-    assert {one["path"] for one in heard} == {PEOPLE}
-    assert before <= heard[0]["at"] <= heard[1]["at"] <= time.time()
+    assert [one["body"] for one in received] == [{"alerts": [0]}, {"alerts": [1]}]
+    assert {one["path"] for one in received} == {PEOPLE}
+    assert before <= received[0]["at"] <= received[1]["at"] <= time.time()
 
 
-def test_compose_takes_the_receiver_and_the_small_disk(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+def test_compose_accepts_the_receiver_and_the_small_disk(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
     receiver = Receiver(tmp_path)
     one = Stack("bluesky-archive-test-files", tmp_path / "stack", files=(BASE, receiver.addition()))
-    receiver.tell(one)
-    read = json.loads(one.compose("config", "--format", "json"))
-    assert read["services"]["webhook"]["ports"][0]["host_ip"] == "127.0.0.1"
-    assert read["volumes"]["archive"]["driver_opts"]["type"] == "tmpfs"
+    receiver.configure(one)
+    config = json.loads(one.compose("config", "--format", "json"))
+    assert config["services"]["webhook"]["ports"][0]["host_ip"] == "127.0.0.1"
+    assert config["volumes"]["archive"]["driver_opts"]["type"] == "tmpfs"
     assert (one.secrets / "alert_webhook").read_text().strip().endswith(PEOPLE)
     assert (one.secrets / "alert_watchdog").read_text().strip().endswith(SWITCH)
 

@@ -1,4 +1,4 @@
-"""What a store is filled with: the times that were promised, counters that rise, text that promtool takes."""
+"""Backfilled samples: their times, rising counters, and text that promtool accepts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 END = 1_795_000_000
 
 
-def test_fine_for_a_day_and_coarse_before() -> None:
+def test_samples_are_dense_in_the_last_day_and_sparse_before() -> None:
     times = Past(END).times()
     steps = [later - earlier for earlier, later in pairwise(times)]
     assert set(steps) == {15, 300}

@@ -1,4 +1,4 @@
-"""The picture and the list of a dashboard, from answers as Prometheus gives them."""
+"""The picture and the list of a dashboard, from values of Prometheus."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from rich.console import Console
 from services.monitoring.dashboards.pages import PAGES
 from testing.harness.redis import free_port
 from testing.monitoring.panels.__main__ import UNUSABLE, main, table
-from testing.monitoring.panels.answers import Answer, Line
+from testing.monitoring.panels.answers import Answer, Line, readable
 from testing.monitoring.panels.draw import draw
-from testing.monitoring.panels.units import readable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +35,7 @@ def _answers(page: Page, height: float) -> list[Answer]:
     ]
 
 
-def test_a_picture_shows_what_was_answered(tmp_path: Path) -> None:
+def test_other_values_give_another_picture(tmp_path: Path) -> None:
     page, pictures = PAGES[0], []
     for height in (0.0, 1.0):
         path = tmp_path / f"{height}.png"
@@ -47,16 +46,16 @@ def test_a_picture_shows_what_was_answered(tmp_path: Path) -> None:
     assert pictures[0] != pictures[1]
 
 
-def test_a_panel_without_an_answer_says_so(tmp_path: Path) -> None:
+def test_a_panel_without_values_shows_no_data(tmp_path: Path) -> None:
     page = PAGES[0]
     nothing = [Answer(panel, tuple((query, ()) for query in panel.queries)) for panel in page.panels]
     draw(page, nothing, tmp_path / "none.png")
-    said = io.StringIO()
-    Console(file=said, width=200).print(table(page.title, nothing))
-    assert said.getvalue().count("no data") == sum(len(panel.queries) for panel in page.panels)
+    output = io.StringIO()
+    Console(file=output, width=200).print(table(page.title, nothing))
+    assert output.getvalue().count("no data") == sum(len(panel.queries) for panel in page.panels)
 
 
-def test_no_prometheus_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_prometheus_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     assert main(["--prometheus", address, "--picture", str(tmp_path / "x.png")]) == UNUSABLE
     assert "start the stack first" in capsys.readouterr().out
@@ -79,7 +78,7 @@ def test_units(value: float, unit: str, text: str) -> None:
     assert readable(value, unit) == text
 
 
-def test_every_panels_unit_is_known() -> None:
+def test_the_unit_of_every_panel_is_known() -> None:
     for page in PAGES:
         for panel in page.panels:
             assert readable(1.0, panel.unit)

@@ -1,4 +1,4 @@
-"""Pictures of pages are taken by a real browser, and a page that is not there is told."""
+"""Screenshots by a real browser, and the report of a missing page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def test_both_pages_are_taken(server: str, tmp_path: Path) -> None:
+def test_both_pages_are_captured(server: str, tmp_path: Path) -> None:
     folder = tmp_path / "shots"
     assert main([str(folder), "--prometheus", server, "--alertmanager", server]) == 0
     for name in ("prometheus_alerts", "alertmanager"):
@@ -42,9 +42,7 @@ def test_both_pages_are_taken(server: str, tmp_path: Path) -> None:
             assert picture.width == LAPTOP_WIDTH
 
 
-def test_a_page_that_is_not_there_is_told(
-    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_page_is_reported(server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [str(tmp_path), "--prometheus", f"{server}/elsewhere", "--alertmanager", server]
     assert main(words) == UNUSABLE
-    assert "shows no page" in capsys.readouterr().out
+    assert "has no page" in capsys.readouterr().out

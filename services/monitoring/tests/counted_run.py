@@ -1,4 +1,4 @@
-"""A run in which every frame is counted beforehand, and what each metric must say of it at the end."""
+"""A run with a known number of frames of each kind, and the value that each metric must have at its end."""
 
 from __future__ import annotations
 
@@ -27,32 +27,34 @@ BAD = {
     Reason.MISSING_FIELD: b'{"did":"did:plc:%d","kind":"commit"}',
     Reason.WRONG_TYPE: b'{"did":%d,"time_us":1,"kind":"commit"}',
 }
-"""By reason, what has it; a number makes each frame another."""
+"""By reason a frame that is rejected for it; a number makes each frame unique."""
 PLANTS = {reason: [BAD[reason] % number for number in range(times)] for times, reason in enumerate(BAD, 1)}
 """One frame of the first reason, two of the second and so on."""
 
 
 def source() -> Host:
-    """Make the host."""
+    """Return the fake host."""
     return Host({"rate": "600", "events": str(EVENTS), "backlog": "0"})
 
 
 def play(running: Pipeline, host: Host) -> None:
-    """Send everything once, the bad frames in between and some events twice, and see it committed."""
+    """Send every event once, bad frames in between and some events twice, and wait for the commit."""
     running.wait_pushed(500, 60)
     bad = [frame for frames in PLANTS.values() for frame in frames]
     for frame in (*bad, *(frame for _, frame in _repeated(host))):
         host.send("plant", payload=base64.b64encode(frame).decode())
-    # What repeats alone is counted with the next push: there must be one.
+    # Repeats are counted with the next push: another one must follow.
     assert host.status()["tip"] < EVENTS
     running.wait_pushed(EVENTS, 60)
     running.wait_committed(60)
     rows = EVENTS + sum(map(len, PLANTS.values())) + 1
-    wait_for(lambda: running.writer.total("archive_commit_rows_total") >= rows, 30, "the last round counted")
+    wait_for(
+        lambda: running.writer.total("archive_commit_rows_total") >= rows, 30, "the last round is counted"
+    )
 
 
 def expected(host: Host, root: Path) -> tuple[dict[str, float], dict[str, float]]:
-    """Return what the ingester and the writer must show, from the truth and from the files themselves."""
+    """Return the metrics that ingester and writer must have, by the truth and the files."""
     events = list(truth_of(host))
     again = _repeated(host)
     bad = [frame for frames in PLANTS.values() for frame in frames]
@@ -103,7 +105,7 @@ def _of(metric: str, stream: Stream) -> str:
     return f'{metric}{{stream="{stream}"}}'
 
 
-def wrong(daemon: Daemon, told: dict[str, float]) -> dict[str, tuple[float | None, float]]:
-    """Return what a daemon shows otherwise than it should: shown and true."""
+def wrong(daemon: Daemon, expected: dict[str, float]) -> dict[str, tuple[float | None, float]]:
+    """Return the metrics of a daemon that differ from the expected ones: actual and expected value."""
     shown = daemon.metrics()
-    return {name: (shown.get(name), true) for name, true in told.items() if shown.get(name) != true}
+    return {name: (shown.get(name), true) for name, true in expected.items() if shown.get(name) != true}

@@ -1,4 +1,4 @@
-"""Prometheus' and Alertmanager's own programs, run out of the images that Compose names."""
+"""Run programs of the Prometheus and Alertmanager images that Compose names."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def run_in(
     env: Mapping[str, str] | None = None,
     secrets: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of the image that a variable of Compose stands for; folder and secrets as in Compose."""
+    """Run a program of the image behind a Compose variable, with folder and secrets mounted as in Compose."""
     name = variable.removesuffix("_IMAGE").lower()
     image = next(str(reference) for reference in references() if reference.variable == variable)
     mounts = [f"--volume={MONITORING / name}:/etc/{name}:ro"]
-    # One by one, as Compose does: the folder is its owner's alone.
+    # One by one, as Compose does: only its owner can read the folder.
     mounts += [
         f"--volume={path}:/run/secrets/{path.name}:ro" for path in (secrets.iterdir() if secrets else ())
     ]

@@ -1,4 +1,4 @@
-"""Who is told: by every way that is configured, by none loudly, and never of what follows from a cause."""
+"""Receivers that are configured, the warning when there is none, routes, and inhibition of consequences."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import yaml
 
 from services.monitoring.tests.programs import MONITORING, run_in
 from services.monitoring.tests.test_rules import ALERTS
-from testing.monitoring.alerting import unheard
+from testing.monitoring.alerting import new_secrets
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
 START = "/etc/alertmanager/start.sh"
-WAYS = {"alert_webhook": "webhook", "alert_slack": "slack", "alert_discord": "discord"}
+INTEGRATIONS = {"alert_webhook": "webhook", "alert_slack": "slack", "alert_discord": "discord"}
 MAIL = {
     "ALERT_EMAIL_TO": "you@example.org",
     "ALERT_EMAIL_FROM": "archive@example.org",
@@ -28,9 +28,9 @@ CONFIG = yaml.safe_load((MONITORING / "alertmanager" / "alertmanager.yml").read_
 
 @pytest.fixture
 def secrets(engine: None, tmp_path: Path) -> Path:  # noqa: ARG001
-    """Make the secrets as `make secrets` does: every address empty."""
+    """Make the secrets as `make secrets` does: every address is empty."""
     folder = tmp_path / "secrets"
-    unheard(folder)
+    new_secrets(folder)
     return folder
 
 
@@ -44,46 +44,54 @@ def _shell(secrets: Path, script: str, **env: str) -> subprocess.CompletedProces
 
 
 def _rendered(secrets: Path, **env: str) -> dict[str, set[str]]:
-    """Return each receiver's ways, after Alertmanager's own tool has found the configuration good."""
-    said = _shell(secrets, f"sh {START} render >/tmp/a.yml; amtool check-config /tmp/a.yml >&2", **env)
-    assert said.returncode == 0, said.stdout
-    said = _shell(secrets, f"sh {START} render", **env)
-    receivers = yaml.safe_load(said.stdout)["receivers"]
+    """Return the integrations of each receiver, after amtool has accepted the configuration."""
+    done = _shell(secrets, f"sh {START} render >/tmp/a.yml; amtool check-config /tmp/a.yml >&2", **env)
+    assert done.returncode == 0, done.stdout
+    done = _shell(secrets, f"sh {START} render", **env)
+    receivers = yaml.safe_load(done.stdout)["receivers"]
     return {
         one["name"]: {key.removesuffix("_configs") for key in one if key.endswith("_configs")}
         for one in receivers
     }
 
 
-def test_nobody_is_told_until_somebody_is_named_and_the_start_says_so(secrets: Path) -> None:
+def test_without_an_address_nothing_is_sent_and_the_start_warns(secrets: Path) -> None:
     assert _rendered(secrets) == {"critical": set(), "warning": set(), "watchdog": set()}
-    said = _shell(secrets, f"exec sh {START} --version")
-    assert said.returncode == 0, said.stdout
-    assert "WARNING: NOBODY IS TOLD" in said.stdout
-    assert "WARNING: NO DEAD MAN'S SWITCH" in said.stdout
+    done = _shell(secrets, f"exec sh {START} --version")
+    assert done.returncode == 0, done.stdout
+    assert "WARNING: NO ALERT IS SENT" in done.stdout
+    assert "WARNING: NO DEAD MAN'S SWITCH" in done.stdout
 
 
-@pytest.mark.parametrize("secret", WAYS)
-def test_one_secret_is_enough(secrets: Path, secret: str) -> None:
+@pytest.mark.parametrize("secret", INTEGRATIONS)
+def test_one_secret_configures_one_integration(secrets: Path, secret: str) -> None:
     _fill(secrets, secret)
-    assert _rendered(secrets) == {"critical": {WAYS[secret]}, "warning": {WAYS[secret]}, "watchdog": set()}
+    assert _rendered(secrets) == {
+        "critical": {INTEGRATIONS[secret]},
+        "warning": {INTEGRATIONS[secret]},
+        "watchdog": set(),
+    }
 
 
-def test_every_way_at_once(secrets: Path) -> None:
-    _fill(secrets, *WAYS, "alert_watchdog")
+def test_every_integration_at_once(secrets: Path) -> None:
+    _fill(secrets, *INTEGRATIONS, "alert_watchdog")
     (secrets / "alert_smtp_password").write_text("a password\n", encoding="utf-8")
-    ways = {*WAYS.values(), "email"}
-    assert _rendered(secrets, **MAIL) == {"critical": ways, "warning": ways, "watchdog": {"webhook"}}
-    said = _shell(secrets, f"exec sh {START} --version", **MAIL)
-    assert "alerts go by webhook slack discord email" in said.stdout
-    assert "WARNING" not in said.stdout
+    integrations = {*INTEGRATIONS.values(), "email"}
+    assert _rendered(secrets, **MAIL) == {
+        "critical": integrations,
+        "warning": integrations,
+        "watchdog": {"webhook"},
+    }
+    done = _shell(secrets, f"exec sh {START} --version", **MAIL)
+    assert "alerts are sent by webhook slack discord email" in done.stdout
+    assert "WARNING" not in done.stdout
 
 
-def test_no_secret_stands_in_the_configuration(secrets: Path) -> None:
-    _fill(secrets, *WAYS, "alert_watchdog")
+def test_the_configuration_contains_no_secret(secrets: Path) -> None:
+    _fill(secrets, *INTEGRATIONS, "alert_watchdog")
     (secrets / "alert_smtp_password").write_text("a password\n", encoding="utf-8")
     shown = _shell(secrets, f"sh {START} render", **MAIL).stdout
-    for name in unheard(secrets):
+    for name in new_secrets(secrets):
         assert f"/run/secrets/{name}" in shown
         assert (secrets / name).read_text("utf-8").strip() not in shown
 
@@ -98,19 +106,19 @@ def test_no_secret_stands_in_the_configuration(secrets: Path) -> None:
         ("", {**MAIL, "ALERT_EMAIL_TO": "you'}"}, "must not contain quotes"),
     ],
 )
-def test_what_cannot_work_stops_the_start(
+def test_an_unusable_setting_stops_the_start(
     secrets: Path, content: str, env: dict[str, str], complaint: str
 ) -> None:
     (secrets / "alert_webhook").write_text(content, encoding="utf-8")
-    said = _shell(secrets, f"exec sh {START} --version", **env)
-    assert said.returncode != 0
-    assert complaint in said.stdout
+    done = _shell(secrets, f"exec sh {START} --version", **env)
+    assert done.returncode != 0
+    assert complaint in done.stdout
 
 
-def test_each_alert_goes_where_it_should(secrets: Path) -> None:
-    asks = [
-        f"amtool config routes test --config.file=/tmp/a.yml --verify.receivers={wanted} {labels}"
-        for wanted, labels in [
+def test_each_alert_has_its_receiver(secrets: Path) -> None:
+    calls = [
+        f"amtool config routes test --config.file=/tmp/a.yml --verify.receivers={receiver} {labels}"
+        for receiver, labels in [
             *{
                 (
                     alert.rule["labels"]["severity"],
@@ -120,22 +128,22 @@ def test_each_alert_goes_where_it_should(secrets: Path) -> None:
                 if alert.name != "Watchdog"
             },
             ("watchdog", "alertname=Watchdog severity=none"),
-            ("warning", "alertname=Unheard"),
+            ("warning", "alertname=Unknown"),
         ]
     ]
-    said = _shell(secrets, f"sh {START} render >/tmp/a.yml\n" + "\n".join(asks))
-    assert said.returncode == 0, said.stdout
-    # The tool can say no.
+    done = _shell(secrets, f"sh {START} render >/tmp/a.yml\n" + "\n".join(calls))
+    assert done.returncode == 0, done.stdout
+    # amtool does fail for a wrong receiver.
     wrong = "amtool config routes test --config.file=/tmp/a.yml --verify.receivers=warning severity=critical"
     assert _shell(secrets, f"sh {START} render >/tmp/a.yml\n{wrong}").returncode != 0
 
 
-def test_the_switch_is_called_more_often_than_anybody_waits() -> None:
+def test_the_dead_mans_switch_is_called_every_five_minutes() -> None:
     (switch,) = (one for one in CONFIG["route"]["routes"] if one["receiver"] == "watchdog")
     assert (switch["group_wait"], switch["group_interval"], switch["repeat_interval"]) == ("0s", "1m", "5m")
 
 
-def test_what_is_silenced_by_a_cause_exists_and_no_two_silence_each_other() -> None:
+def test_inhibited_alerts_exist_and_no_two_inhibit_each_other() -> None:
     known = {alert.name for alert in ALERTS}
     pairs = {
         (source, target)

@@ -1,4 +1,4 @@
-"""What the dashboards promise, on a running stack and on a store of thirty days."""
+"""The dashboards on a running stack, and on a Prometheus with thirty days of data."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ if TYPE_CHECKING:
 
 RATE = 200
 WINDOW_SECONDS = 75
-"""A window of a minute lies wholly inside it, as scrapes are 15 s apart."""
+"""A window of one minute lies within it, for scrapes are 15 s apart."""
 FRESH_SECONDS = 30
 ANSWER_SECONDS = 5
 MOST_SAMPLES = 20_000_000
 STEP_SECONDS = 120
-"""As Grafana asks for a day in a graph a quarter of a wide screen; on a laptop it asks for fewer points."""
+"""Grafana's step for a day in a graph of a quarter of a wide screen; a laptop's is larger."""
 FRAMES = "archive_receive_frames_total"
 
 
 @pytest.fixture(scope="module")
 def live(images: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001
-    """Give one running stack with everything in it but Grafana, and no end to its traffic."""
+    """Yield a running stack without Grafana and with endless traffic."""
     folder = tmp_path_factory.mktemp("live")
     name = f"{PROJECT}-{secrets.token_hex(4)}"
     one = Stack(name, folder, {"DEMO_RATE": str(RATE)}, profiles=("demo",))
@@ -73,7 +73,7 @@ def live(images: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stac
 
 
 class History(NamedTuple):
-    """A stack whose Prometheus holds thirty days of the page that reads most series."""
+    """A stack whose Prometheus holds thirty days of the page with the most series."""
 
     stack: Stack
     prometheus: Prometheus
@@ -85,17 +85,19 @@ class History(NamedTuple):
 
 @pytest.fixture(scope="module")
 def history(live: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    """Fill the store of a Prometheus of its own with the series that the running stack has."""
-    asked = of_stack(live)
-    wait_for(lambda: asked.values("sum(up)") == asked.values("count(up)"), 60, "every target scraped")
+    """Fill a second Prometheus with the series of the running stack."""
+    prometheus = of_stack(live)
+    wait_for(
+        lambda: prometheus.values("sum(up)") == prometheus.values("count(up)"), 60, "every target scraped"
+    )
     everything = [query.expr for page in PAGES for query in _queries(page)]
     wait_for(
-        lambda: all(asked.instant(without_variables(expr)) for expr in everything),
+        lambda: all(prometheus.instant(without_variables(expr)) for expr in everything),
         120,
-        "every panel has figures",
+        "every panel has data",
     )
     every = {page: [name for query in _queries(page) for name in metrics_in(query.expr)] for page in PAGES}
-    found = asked.series({name for of_page in every.values() for name in of_page})
+    found = prometheus.series({name for of_page in every.values() for name in of_page})
     many = Counter(labels["__name__"] for labels in found)
     page = max(PAGES, key=lambda page: sum(many[name] for name in every[page]))
     series = [labels for labels in found if labels["__name__"] in every[page]]
@@ -116,21 +118,21 @@ def test_metrics_accuracy(pipeline: Pipelines) -> None:
         counted_run.play(running, host)
         ingester, writer = counted_run.expected(host, running.root)
         assert not counted_run.wrong(running.ingester, ingester)
-        accounts = "the accounts closed by a later round"
-        wait_for(lambda: not counted_run.wrong(running.writer, writer), 30, accounts)
-        print(f"{len(ingester) + len(writer)} figures as counted")
+        closed = "no event is unaccounted after a later round"
+        wait_for(lambda: not counted_run.wrong(running.writer, writer), 30, closed)
+        print(f"{len(ingester) + len(writer)} metrics as expected")
 
 
 @pytest.mark.timeout(900)
 def test_alerting(stack: MakeStack, tmp_path: Path) -> None:
     run = Run(stack, tmp_path)
     faults = run.faults()
-    print("fault, alert, seconds until it was told, seconds from the mend to the all-clear")
+    print("fault, alert, seconds until it was sent, seconds from the repair to the all-clear")
     print(run.trial.table(*faults))
     assert {fault.alert for fault in faults} >= WITHIN_A_MINUTE
     late = {alert: run.trial.seconds[alert, "firing"] for alert in WITHIN_A_MINUTE}
     assert all(seconds <= A_MINUTE for seconds in late.values()), late
-    assert run.explained()
+    assert run.documented()
 
 
 def test_dashboard_load(live: Stack) -> None:
@@ -181,7 +183,7 @@ def test_historical_data(history: History) -> None:
 
     history.stack.compose("restart", "prometheus")
     history.stack.wait_healthy("prometheus")
-    # Nothing of ours runs beside this Prometheus, so what it holds of ours is what was filled in.
+    # No daemon runs beside this Prometheus: it holds only the series that were filled in.
     (one, *_) = of_ours = [labels for labels in history.series if labels["__name__"].startswith(PREFIX)]
     of_name = {labels["__name__"] for labels in of_ours}
     held = sum(sum(prometheus.values(f"sum(count_over_time({name}[{DAYS + 1}d]))")) for name in of_name)
@@ -209,7 +211,7 @@ def _queries(page: Page) -> list[Query]:
 
 
 def _draw(history: History, query: Query) -> float:
-    """Ask as the panel does that shows the last day; returns the seconds until the answer."""
+    """Query as a panel over the last day does; returns the seconds until the answer."""
     expr, end = without_variables(query.expr), history.past.end
     began = time.monotonic()
     if query.instant:
@@ -226,5 +228,5 @@ def _wait_window(prometheus: Prometheus, what: str) -> None:
 
 
 def _height(prometheus: Prometheus, panel: Panel) -> float:
-    """Return what the panel shows, all its lines together."""
+    """Return the sum of all lines of a panel."""
     return sum(value for query in panel.queries for value in prometheus.values(without_variables(query.expr)))

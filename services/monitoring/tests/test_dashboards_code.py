@@ -1,4 +1,4 @@
-"""What every dashboard keeps to, read from its committed file: no server is asked."""
+"""Conventions of every dashboard, checked in its committed file without a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.monitoring.dashboards.pages import PAGES
 from services.monitoring.metric_checks import DASHBOARDS, MONITORING, RULES, parse
 
 FILES = sorted(DASHBOARDS.glob("*.json"))
-WORDS = ["receive", "validate", "buffer", "claim", "encode", "commit"]
+STAGES = ["receive", "validate", "buffer", "claim", "encode", "commit"]
 COMPOSE = MONITORING.parent / "docker-compose.yml"
 PROVISIONING = MONITORING / "grafana" / "provisioning"
 
@@ -42,12 +42,12 @@ def test_every_file_has_its_page() -> None:
     assert [path.stem for path in FILES] == sorted(page.name for page in PAGES)
 
 
-def test_grafanas_models_take_the_file_and_give_it_back(page: dict[str, Any]) -> None:
+def test_grafanas_models_read_and_write_the_file_unchanged(page: dict[str, Any]) -> None:
     again = json.dumps(Dashboard.from_json(page), cls=JSONEncoder, sort_keys=True)
     assert json.loads(again) == page
 
 
-def test_every_panel_explains_itself(page: dict[str, Any]) -> None:
+def test_every_panel_has_description_unit_and_thresholds(page: dict[str, Any]) -> None:
     for panel in _panels(page):
         assert len(panel["description"]) > 20, panel["title"]
         assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
@@ -61,7 +61,7 @@ def test_every_panel_explains_itself(page: dict[str, Any]) -> None:
         assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
 
 
-def test_titles_ids_and_places_are_its_own(page: dict[str, Any]) -> None:
+def test_titles_ids_and_positions_are_unique(page: dict[str, Any]) -> None:
     ids = [panel["id"] for panel in page["panels"]]
     titles = [panel["title"] for panel in page["panels"]]
     assert len(set(ids)) == len(ids)
@@ -85,7 +85,7 @@ def test_every_row_is_filled(page: dict[str, Any]) -> None:
         assert wide == WIDTH, [panel["title"] for panel in page["panels"] if panel["gridPos"]["y"] == top]
 
 
-def test_pages_lead_to_each_other_and_to_the_runbook(page: dict[str, Any]) -> None:
+def test_pages_link_to_each_other_and_to_the_runbook(page: dict[str, Any]) -> None:
     to_others, to_runbook = page["links"]
     assert to_others["type"] == "dashboards"
     assert set(to_others["tags"]) <= set(page["tags"])
@@ -101,14 +101,14 @@ def test_every_panel_that_names_an_alert_names_one_that_exists() -> None:
     assert named <= alerts
 
 
-def test_the_home_page_tells_the_six_words_in_order() -> None:
+def test_the_home_page_has_the_six_stages_in_order() -> None:
     home = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["grafana"]
     path = home["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert path.endswith(f"/{PAGES[0].name}.json")
-    assert [row.title.partition(":")[0] for row in PAGES[0].rows] == ["Is it whole?", *WORDS]
+    assert [row.title.partition(":")[0] for row in PAGES[0].rows] == ["Is it whole?", *STAGES]
 
 
-def test_grafana_is_told_where_everything_lies() -> None:
+def test_grafana_is_provisioned_with_dashboards_and_prometheus() -> None:
     grafana = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["grafana"]
     mounts = dict(volume.removesuffix(":ro").split(":") for volume in grafana["volumes"])
     (provider,) = yaml.safe_load((PROVISIONING / "dashboards/archive.yml").read_text("utf-8"))["providers"]
@@ -124,7 +124,7 @@ def test_grafana_is_told_where_everything_lies() -> None:
     assert mounts["./monitoring/runbook.md"].endswith("/public/runbook.md")
 
 
-def test_grafana_wants_a_login() -> None:
+def test_grafana_requires_a_login() -> None:
     grafana = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["grafana"]
     environment = grafana["environment"]
     assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == "false"

@@ -1,4 +1,4 @@
-"""The dashboards in a real Grafana in a real browser, where both can be had (REQUIRE_GRAFANA=1: must be)."""
+"""The dashboards in a real Grafana in a real browser, if both are available (REQUIRE_GRAFANA=1: must be)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_dashboard_load_in_grafana(stack: MakeStack) -> None:
         _ask(one, "/api/search", None)
     assert _ask(one, "/api/datasources/uid/prometheus/health", password)["status"] == "OK"
     assert _ask(one, "/api/dashboards/home", password)["dashboard"]["title"] == PAGES[0].title
-    wait_for(lambda: of_stack(one).values("rate(archive_commit_rows_total[1m])"), 120, "figures to draw")
+    wait_for(lambda: of_stack(one).values("rate(archive_commit_rows_total[1m])"), 120, "data to draw")
     try:
         with browser() as started, open_page(started, HIGH) as page:
             page.goto(one.url("GRAFANA_PORT", "/login"))
@@ -78,14 +78,14 @@ def _open(page: Sheet, stack: Stack, shown: Page) -> float:
 
 
 def _ask(stack: Stack, path: str, password: str | None) -> Any:
-    asked = Request(stack.url("GRAFANA_PORT", path))  # noqa: S310 - the test's own http address
+    request = Request(stack.url("GRAFANA_PORT", path))  # noqa: S310 - the test's own http address
     if password is not None:
-        asked.add_header("Authorization", "Basic " + b64encode(f"admin:{password}".encode()).decode())
-    with urlopen(asked, timeout=10) as reply:  # noqa: S310 - as above
+        request.add_header("Authorization", "Basic " + b64encode(f"admin:{password}".encode()).decode())
+    with urlopen(request, timeout=10) as reply:  # noqa: S310 - as above
         return json.loads(reply.read())
 
 
-def _missing(what: str) -> NoReturn:
+def _missing(reason: str) -> NoReturn:
     if os.environ.get("REQUIRE_GRAFANA") == "1":
-        pytest.fail(what)
-    pytest.skip(what)
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -1,1 +1,1 @@
-"""The dashboards as a picture and as a list, from a running Prometheus: `make panels`."""
+"""Dashboards as a picture and as a list, from a running Prometheus: `make panels`."""

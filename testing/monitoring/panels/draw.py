@@ -1,4 +1,4 @@
-"""A page as a picture, each panel where Grafana puts it; colours mean what they mean there."""
+"""Draw a dashboard as a picture, with positions and colours of Grafana."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from services.monitoring.dashboards.grafana import rendered
-from testing.monitoring.panels.units import readable, size_of
+from testing.monitoring.panels.answers import readable, size_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ LINES = ("#3b6fb6", "#d97c2b", "#3f9a4f", "#b0413e", "#7a5fb0", "#8a6a4f", "#c76
 
 
 def draw(page: Page, answers: list[Answer], path: Path) -> None:
-    """Write the page's picture as a PNG file."""
+    """Write the picture of a dashboard as a PNG file."""
     mpl.rcParams.update(
         {
             "font.family": "DejaVu Sans",
@@ -93,7 +93,7 @@ def _panel(figure: Figure, box: tuple[float, float, float, float], answer: Answe
 def _stat(frame: Axes, panel: Panel, lines: list[Line]) -> None:
     value = lines[0].last if lines else float("nan")
     frame.set_facecolor(PALETTE[_colour(panel, value)] if lines else "#9aa0a8")
-    said = (
+    text = (
         {at: word for at, word, _ in panel.words}.get(value, readable(value, panel.unit))
         if lines
         else "no data"
@@ -104,7 +104,7 @@ def _stat(frame: Axes, panel: Panel, lines: list[Line]) -> None:
     frame.text(
         0.5,
         0.42,
-        said,
+        text,
         transform=frame.transAxes,
         ha="center",
         va="center",
@@ -115,7 +115,7 @@ def _stat(frame: Axes, panel: Panel, lines: list[Line]) -> None:
 
 
 def _graph(axes: Axes, panel: Panel, lines: list[Line]) -> None:
-    # What lies at zero all the time says so once, instead of hiding the others in the legend.
+    # Lines that are always zero are only counted, so that the legend has room for the others.
     shown = sorted(
         (line for line in lines if any(value for _, value in line.points)), key=lambda line: -line.last
     )
