@@ -1,5 +1,6 @@
-"""Runs under faults that a seed chooses, and the proof that nothing came of it.
+"""Runs of the whole pipeline under faults that a seed chooses: no event may be lost or doubled.
 
-A run: fake hosts, a real server and both daemons; faults while events flow; then everything heals, and the
-archive is held against the truth. `plan` says what happens (pure), `faults` do it, `verdict` judges.
+A run starts fake hosts, a real Redis and both daemons, injects faults while events flow, waits for recovery
+and compares the archive with the truth. `plan` decides what happens (pure), `faults` inject it, `verdict`
+compares.
 """

@@ -1,4 +1,4 @@
-"""Run a daemon that is killed (SIGKILL) at a crash point: arguments are POINT, NTH and MODULE."""
+"""Runs a daemon that kills itself (SIGKILL) at a crash point: arguments POINT, NTH, MODULE and its own."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import sys
 from services.shared.crash_points import CrashPoint, armed
 
 
-class Death:
-    """Kills this process the `nth` time (from 1) that it comes to `point`."""
+class Killer:
+    """Kills this process when it reaches `point` for the `nth` time (from 1)."""
 
     def __init__(self, point: CrashPoint, nth: int) -> None:
         self._point = point
         self._left = nth
 
     def __call__(self, reached: CrashPoint) -> None:
-        """Count a moment that has come."""
+        """Count a crash point that is reached, and die at the `nth`."""
         if reached is self._point:
             self._left -= 1
             if self._left == 0:
@@ -26,10 +26,10 @@ class Death:
 
 
 def main(words: list[str]) -> int:
-    """Run a daemon under arms; returns its exit code, if it lives."""
+    """Run the daemon; returns its exit code if it was not killed."""
     point, nth, module, *arguments = words
     sys.argv = [module, *arguments]
-    with armed(Death(CrashPoint(point), int(nth))):
+    with armed(Killer(CrashPoint(point), int(nth))):
         return int(importlib.import_module(module).main())
 
 

@@ -1,4 +1,4 @@
-"""The faults there are: a closed list, what each takes hold of, and which do not go together."""
+"""The kinds of faults: the components that each needs for itself, and which exclude each other."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from enum import StrEnum, auto
 from services.shared.crash_points import CrashPoint
 
 
-class Part(StrEnum):
-    """What a fault has to itself while it lasts."""
+class Component(StrEnum):
+    """What a fault needs for itself while it lasts."""
 
     INGESTER = auto()
     WRITER = auto()
@@ -57,21 +57,21 @@ class Kind(StrEnum):
     HOST_HALF_OPEN = "host to ingester half-open"
     HANG_UP = "host hangs up"
     SILENCE = "host silent"
-    MUTE = "host mute after a connect"
+    MUTE = "host silent after a connect"
     REFUSE = "host refuses"
     DOWN = "host down"
-    REPEAT = "host repeats itself"
-    PLANT = "host sends what is no event"
+    REPEAT = "host repeats frames"
+    PLANT = "host sends frames that are not events"
     CUTOVER = "v1 drops at its cutover"
     REWIND = "host's clock steps back"
-    NAMESPACE = "another server behind the name"
+    NAMESPACE = "another server under the host's name"
     FAIL_OVER = "another host with other times and numbers"
     BLIND = "host blind to a collection"
     LOOK_BACK = "look-back exceeded"
 
 
 DATA_LOSS = frozenset({Kind.AOF_CUT, Kind.BACKUP_RESTORED, Kind.VOLUME_LOST})
-"""After these, and only these, events may be doubled until compaction."""
+"""Only after these may events be doubled until compaction."""
 
 DISCONNECTS = frozenset(
     {
@@ -93,10 +93,10 @@ DISCONNECTS = frozenset(
         Kind.WRITER_HALF_OPEN,
     }
 )
-"""A daemon's connection to Redis is lost, and Redis lives: the third in a minute looks like a second daemon
-with the same user, and the daemon waits a minute."""
+"""A daemon loses its connection to Redis while Redis runs. The third time in a minute looks like a second
+daemon with the same user, and the daemon waits a minute."""
 
-UPSTREAM = frozenset(
+HOST_FAULTS = frozenset(
     {
         Kind.HANG_UP,
         Kind.SILENCE,
@@ -113,32 +113,32 @@ UPSTREAM = frozenset(
         Kind.LOOK_BACK,
     }
 )
-"""What a host does; a run has at most one of them."""
+"""Faults of hosts; a run has at most one of them."""
 
-STRANGE_TIME = frozenset(
-    {Kind.CUTOVER, Kind.REWIND, Kind.NAMESPACE, Kind.FAIL_OVER, Kind.BLIND, Kind.LOOK_BACK}
-)
-"""Hosts whose events have no one order and time; what a loss of data may double could not be bounded."""
+UNORDERED = frozenset({Kind.CUTOVER, Kind.REWIND, Kind.NAMESPACE, Kind.FAIL_OVER, Kind.BLIND, Kind.LOOK_BACK})
+"""The events have no single order and time, so that the number doubled by a loss of data has no bound."""
 
-CALM = frozenset({Kind.KILL_WRITER, Kind.KILL_REDIS, Kind.STOP_WRITER})
-"""All that goes with a look-back of seconds: whatever else keeps the ingester away makes further holes."""
+WITH_LOOK_BACK = frozenset({Kind.KILL_WRITER, Kind.KILL_REDIS, Kind.STOP_WRITER})
+"""All that may go with LOOK_BACK: other faults keep the ingester away and would cause further gaps."""
 
-MOVING = frozenset({Kind.FAIL_OVER, Kind.BLIND})
-"""The ingester follows the second host then; what is done to the way to the first would disturb nobody."""
+SECOND_HOST = frozenset({Kind.FAIL_OVER, Kind.BLIND})
+"""The ingester reads the second host, so that a disturbed connection to the first has no effect."""
 
 TRAPPED = {
-    Kind.PUSH_REPLY_LOST: Part.INGESTER,
-    Kind.PUSH_LOST: Part.INGESTER,
-    Kind.PUSH_LATE: Part.INGESTER,
-    Kind.ACK_REPLY_LOST: Part.WRITER,
-    Kind.ACK_LOST: Part.WRITER,
-    Kind.ACK_LATE: Part.WRITER,
-    Kind.RENAME_REPLY_LOST: Part.WRITER,
+    Kind.PUSH_REPLY_LOST: Component.INGESTER,
+    Kind.PUSH_LOST: Component.INGESTER,
+    Kind.PUSH_LATE: Component.INGESTER,
+    Kind.ACK_REPLY_LOST: Component.WRITER,
+    Kind.ACK_LOST: Component.WRITER,
+    Kind.ACK_LATE: Component.WRITER,
+    Kind.RENAME_REPLY_LOST: Component.WRITER,
 }
 """Whose commands to Redis a proxy must parse, to act on the right one."""
 
-WIRED = {kind: part for kind in Kind for part in Part if kind.name.startswith(f"{part.name}_")}
-"""Whose network is disturbed: a daemon's to Redis, or the host's to the ingester."""
+DISTURBED = {
+    kind: component for kind in Kind for component in Component if kind.name.startswith(f"{component.name}_")
+}
+"""Whose connections are disturbed: those of a daemon to Redis, or those of the ingester to the host."""
 
 _OF_INGESTER = frozenset(
     {
@@ -148,12 +148,12 @@ _OF_INGESTER = frozenset(
         CrashPoint.BUFFER_AFTER_EXEC,
     }
 )
-AFTER_COMMIT = frozenset(
+COMPACTION_POINTS = frozenset(
     point for point in CrashPoint if point.value.partition(".")[0] in ("compact", "swap", "coverage")
 )
-"""Moments of compaction, which comes after a run; services/compactor has tests that die at each."""
+"""Compaction comes after a run; the tests of services/compactor kill it at each of these."""
 
-START = frozenset(
+START_POINTS = frozenset(
     {
         CrashPoint.RECOVER_ID_STAGED,
         CrashPoint.RECOVER_CHECKPOINT_CREATED,
@@ -161,37 +161,37 @@ START = frozenset(
         CrashPoint.RECOVER_EPOCH_BEGUN,
     }
 )
-"""Moments of an archive's start, when the first writer dies there."""
+"""Crash points that the first writer of an archive reaches."""
 
 
-def victim(point: CrashPoint) -> Part:
-    """Return the daemon that comes to this point."""
-    return Part.INGESTER if point in _OF_INGESTER else Part.WRITER
+def victim(point: CrashPoint) -> Component:
+    """Return the daemon that reaches this point."""
+    return Component.INGESTER if point in _OF_INGESTER else Component.WRITER
 
 
-def touches(kind: Kind, point: CrashPoint | None = None) -> frozenset[Part]:
-    """Return what a fault must have to itself."""
+def touches(kind: Kind, point: CrashPoint | None = None) -> frozenset[Component]:
+    """Return the components that a fault needs for itself."""
     if kind is Kind.CRASH_POINT and point is not None:
         with_redis = point in (
             CrashPoint.RECOVER_CONFIRMED,
             CrashPoint.RECOVER_CHECKPOINT_LOWERED,
             CrashPoint.RECEIVE_PAUSED,
         )
-        return frozenset({victim(point), *({Part.REDIS} if with_redis else ())})
-    part = TRAPPED.get(kind) or WIRED.get(kind)
-    if kind in UPSTREAM or part is Part.HOST:
-        return frozenset({Part.INGESTER, Part.HOST})
-    if part is not None:
-        return frozenset({part, Part.REDIS})
-    return _TOUCHED.get(kind, frozenset({Part.REDIS}))
+        return frozenset({victim(point), *({Component.REDIS} if with_redis else ())})
+    component = TRAPPED.get(kind) or DISTURBED.get(kind)
+    if kind in HOST_FAULTS or component is Component.HOST:
+        return frozenset({Component.INGESTER, Component.HOST})
+    if component is not None:
+        return frozenset({component, Component.REDIS})
+    return _TOUCHED.get(kind, frozenset({Component.REDIS}))
 
 
 _TOUCHED = {
-    Kind.KILL_INGESTER: frozenset({Part.INGESTER}),
-    Kind.STOP_INGESTER: frozenset({Part.INGESTER}),
-    Kind.KILL_WRITER: frozenset({Part.WRITER}),
-    Kind.STOP_WRITER: frozenset({Part.WRITER}),
-    Kind.SECOND_WRITER: frozenset({Part.WRITER}),
-    Kind.KILL_DAEMONS: frozenset({Part.INGESTER, Part.WRITER}),
-    Kind.KILL_ALL: frozenset({Part.INGESTER, Part.WRITER, Part.REDIS}),
+    Kind.KILL_INGESTER: frozenset({Component.INGESTER}),
+    Kind.STOP_INGESTER: frozenset({Component.INGESTER}),
+    Kind.KILL_WRITER: frozenset({Component.WRITER}),
+    Kind.STOP_WRITER: frozenset({Component.WRITER}),
+    Kind.SECOND_WRITER: frozenset({Component.WRITER}),
+    Kind.KILL_DAEMONS: frozenset({Component.INGESTER, Component.WRITER}),
+    Kind.KILL_ALL: frozenset({Component.INGESTER, Component.WRITER, Component.REDIS}),
 }

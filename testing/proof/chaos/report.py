@@ -1,4 +1,4 @@
-"""Many runs in Markdown: what fired, what is lost or doubled, how long it took to recover."""
+"""The report of many runs in Markdown: faults, lost and doubled events, time to recover."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from testing.proof.chaos.run import Outcome
 
 UNTIL_COMPACTION = (
-    "Doubled until compaction, and at most: what was pushed since the oldest checkpoint (the backup's, or of "
-    "the moment of the loss; 5 s before it where the memory of identities is lost too). With repeats of the "
-    "same identity left out nothing is doubled, and so it is: each archive was compacted, and judged again."
+    "Doubled until compaction, and the most that may be: the events pushed since the oldest checkpoint (of "
+    "the backup, or at the time of the loss; 5 s before it where the dedup window is lost too). Compaction "
+    "removes repeats of the same identity: each archive was compacted and compared again."
 )
 COUNTS = ("truth", "archive", "lost", "doubled", "altered", "strangers")
 
@@ -40,29 +40,35 @@ def line(outcome: Outcome) -> str:
         + (f" (at most {verdict.allowed}: {verdict.cause})" if verdict.cause else "")
         + f", {verdict.altered} altered"
         + (f", {outcome.compacted.doubled} doubled after compaction" if outcome.compacted else "")
-        + (f", {verdict.on_record} gone upstream and on record" if verdict.on_record else "")
+        + (
+            f", {verdict.covered_by_gap} gone upstream and covered by a gap row"
+            if verdict.covered_by_gap
+            else ""
+        )
         if verdict
         else "not audited"
     )
     recovery = "never recovered" if outcome.recovery is None else f"recovered in {outcome.recovery:.1f} s"
     points = ", ".join(outcome.crashed)
-    fired = ", ".join(f"{kind}" for kind in outcome.fired if kind is not Kind.CRASH_POINT)
-    state = "FAILED" if outcome.wrong else "passed"
-    return f"seed {outcome.seed} {state} in {outcome.seconds:.1f} s: {found}; {recovery}; {points}; {fired}"
+    injected = ", ".join(f"{kind}" for kind in outcome.injected if kind is not Kind.CRASH_POINT)
+    state = "FAILED" if outcome.failures else "passed"
+    return (
+        f"seed {outcome.seed} {state} in {outcome.seconds:.1f} s: {found}; {recovery}; {points}; {injected}"
+    )
 
 
 def markdown(outcomes: Sequence[Outcome], seconds: float, jobs: int) -> str:
     """Return the report."""
     seeds = sorted(outcome.seed for outcome in outcomes)
-    failed = [outcome for outcome in outcomes if outcome.wrong]
+    failed = [outcome for outcome in outcomes if outcome.failures]
     verdicts = [outcome.verdict for outcome in outcomes if outcome.verdict]
     compacted = [outcome.compacted for outcome in outcomes if outcome.compacted]
     recoveries = sorted(outcome.recovery for outcome in outcomes if outcome.recovery is not None)
     doubled: Counter[str] = Counter()
     allowed: Counter[str] = Counter()
     for verdict in verdicts:
-        doubled[verdict.cause or "no reason"] += verdict.doubled
-        allowed[verdict.cause or "no reason"] += verdict.allowed
+        doubled[verdict.cause or "no cause"] += verdict.doubled
+        allowed[verdict.cause or "no cause"] += verdict.allowed
     head = (
         f"{len(outcomes)} runs, seeds {seeds[0]} to {seeds[-1]}, {len(failed)} failed. {seconds:,.0f} s, "
         f"{jobs} at a time, on {machine()}."
@@ -78,10 +84,10 @@ def markdown(outcomes: Sequence[Outcome], seconds: float, jobs: int) -> str:
         f"| lost | {sum(verdict.lost for verdict in verdicts):,} |",
         f"| altered | {sum(verdict.altered for verdict in verdicts):,} |",
         f"| rows of no event | {sum(verdict.strangers for verdict in verdicts):,} |",
-        f"| doubled where nothing may be | {doubled['no reason']:,} |",
+        f"| doubled where nothing may be | {doubled['no cause']:,} |",
         f"| doubled after compaction ({len(compacted)} runs) | {sum(one.doubled for one in compacted):,} |",
         f"| lost or altered after compaction | {sum(one.lost + one.altered for one in compacted):,} |",
-        f"| gone upstream, with a gap row that says so | {sum(one.on_record for one in verdicts):,} |",
+        f"| gone upstream, covered by a gap row | {sum(one.covered_by_gap for one in verdicts):,} |",
         f"| gap rows unexplained or missing | {sum(len(one.gaps) for one in verdicts):,} |",
         f"| recovery, p50 | {_seconds(median(recoveries) if recoveries else None)} |",
         f"| recovery, max | {_seconds(recoveries[-1] if recoveries else None)} |",
@@ -95,10 +101,12 @@ def markdown(outcomes: Sequence[Outcome], seconds: float, jobs: int) -> str:
         *(
             f"| {cause} | {doubled[cause]:,} | {allowed[cause]:,} |"
             for cause in sorted(doubled)
-            if cause != "no reason"
+            if cause != "no cause"
         ),
         "",
-        *_table("fault", "fired", ((kind, sum(one.fired[kind] for one in outcomes)) for kind in Kind)),
+        *_table(
+            "fault", "times injected", ((kind, sum(one.injected[kind] for one in outcomes)) for kind in Kind)
+        ),
         "",
         *_table(
             "crash point",
@@ -108,12 +116,12 @@ def markdown(outcomes: Sequence[Outcome], seconds: float, jobs: int) -> str:
     ]
     for outcome in failed:
         lines += ["", f"## Seed {outcome.seed} failed", "", f"`SEED={outcome.seed} RUNS=1 make chaos`", ""]
-        lines += [f"- {wrong}" for wrong in outcome.wrong]
+        lines += [f"- {failure}" for failure in outcome.failures]
     return "\n".join([*lines, ""])
 
 
 def machine() -> str:
-    """Say what this ran on."""
+    """Describe the machine."""
     memory = psutil.virtual_memory().total / 2**30
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     return f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {system}"

@@ -1,26 +1,22 @@
-"""What does each kind of fault: takes the world and the fault, and raises NotFiredError without a proof."""
+"""Injects faults: each kind's function returns when the fault is over, or raises NotInjectedError."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testing.proof.chaos.faults import crash, kill, network, redis_data, redis_state, stop, traps, upstream
+from testing.proof.chaos.faults import hosts, network, processes, redis_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from testing.proof.chaos.environment import Environment
     from testing.proof.chaos.kinds import Kind
     from testing.proof.chaos.plan import Fault
-    from testing.proof.chaos.world import World
 
-INJECT: Mapping[Kind, Callable[[World, Fault], None]] = {
-    **crash.INJECT,
-    **kill.INJECT,
-    **stop.INJECT,
-    **traps.INJECT,
+INJECT: Mapping[Kind, Callable[[Environment, Fault], None]] = {
+    **processes.INJECT,
     **network.INJECT,
-    **redis_data.INJECT,
-    **redis_state.INJECT,
-    **upstream.INJECT,
+    **redis_server.INJECT,
+    **hosts.INJECT,
 }
-"""Every kind; each returns when what it did has healed."""
+"""One function for every kind of fault."""
