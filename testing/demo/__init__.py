@@ -1,4 +1,4 @@
-"""The whole pipeline on one machine, watched live and judged at its end: `python -m testing.demo`.
+"""The whole pipeline on one machine: `python -m testing.demo`.
 
-Stands beside the spine: it starts the real daemons, lies to them a little, and proves what came of it.
+It starts the real daemons, injects some faults, and proves that every event is archived once.
 """

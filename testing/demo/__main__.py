@@ -1,22 +1,26 @@
-"""The whole pipeline on this machine, with no Docker and no internet, ending with a proof."""
+"""The whole pipeline on this machine, without Docker or internet, ending with a proof.
+
+The files of a demo stay in `.demo/<time>/` until the next demo starts; `.demo/latest` links to the newest.
+"""
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console
 
 from testing.demo import live, play
-from testing.demo.folder import make_folder, remove_older
+from testing.demo.play import DemoError
 from testing.demo.proof import table
 from testing.demo.source import Generated, Recorded, Source
-from testing.demo.stage import DemoError
 from testing.harness.daemons import REPOSITORY
 from testing.harness.programs import unwind_on_signals
 from testing.harness.redis import NoServerError, find_server
@@ -24,6 +28,7 @@ from testing.harness.redis import NoServerError, find_server
 if TYPE_CHECKING:
     from testing.demo.proof import Proof
     from testing.harness.pipeline import Pipeline
+
 
 UNUSABLE = 2
 INTERRUPTED = 128 + signal.SIGINT
@@ -34,9 +39,7 @@ DEMOS = REPOSITORY / ".demo"
 def arguments(words: list[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m testing.demo", description=__doc__)
-    parser.add_argument(
-        "--source", type=Path, help="replay this JSON-lines file of events; default: generated"
-    )
+    parser.add_argument("--source", type=Path, help="replay this JSON-lines file; default: generated events")
     parser.add_argument(
         "--seconds", type=float, help=f"of traffic (default {SECONDS:g}); --live: how long to run"
     )
@@ -50,35 +53,35 @@ def arguments(words: list[str]) -> argparse.Namespace:
 
 
 def main(words: list[str]) -> int:
-    """Run what is asked for; return 0 only when the proof holds, 130 after Ctrl-C, 2 if it cannot begin."""
-    asked = arguments(words)
+    """Run the demo or --live; returns 0 only if the proof holds, 130 after Ctrl-C, 2 if it cannot start."""
+    parsed = arguments(words)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     unwind_on_signals()
     try:
         find_server()
     except NoServerError as error:
-        console.print(f"This cannot begin: {error}", markup=False)
+        console.print(f"The demo cannot start: {error}", markup=False)
         return UNUSABLE
-    if asked.live:
-        return _live(asked, console)
-    seconds = asked.seconds or SECONDS
-    source: Source = Generated(seconds, asked.rate, asked.seed)
-    if asked.source is not None:
-        source = Recorded(asked.source, asked.rate)
-    trouble = _unusable(asked, source)
-    if trouble:
-        console.print(f"This cannot begin: {trouble}", markup=False)
+    if parsed.live:
+        return _live(parsed, console)
+    seconds = parsed.seconds or SECONDS
+    source: Source = Generated(seconds, parsed.rate, parsed.seed)
+    if parsed.source is not None:
+        source = Recorded(parsed.source, parsed.rate)
+    problem = _unusable(parsed, source)
+    if problem:
+        console.print(f"The demo cannot start: {problem}", markup=False)
         return UNUSABLE
     remove_older(DEMOS)
     folder, lock = make_folder(DEMOS)
     with lock:
         _announce(console, source, folder)
-        pipeline = play.make_pipeline(source, folder, asked.archive, seconds)
+        pipeline = play.make_pipeline(source, folder, parsed.archive, seconds)
         return _demo(pipeline, source, console, seconds)
 
 
 def verdict(proof: Proof, console: Console, origin: str) -> int:
-    """Show a proof and the lines to read the archive with; return the exit status that tells its truth."""
+    """Print a proof and how to read the archive; returns 0 if the proof holds, otherwise 1."""
     console.print(table(proof, origin))
     if not proof.holds:
         console.print(str(proof.audit), markup=False)
@@ -91,7 +94,7 @@ def verdict(proof: Proof, console: Console, origin: str) -> int:
         f"{abs(proof.saved):.0%} {'smaller' if proof.saved >= 0 else 'larger'} than the JSON.",
         style="bold green",
     )
-    console.print("Read it yourself, in Python (tried just now):")
+    console.print("Read the archive in Python (both lines were just run):")
     for line, found, _ in proof.readings:
         console.print(f"  {line}   # {found:,}", markup=False, soft_wrap=True)
     return 0
@@ -110,29 +113,29 @@ def _demo(pipeline: Pipeline, source: Source, console: Console, seconds: float) 
     finally:
         pipeline.end()
     console.print(
-        f"Archive, logs and Redis' data: {_near(pipeline.folder)} ({time.monotonic() - began:.0f} s). "
-        f"Ask the archive: ARCHIVE_ROOT={_near(pipeline.root)} make archive ARGS=status",
+        f"Archive, logs and Redis' data: {_shown(pipeline.folder)} ({time.monotonic() - began:.0f} s). "
+        f"Query the archive: ARCHIVE_ROOT={_shown(pipeline.root)} make archive ARGS=status",
         soft_wrap=True,
     )
     return code
 
 
-def _live(asked: argparse.Namespace, console: Console) -> int:
-    archive: Path = (asked.archive or Path("data")).resolve()
+def _live(parsed: argparse.Namespace, console: Console) -> int:
+    archive: Path = (parsed.archive or Path("data")).resolve()
     console.print(
-        f"Reads Bluesky's public Jetstream into {_near(archive)}, "
-        + ("until Ctrl-C." if asked.seconds is None else f"for {asked.seconds:g} s.")
-        + " Ctrl-C stops in order: nothing received is lost, and the next run goes on from there."
+        f"Archives Bluesky's public Jetstream in {_shown(archive)}, "
+        + ("until Ctrl-C." if parsed.seconds is None else f"for {parsed.seconds:g} s.")
+        + " Ctrl-C stops it: nothing received is lost, and the next run continues from there."
     )
     pipeline = live.make_pipeline(archive)
     try:
-        live.run(pipeline, console, asked.seconds)
+        live.run(pipeline, console, parsed.seconds)
         code = 0
     except DemoError as error:
-        console.print(f"IT FAILED: {error}", style="bold red", markup=False)
+        console.print(f"THE RUN FAILED: {error}", style="bold red", markup=False)
         code = 1
     except KeyboardInterrupt:
-        console.print("Stopped at once; the next run goes on from what is stored.")
+        console.print("Stopped immediately; the next run continues from what is stored.")
         code = INTERRUPTED
     finally:
         pipeline.end()
@@ -140,43 +143,84 @@ def _live(asked: argparse.Namespace, console: Console) -> int:
     return code
 
 
-def _unusable(asked: argparse.Namespace, source: Source) -> str | None:
-    if asked.source is not None and not asked.source.is_file():
-        return f"there is no file {asked.source}"
+def _unusable(parsed: argparse.Namespace, source: Source) -> str | None:
+    if parsed.source is not None and not parsed.source.is_file():
+        return f"there is no file {parsed.source}"
     if isinstance(source, Recorded) and source.events == 0:
-        return f"{asked.source} holds no event: one JSON event of Jetstream a line is expected"
-    if asked.archive is not None and asked.archive.exists() and any(asked.archive.iterdir()):
-        return f"{asked.archive} is not empty; the proof needs a new archive"
+        return f"{parsed.source} holds no event: one JSON event of Jetstream a line is expected"
+    if parsed.archive is not None and parsed.archive.exists() and any(parsed.archive.iterdir()):
+        return f"{parsed.archive} is not empty; the proof needs an empty folder"
     return None
 
 
 def _announce(console: Console, source: Source, folder: Path) -> None:
     console.print(
-        f"Sends {source} from a fake Jetstream host, {source.rate:,.0f} a second, through the real ingester, "
-        "a real Redis-protocol server and the real writer into Parquet, then proves that each is there once. "
-        f"Takes about {_expected_seconds(source):.0f} s; Ctrl-C stops it in order. Files: {_near(folder)}"
+        f"Sends {source} from a fake Jetstream host, {source.rate:,.0f} a second, through the ingester, "
+        "Redis and the writer into Parquet files, then checks that each is in the files exactly once. "
+        f"Takes about {_expected_seconds(source):.0f} s; Ctrl-C stops it. Files: {_shown(folder)}"
     )
 
 
 def _expected_seconds(source: Source) -> float:
-    """Traffic, start and last round, and the proof (measured: some 9,000 events a second)."""
+    """Return the time for traffic, start and last round, and the proof (measured: 9,000 events a second)."""
     return 6 + source.events / source.rate - source.backlog + source.events / 9000
 
 
 def _interrupted(pipeline: Pipeline, console: Console) -> int:
-    console.print("Interrupted: stopping both daemons in order ...")
+    console.print("Interrupted: stopping ingester and writer ...")
     codes = {
         name: daemon.stop() for name, daemon in (("ingester", pipeline.ingester), ("writer", pipeline.writer))
     }
-    said = ", ".join(f"the {name} ended with exit code {code}" for name, code in codes.items())
-    console.print(f"{said}; no proof was made. What is not committed waits in Redis' append-only file.")
+    ended = ", ".join(f"the {name} ended with exit code {code}" for name, code in codes.items())
+    console.print(
+        f"{ended}; there is no proof. Events that are not committed stay in Redis' append-only file."
+    )
     return INTERRUPTED
 
 
-def _near(path: Path) -> str:
-    """Return a path as it is told from here: relative where it lies below."""
-    near = os.path.relpath(path)
-    return str(path) if near.startswith("..") else near
+def _shown(path: Path) -> str:
+    """Return a path for output: relative if it is below the current folder."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+MARK = ".made-by-the-demo"
+"""A file in every demo's folder; its flock is held while the demo runs."""
+
+LATEST = "latest"
+
+
+def make_folder(parent: Path) -> tuple[Path, IO[str]]:
+    """Make this demo's folder; returns it and its lock, which is held until the file is closed."""
+    parent.mkdir(exist_ok=True)
+    name = time.strftime("%Y%m%d-%H%M%S")
+    folder, number = parent / name, 1
+    while folder.exists():
+        number += 1
+        folder = parent / f"{name}-{number}"
+    folder.mkdir()
+    lock = (folder / MARK).open("w", encoding="ascii")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    latest = parent / LATEST
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(folder.name)
+    return folder, lock
+
+
+def remove_older(parent: Path) -> list[Path]:
+    """Remove the folders of demos that have ended; returns them."""
+    removed = []
+    for mark in sorted(parent.glob(f"*/{MARK}")):
+        if mark.parent.is_symlink():
+            continue
+        with mark.open("r", encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # that demo still runs
+            shutil.rmtree(mark.parent)
+            removed.append(mark.parent)
+    return removed
 
 
 if __name__ == "__main__":

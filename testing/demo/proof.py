@@ -1,4 +1,4 @@
-"""The end of a demo: is every event of the truth in the archive, once and unaltered? And how to read it."""
+"""The proof of a demo: every event of the source is in the archive, exactly once and unaltered."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Proof:
-    """What the audit found, the sizes, and what other readers made of the files."""
+    """The audit's result, the sizes, and the row counts of other readers."""
 
     audit: Audit
     json_bytes: dict[str, int]
-    """Size of the truth by stream: the frames, with an end of line each."""
+    """Bytes of the source's frames by stream, with a line end each."""
     parquet_bytes: dict[str, int]
-    """Size of the parts by stream."""
+    """Bytes of the Parquet files by stream."""
     readings: list[tuple[str, int, int]]
-    """A line of code that reads the archive's largest stream, the rows it found, the rows there should be."""
+    """Code that reads the archive's largest stream, the rows that it found, and the rows expected."""
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is lost, doubled, altered or strange, and the readers see all of it."""
+        """Whether nothing is lost, doubled or altered, and the other readers find every row."""
         return (
             self.audit.passed
             and self.truth > 0
@@ -42,31 +42,31 @@ class Proof:
 
     @property
     def truth(self) -> int:
-        """How many events there were."""
+        """Number of events in the source."""
         return sum(stream.truth for stream in self.audit.streams.values())
 
     @property
     def saved(self) -> float:
-        """Share of the JSON's size that Parquet does not need, all streams together."""
+        """Share of the JSON's size that Parquet saves, all streams together."""
         return 1 - sum(self.parquet_bytes.values()) / max(1, sum(self.json_bytes.values()))
 
 
 def prove(root: Path, truth: Iterable[tuple[str, bytes]]) -> Proof:
-    """Hold the archive at `root` against the truth: its frames, by stream."""
+    """Compare the archive at `root` with the source's frames and their streams."""
     json_bytes: dict[str, int] = {}
-    verdict = audit(root, _measured(truth, json_bytes))
+    result = audit(root, _measured(truth, json_bytes))
     parquet_bytes = {
         stream: sum(part.stat().st_size for part in (root / "raw" / stream).rglob("*.parquet"))
-        for stream in verdict.streams
+        for stream in result.streams
     }
-    largest = max(verdict.streams, key=lambda stream: verdict.streams[stream].truth)
-    return Proof(verdict, json_bytes, parquet_bytes, _readings(root, largest, verdict.streams[largest].truth))
+    largest = max(result.streams, key=lambda stream: result.streams[stream].truth)
+    return Proof(result, json_bytes, parquet_bytes, _readings(root, largest, result.streams[largest].truth))
 
 
 def table(proof: Proof, origin: str) -> Table:
-    """Render the proof; `origin` says where the truth comes from: generated, or a file."""
+    """Return the proof as a table; `origin` is the heading of the source's counts."""
     names = (origin, "committed", "lost", "doubled", "altered", "JSON kB", "Parquet kB", "saved")
-    rendered = Table("stream", title="The proof: the truth against the archive")
+    rendered = Table("stream", title="The proof: events of the source and rows of the archive")
     for name in names:
         rendered.add_column(name, justify="right")
     for stream, found in proof.audit.streams.items():
@@ -86,9 +86,9 @@ def _measured(truth: Iterable[tuple[str, bytes]], sizes: dict[str, int]) -> Iter
 
 
 def _readings(root: Path, stream: str, expected: int) -> list[tuple[str, int, int]]:
-    """Run the lines that a user is shown, as they are shown."""
-    sql = f"SELECT count(*) FROM read_parquet('{root}/raw/{stream}/**/*.parquet')"  # noqa: S608 - our own path
-    code = f"pl.scan_parquet('{root}/raw/{stream}').select(pl.len()).collect()"
+    """Run the lines that are shown to the user, as they are shown."""
+    sql = f"SELECT count(*) FROM read_parquet('{root / stream}/**/*.parquet')"  # noqa: S608 - our own path
+    code = f"pl.scan_parquet('{root / stream}').select(pl.len()).collect()"
     try:
         ((found,),) = duckdb.execute(sql).fetchall()
     except duckdb.Error:

@@ -1,4 +1,4 @@
-"""Where the demo's events come from: seeded traffic or a file of real ones. Both know the truth."""
+"""The demo's events: generated from a seed, or read from a file. Both can be computed again for the proof."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEAST_SECONDS_FOR_WITHHELD = 45.0
-"""What a replay withholds is read again some 20 s of event time later: shorter demos end before that."""
+"""Events that a replay withholds are read again some 20 s later; shorter demos end before that."""
 LONGEST_BACKLOG_SECONDS = 12.0
-FOR_EVER_SECONDS = "1e9"
+UNLIMITED_SECONDS = "1e9"
 
 
-class Lie(NamedTuple):
-    """Something the fake host is told to do once so much of the traffic is pushed."""
+class ScheduledFault(NamedTuple):
+    """Control commands for the fake host, sent once a share of the traffic is pushed."""
 
     after: float
     """Share of all events, 0 to 1."""
-    orders: tuple[tuple[str, dict[str, Any]], ...]
+    commands: tuple[tuple[str, dict[str, Any]], ...]
     """Commands of the fake's control socket."""
-    says: str
+    description: str
 
 
 @dataclass(frozen=True)
 class Generated:
-    """`seconds` of believable traffic at `rate` events a second, a part of it already past at the start."""
+    """`seconds` of generated traffic at `rate` events a second, part of it already past at the start."""
 
     seconds: float
     rate: float
@@ -40,17 +40,17 @@ class Generated:
 
     @property
     def events(self) -> int:
-        """How many events there will be."""
+        """Number of events."""
         return max(1, int(self.seconds * self.rate))
 
     @property
     def rejects(self) -> int:
-        """How many frames must be rejected."""
+        """Number of frames that must be rejected."""
         return 0
 
     @property
     def backlog(self) -> float:
-        """How many seconds of the traffic are past when it starts."""
+        """Seconds of the traffic that are past at the start."""
         return min(LONGEST_BACKLOG_SECONDS, self.seconds / 5)
 
     def host_options(self) -> dict[str, str]:
@@ -63,21 +63,24 @@ class Generated:
         }
 
     def start_us(self) -> int | None:
-        """Return where the archive begins; None: just before the host's first event."""
+        """Return the archive's start; None: just before the host's first event."""
         return None
 
-    def lies(self) -> list[Lie]:
-        """Return what the host is told to do on the way."""
+    def faults(self) -> list[ScheduledFault]:
+        """Return the faults to inject."""
         first: list[tuple[str, dict[str, Any]]] = [("hang_up", {"code": 1006})]
-        says = "the host cuts the connection (1006)"
+        description = "the host cuts the connection (1006)"
         if self.seconds >= LEAST_SECONDS_FOR_WITHHELD:
             first.insert(0, ("cutover", {"drop": 0.1, "late": 0.1}))
-            says += " and withholds a tenth of the replay's last second"
+            description += " and withholds a tenth of the events of the replay's last second"
         second = ("hang_up", {"code": 1001, "reason": "server shutting down"})
-        return [Lie(1 / 3, tuple(first), says), Lie(2 / 3, (second,), "the host hangs up (1001)")]
+        return [
+            ScheduledFault(1 / 3, tuple(first), description),
+            ScheduledFault(2 / 3, (second,), "the host closes the connection (1001)"),
+        ]
 
     def truth(self, first_us: int) -> Iterator[tuple[str, bytes]]:
-        """Yield every event by stream, computed anew from the seed: nothing the host said is believed."""
+        """Yield every event with its stream, computed from the seed, independently of the host."""
         traffic = Traffic(self.seed, first_us, self.rate, self.events)
         for frame in traffic.truth(HostView()):
             yield stream_of(frame), frame
@@ -95,33 +98,33 @@ class Recorded:
 
     @property
     def events(self) -> int:
-        """How many different events the file holds."""
+        """Number of distinct events in the file."""
         return len(self._found[0])
 
     @property
     def backlog(self) -> float:
-        """Nothing is past when it starts."""
+        """Nothing is past at the start."""
         return 0.0
 
     @property
     def rejects(self) -> int:
-        """How many different lines of it are no event."""
+        """Number of distinct lines that are no event."""
         return len(self._found[1])
 
     def host_options(self) -> dict[str, str]:
         """Return the fake host's options."""
-        return {"file": str(self.path.resolve()), "rate": str(self.rate), "look-back": FOR_EVER_SECONDS}
+        return {"file": str(self.path.resolve()), "rate": str(self.rate), "look-back": UNLIMITED_SECONDS}
 
     def start_us(self) -> int | None:
-        """Return where the archive begins: before the file's first event, however old it is."""
+        """Return the archive's start: just before the file's first event."""
         return max(10**15, min(self._found[2], default=10**15) - 1_000_000)
 
-    def lies(self) -> list[Lie]:
-        """Tell none: a file need not be in the order of time, and a replay after a hang-up is."""
+    def faults(self) -> list[ScheduledFault]:
+        """Return none: a replay after a disconnect is ordered by time, a file need not be."""
         return []
 
     def truth(self, first_us: int) -> Iterator[tuple[str, bytes]]:
-        """Yield every line by stream; `first_us` does not matter here."""
+        """Yield every line with its stream; `first_us` is not used."""
         del first_us
         for frame in self._lines:
             yield stream_of(frame), frame

@@ -1,6 +1,6 @@
-"""Believable seeded traffic: event i is a function of (seed, i), so the truth needs no storage.
+"""Realistic generated traffic: event i is a function of (seed, i), so tests can recompute every event.
 
-Stands before the spine: the fake Jetstream sends these frames, tests recompute them to know what is true.
+The fake Jetstream host sends these frames; tests compute them again and compare.
 """
 
 from __future__ import annotations

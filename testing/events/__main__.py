@@ -1,4 +1,4 @@
-"""Prints the traffic beside the network's figures: `python -m testing.events`; exits with 1 if one is off."""
+"""Compare the traffic with the network's figures: `python -m testing.events`; exits with 1 if one is off."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from testing.events.report import markdown, sections
 from testing.events.traffic import Traffic
 
 FIRST_US = 1_783_175_888_000_000
-"""The instant of the capture of July 2026."""
+"""Time of the capture of July 2026."""
 RATE = 350.0
-"""What the network had in the summer of 2026, on average. Times further apart gzip less well."""
+"""The network's mean rate in the summer of 2026. Times that are further apart compress less well."""
 CAPTURED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -25,13 +25,13 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--captured", type=Path, default=CAPTURED, help="folder of real events, if there is one"
     )
-    asked = parser.parse_args(words)
-    actors = f"the actors of {asked.longest:,} s"
-    print(f"Counting {asked.events:,} events and {actors} ...", file=sys.stderr, flush=True)
-    captured = asked.captured if asked.captured.is_dir() else None
-    told = sections(Traffic(asked.seed, FIRST_US, RATE), asked.events, asked.longest, captured)
-    print(markdown(told))
-    return 0 if all(row.holds for rows in told.values() for row in rows) else 1
+    parsed = parser.parse_args(words)
+    actors = f"the actors of {parsed.longest:,} s"
+    print(f"Counting {parsed.events:,} events and {actors} ...", file=sys.stderr, flush=True)
+    captured = parsed.captured if parsed.captured.is_dir() else None
+    report = sections(Traffic(parsed.seed, FIRST_US, RATE), parsed.events, parsed.longest, captured)
+    print(markdown(report))
+    return 0 if all(row.holds for rows in report.values() for row in rows) else 1
 
 
 if __name__ == "__main__":

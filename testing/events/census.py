@@ -1,20 +1,23 @@
-"""Counts what a piece of traffic is made of, under the names that the network's figures have."""
+"""Counts and sizes of generated traffic, under the names of the network's figures, and of real events."""
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections import Counter, defaultdict
 from statistics import fmean, median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from testing.events import crowd
 from testing.events.crowd import actor
-from testing.events.dice import Dice
+from testing.events.names import Rng
 from testing.events.rhythm import DAY_S, Rhythm
 from testing.events.traffic import Traffic
+from testing.harness.truth import KINDS, STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
 
 _HOUR_US = 3600 * 1_000_000
 _GREAT = {"likes": "feed.like", "posts": "feed.post", "follows": "graph.follow", "reposts": "feed.repost"}
@@ -29,7 +32,7 @@ _CROWDS_US = 814 * 1_000_000
 
 
 def census(frames: Sequence[bytes]) -> dict[str, float]:
-    """Return mix, operations, sizes, shares and the distinct of small samples; give it 100,000 frames."""
+    """Return mix, operations, sizes, shares and distinct names of small samples; needs 100,000 frames."""
     events = [json.loads(frame) for frame in frames]
     sizes: dict[tuple[str, str], list[int]] = defaultdict(list)
     for frame, event in zip(frames, events, strict=True):
@@ -49,18 +52,18 @@ def census(frames: Sequence[bytes]) -> dict[str, float]:
 
 
 def crowds(first_us: int) -> dict[str, float]:
-    """Return how many different people the crowds send in as many acts as the real ones of 814 s."""
-    dice = Dice(1)
+    """Return how many different DIDs act in as many generated events as real ones of 814 s."""
+    rng = Rng(1)
     return {
         f"DIDs in {acts:,} {what} of 814 s": len(
-            {actor(dice.random(), among, first_us + dice.below(_CROWDS_US)) for _ in range(acts)}
+            {actor(rng.random(), among, first_us + rng.below(_CROWDS_US)) for _ in range(acts)}
         )
         for what, (acts, among) in _CROWDS.items()
     }
 
 
 def rhythm(first_us: int) -> dict[str, float]:
-    """Return peak, valley and burst of the day's curve, from the traffic itself."""
+    """Return peak, valley and burst of the day's curve, measured in the traffic."""
     midnight = first_us - first_us % (24 * _HOUR_US)
     day = Traffic(1, midnight, 350.0, rhythm=Rhythm(day=True))
     hours = [
@@ -78,7 +81,7 @@ def rhythm(first_us: int) -> dict[str, float]:
 
 
 def distinct(traffic: Traffic, seconds: int) -> tuple[int, int]:
-    """Return how many DIDs act, and how many subjects they like, repost or follow, in the first seconds."""
+    """Return the numbers of DIDs that act, and of their subjects, in the first seconds."""
     actors, subjects = set(), set()
     for i in range(traffic.index_at(traffic.first_us + seconds * 1_000_000)):
         moment = traffic.moment(i)
@@ -161,3 +164,77 @@ def _distinct(names: Iterable[str] | Iterator[str], size: int) -> float:
     """Return the mean number of different names in samples of this size."""
     every = list(names)
     return fmean(len(set(every[at : at + size])) for at in range(0, len(every) - size + 1, size))
+
+
+_MOST_SAMPLES = 200
+
+
+class Kind(NamedTuple):
+    """Events of one form. All deletes of a stream are one kind, as they hold only the record's place."""
+
+    stream: str
+    collection: str
+    operation: str
+
+
+class Pair(NamedTuple):
+    """Mean bytes an event of a stream's real events, and of generated ones of the same kinds."""
+
+    stream: str
+    events: int
+    real: tuple[float, float]
+    ours: tuple[float, float]
+    """Raw and gzipped, like `real`."""
+
+    @property
+    def ratio(self) -> float:
+        """Generated over real, gzipped."""
+        return self.ours[1] / self.real[1]
+
+
+def by_kind(frames: Iterable[bytes]) -> dict[Kind, list[bytes]]:
+    """Return the frames of each kind, in their order."""
+    kinds: dict[Kind, list[bytes]] = defaultdict(list)
+    for frame in frames:
+        kinds[_sample_kind(frame)].append(frame)
+    return kinds
+
+
+def weight(samples: Sequence[Sequence[bytes]]) -> tuple[float, float]:
+    """Return raw and gzipped bytes an event over samples of equal size, each gzipped alone."""
+    events = sum(map(len, samples))
+    raw = sum(len(frame) for sample in samples for frame in sample)
+    return raw / events, sum(len(gzip.compress(b"\n".join(sample), 6)) for sample in samples) / events
+
+
+def slices(frames: Sequence[bytes], size: int) -> list[Sequence[bytes]]:
+    """Split frames into samples of this size, at most 200."""
+    return [frames[at : at + size] for at in range(0, len(frames) - size + 1, size)][:_MOST_SAMPLES]
+
+
+def pairs(real: Sequence[bytes], ours: Mapping[Kind, list[bytes]]) -> list[Pair]:
+    """Compare each stream of the real events; kinds that were never generated are left out on both sides."""
+    by_stream: dict[str, list[tuple[Kind, bytes]]] = defaultdict(list)
+    for frame in real:
+        kind = _sample_kind(frame)
+        if kind in ours:
+            by_stream[kind.stream].append((kind, frame))
+    found = []
+    for stream, chosen in sorted(by_stream.items()):
+        counts = Counter(kind for kind, _ in chosen)
+        samples = min(_MOST_SAMPLES, *(len(ours[kind]) // count for kind, count in counts.items()))
+        alike = [
+            [ours[kind][at * count + n] for kind, count in counts.items() for n in range(count)]
+            for at in range(samples)
+        ]
+        if alike:
+            found.append(Pair(stream, len(chosen), weight([[frame for _, frame in chosen]]), weight(alike)))
+    return found
+
+
+def _sample_kind(frame: bytes) -> Kind:
+    event = json.loads(frame)
+    if event["kind"] != "commit":
+        return Kind(KINDS[event["kind"]], "", "")
+    collection, operation = event["commit"]["collection"], event["commit"]["operation"]
+    return Kind(STREAMS.get(collection, "records"), "" if operation == "delete" else collection, operation)

@@ -1,7 +1,7 @@
-"""Who acts and what is acted upon: popularity with a heavy tail, by inverse-CDF maths instead of tables.
+"""Who acts, and on what: popularity with a heavy tail, from the inverse distribution function.
 
 Calibrated to JSONBench's real stream of 2024: its first second (502 likes by 493 DIDs of 492 subjects) and
-its first million events, 814 s (444,523 likes by 117,671 DIDs, and the posts, reposts and follows beside).
+its first million events, 814 s (444,523 likes by 117,671 DIDs, and and posts, reposts and follows).
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from testing.events.names import CID_BYTES, cid, did, tid
 
 
 class Crowd(NamedTuple):
-    """Zipf-Mandelbrot: rank k, from 0, has a likelihood of 1 / ((k + shift) * ln(ratio))."""
+    """Zipf-Mandelbrot distribution: rank k, from 0, has the probability 1 / ((k + shift) * ln(ratio))."""
 
     shift: float
     ratio: float
 
 
 def crowd(shift: float, people: int) -> Crowd:
-    """Return a crowd of so many; the smaller the shift, the more its first say."""
+    """Return a crowd of this many people; the smaller the shift, the more active the first ranks."""
     return Crowd(shift, (people + shift) / shift)
 
 
 EVERYBODY = crowd(115.0, 4_000_000)
-"""Whom and what others like, repost, answer, follow, block."""
+"""Accounts and posts that others like, repost, answer, follow or block."""
 LIKERS = crowd(350.0, 163_000)
 POSTERS = crowd(250.0, 546_000)
 REPOSTERS = crowd(250.0, 76_000)
 FOLLOWERS = crowd(250.0, 65_000)
 
 _REGULARS = 1_000
-"""The busiest are always there; the others come for a while and make room for others."""
+"""The busiest ranks are always the same people; the other ranks change hands."""
 _OTHERS = 1_500_007
 _SITTING_US = 1_800 * 1_000_000
-# The golden share of _OTHERS: the next to come are as far as can be from all who came before.
+# _OTHERS times the golden ratio: each next person is far from all the earlier ones.
 _NEXT = 927_055
 
 _SEASON_US = 2 * 3600 * 1_000_000
-"""How long a post stays as popular as it is; then others take its rank."""
+"""How long a post keeps its popularity; then another post has its rank."""
 
 
 class Post(NamedTuple):
-    """A strong reference to a post that somebody likes, reposts, answers or quotes."""
+    """A strong reference to a post."""
 
     author: str
     rkey: str
@@ -66,11 +66,11 @@ def rank(u: float, among: Crowd = EVERYBODY) -> int:
 
 
 def actor(u: float, among: Crowd, now_us: int) -> int:
-    """Return the number of who acts at now_us, for u in [0, 1): the rank says how often, the time who."""
+    """Return the number of the actor at now_us, for u in [0, 1)."""
     place = int(among.shift * among.ratio**u - among.shift)
     if place < _REGULARS:
         return place
-    # Each place changes hands at a moment of its own.
+    # Each rank changes hands at a different time.
     sitting = (now_us + place * 7_368_787) // _SITTING_US
     return _REGULARS + (place + sitting * _NEXT) % _OTHERS
 
@@ -81,12 +81,12 @@ def season(now_us: int) -> int:
 
 
 def popular_post(u: float, now_us: int) -> Post:
-    """Return the post of the rank that u gives among those popular at now_us; equal whenever asked."""
+    """Return the post of the rank for u among those popular at now_us."""
     return post(rank(u), season(now_us))
 
 
 def post(number: int, season: int) -> Post:
-    """Return post `number` of a season: written 30 s to some weeks (median 1.5 h) before the season began."""
+    """Return post `number` of a season: written 30 s to some weeks (median 1.5 h) before the season."""
     digest = blake2b(number.to_bytes(8, "little") + season.to_bytes(8, "little"), person=b"post").digest()
     bits = int.from_bytes(digest[CID_BYTES:], "little")
     age_us = int(30_000_000 * 10 ** ((bits & 0xFFFF) / 0x10000 * 4.5))
@@ -97,7 +97,7 @@ def post(number: int, season: int) -> Post:
 
 
 def repost_of(author: str, rkey: str) -> str:
-    """Return the JSON of a strong reference to a repost, for `via`; its cid follows from its name."""
+    """Return the JSON of a strong reference to a repost, for `via`; its CID depends on its URI."""
     digest = blake2b(f"{author}/{rkey}".encode(), person=b"repost").digest()
     uri = f"at://{author}/app.bsky.feed.repost/{rkey}"
     return f'{{"cid":"{cid(digest[:CID_BYTES])}","uri":"{uri}"}}'

@@ -1,4 +1,4 @@
-"""The network's names made from random bytes and times: DIDs, CIDs, TIDs, timestamps.
+"""Identifiers of the network (DIDs, CIDs, TIDs, timestamps) and the seeded random generator of rare records.
 
 Alphabets and lengths: atproto's specifications of did:plc, CIDv1 (base32) and TID (base32-sortable).
 """
@@ -8,6 +8,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
+from random import Random
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"
@@ -18,11 +24,11 @@ _CID_LAST = _BASE32[::4]
 _PAIRS = [a + b for a in _SORTABLE for b in _SORTABLE]
 
 CID_BYTES = 52
-"""How many random bytes one CID takes (one per character, 5 bits of each used)."""
+"""Number of random bytes for one CID (one per character, 5 bits of each used)."""
 
 
 def did(actor: int) -> str:
-    """Return the did:plc of actor number `actor`; the same for every seed, as on one network."""
+    """Return the did:plc of actor number `actor`, the same for every seed."""
     digest = blake2b(actor.to_bytes(8, "little"), digest_size=24, person=b"actor")
     return "did:plc:" + digest.digest().translate(_TO_BASE32).decode()
 
@@ -53,3 +59,34 @@ def iso(time_us: int) -> str:
 def second(seconds: int) -> str:
     """Return `YYYY-MM-DDTHH:MM:SS` of Unix seconds, UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+T = TypeVar("T")
+
+
+class Rng(Random):
+    """Uses only random() and randbytes(), whose results are the same in every Python version."""
+
+    def chance(self, probability: float) -> bool:
+        """Return True with this probability."""
+        return self.random() < probability
+
+    def below(self, limit: int) -> int:
+        """Return an integer in [0, limit)."""
+        return int(self.random() * limit)
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """Return one of the choices, all equally likely."""
+        return choices[int(self.random() * len(choices))]
+
+    def pick_zipf(self, choices: Sequence[T]) -> T:
+        """Return one of the choices, the n-th with a probability of about 1/n."""
+        return choices[int(len(choices) ** self.random()) - 1]
+
+    def cid(self) -> str:
+        """Return a random CID of a record."""
+        return cid(self.randbytes(CID_BYTES))
+
+    def blob(self) -> str:
+        """Return a random CID of a file."""
+        return cid(self.randbytes(CID_BYTES), "bafkrei")

@@ -1,4 +1,4 @@
-"""The rate over the day: a clock that runs faster when people are awake, and in bursts. All in integers."""
+"""The rate over the day and in bursts, as a clock of varying speed. All in integers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _HOUR_S = 3600
 DAY_S = 24 * _HOUR_S
 _SECOND_US = 1_000_000
 
-# Thousandths of the mean rate, hour by hour from 00:00 UTC. The top is the network's: 130,000 posts in the
-# peak hour of a day of 2.2 million (March 2026). Its place and the valley have no published figure: here the
-# evening of the Americas and the morning of Europe after it.
+# Thousandths of the mean rate by hour from 00:00 UTC. The maximum is measured: 130,000 posts in the peak hour
+# of a day of 2.2 million (March 2026). Its hour and the minimum are assumed: the evening in the Americas, and
+# the morning in Europe.
 DAY = (
     *(1_190, 1_110, 1_010, 900, 790, 690, 610, 560, 530, 560, 630, 720),
     *(830, 950, 1_060, 1_160, 1_240, 1_310, 1_360, 1_400, 1_418, 1_390, 1_330, 1_252),
@@ -22,15 +22,15 @@ _EVEN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How the rate rises and falls around the traffic's own. Bursts come on top of it."""
+    """The variation of the traffic's rate; bursts multiply the rate of the hour."""
 
     day: bool = False
-    """By the hour of the day, UTC; the mean of a day stays the traffic's rate."""
+    """Whether the rate varies with the hour of the day, UTC; its mean over a day is the traffic's rate."""
     burst_every_s: int = 0
-    """A burst begins so long after the first event, and again; a divisor of a day's seconds. 0 for none."""
+    """Seconds between the starts of bursts, a divisor of a day's seconds; 0: none."""
     burst_s: int = 60
     burst_times: int = 10
-    """How many times the rate of the hour."""
+    """Factor of the rate during a burst."""
 
     @classmethod
     def parse(cls, text: str) -> Rhythm | None:
@@ -44,18 +44,18 @@ class Rhythm:
             return cls(day)
         name, *figures = rest[0].split(":")
         if len(rest) > 1 or name != "bursts" or len(figures) not in {0, 3}:
-            raise ValueError(f"no rhythm: {text!r}; try day, bursts:3600:60:10 or both joined by +")
+            raise ValueError(f"not a rhythm: {text!r}; use day, bursts:3600:60:10 or both joined by +")
         return cls(day, *(int(figure) for figure in figures or ("3600", "60", "10")))
 
 
 class Pace:
-    """Turns even time, in which events are evenly spread, into event time and back.
+    """Converts even time, in which events have equal distances, into event time and back.
 
-    Even time is counted in thousandths of a microsecond, event time in microseconds since the first event.
+    Even time is in thousandths of a microsecond, event time in microseconds since the first event.
     """
 
     def __init__(self, rhythm: Rhythm, first_us: int) -> None:
-        """Lay out the day that begins at first_us; ValueError if bursts do not fit into it."""
+        """Compute the day that begins at first_us; ValueError if bursts do not divide it."""
         every = rhythm.burst_every_s
         if every and (DAY_S % every or not 0 < rhythm.burst_s < every):
             raise ValueError(f"bursts of {rhythm.burst_s} s every {every} s do not divide a day")
@@ -70,13 +70,13 @@ class Pace:
         self._even = list(accumulate(evens, initial=0))
 
     def since_us(self, even: int) -> int:
-        """Return the microseconds since the first event by which so much even time passed, rounded down."""
+        """Return the event time of an even time, rounded down."""
         days, even = divmod(even, self._even[-1])
         at = bisect_right(self._even, even) - 1
         return days * self._since[-1] + self._since[at] + (even - self._even[at]) // self._weights[at]
 
     def even(self, since_us: int) -> int:
-        """Return the least even time whose since_us is not before this one."""
+        """Return the least even time whose event time is not before `since_us`."""
         days, since_us = divmod(since_us, self._since[-1])
         at = bisect_right(self._since, since_us) - 1
         return days * self._even[-1] + self._even[at] + (since_us - self._since[at]) * self._weights[at]

@@ -1,4 +1,4 @@
-"""The clock of the traffic and its frames: when event i happens, and how a host of either kind sends it."""
+"""Times and frames of the traffic: when event i happens, and how a host of either kind sends it."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ _MILLI_US = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """How one Jetstream host sees the network: the same events under its own times and numbers."""
+    """How one Jetstream host sends the events: with its own times and numbers."""
 
     kind: Literal["v1", "v2"] = "v1"
     offset_us: int = 0
-    """This host's time_us less the canonical one."""
+    """This host's time_us minus the canonical one."""
     first_seq: int = 1
     """v2 only: event i has the top-level `cursor` first_seq + i."""
     batch: int = 3
-    """v2 only: so many neighbours share the time_us of the first of them."""
+    """v2 only: number of neighbouring events with the time_us of the first of them."""
 
     def leader(self, i: int) -> int:
-        """Return the event whose time event i bears on this host."""
+        """Return the event whose time event i has on this host."""
         return i - i % self.batch if self.kind == "v2" else i
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """All that happens on a network: event i (from 0) is a function of seed and i."""
+    """The events of a network: event i (from 0) is a function of seed and i."""
 
     seed: int
     first_us: int
-    """Unix microseconds of the canonical clock at which events begin."""
+    """Canonical time at which events begin, in Unix microseconds."""
     rate: float
     """Events per second of event time, exact to a thousandth; at most a million where it is highest."""
     total: int | None = None
-    """How many events there are; None for no end."""
+    """Number of events; None: endless."""
     rhythm: Rhythm | None = None
-    """How the rate rises and falls; None for never."""
+    """Variation of the rate; None: constant."""
     _per_1000_s: int = field(init=False, repr=False, compare=False)
     _pace: Pace | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
-        """Lay out the day of the rhythm."""
+        """Compute the rhythm's day."""
         object.__setattr__(self, "_per_1000_s", round(self.rate * 1000))
         if self.rhythm is not None:
             object.__setattr__(self, "_pace", Pace(self.rhythm, self.first_us))
@@ -64,7 +64,7 @@ class Traffic:
 
     def index_at(self, time_us: int) -> int:
         """Return the smallest i with time_us(i) >= time_us; `total` where there is none."""
-        # Jitter stays inside the event's own interval, so only the neighbour before can be late enough.
+        # Jitter stays inside the event's interval, so only the previous event can be late enough.
         past = time_us - self.first_us
         even, unit = (past, 1) if self._pace is None else (self._pace.even(past), 1_000)
         i = max(0, -(-even * self._per_1000_s // (_MILLI_US * unit)))
@@ -86,14 +86,14 @@ class Traffic:
         """Return the v1 JSON of event i as this host sends it; IndexError beyond the last."""
         moment = self.moment(i)
         led = view.leader(i)
-        return self._told(moment, view, (moment.time_us if led == i else self.time_us(led)) + view.offset_us)
+        return self._frame(moment, view, (moment.time_us if led == i else self.time_us(led)) + view.offset_us)
 
     def frame_at(self, i: int, view: HostView, time_us: int) -> bytes:
-        """Return frame(i, view) under another time_us, for a host whose clock was wrong at the time."""
-        return self._told(self.moment(i), view, time_us)
+        """Return frame(i, view) with another time_us, for a host with a wrong clock."""
+        return self._frame(self.moment(i), view, time_us)
 
     def moment(self, i: int) -> Moment:
-        """Return who acts at event i and when, before it is written out; IndexError beyond the last."""
+        """Return event i before its JSON is built; IndexError beyond the last."""
         if i < 0 or (self.total is not None and i >= self.total):
             raise IndexError(f"there is no event {i}")
         now = self.time_us(i)
@@ -101,13 +101,13 @@ class Traffic:
         return moment(self.seed, i, now, now if leader == i else self.time_us(leader))
 
     def truth(self, view: HostView) -> Iterator[bytes]:
-        """Yield every frame this host would send, from event 0 on."""
+        """Yield every frame that this host sends, from event 0 on."""
         i = 0
         while self.total is None or i < self.total:
             yield self.frame(i, view)
             i += 1
 
-    def _told(self, moment: Moment, view: HostView, time_us: int) -> bytes:
+    def _frame(self, moment: Moment, view: HostView, time_us: int) -> bytes:
         actor, rest = body(moment)
         seq = f'"cursor":{view.first_seq + moment.i},' if view.kind == "v2" else ""
         return f'{{"did":"{actor}","time_us":{time_us},{seq}{rest}}}'.encode()

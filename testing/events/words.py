@@ -1,4 +1,4 @@
-"""Words of nine languages, the frequent first, so that posts compress as real text does; nobody's post."""
+"""Words of nine languages, most frequent first, so that generated posts compress like real text."""
 # ruff: noqa: RUF001 - fullwidth punctuation is what Japanese is written with, Cyrillic what Russian is
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ SYLLABLES = _words(
     wa wil wo ya yo za
     """
 )
-"""For names, handles and rare words: what a frequency list never holds."""
+"""For names, handles and rare words, which a frequency list does not hold."""
 
 LANGUAGES: dict[str, tuple[str, list[str]]] = {
     "en": (" ", ENGLISH),
@@ -145,8 +145,8 @@ LANGUAGES: dict[str, tuple[str, list[str]]] = {
     "tr": (" ", TURKISH),
     "ru": (" ", RUSSIAN),
 }
-"""Language tag: what stands between words, and the words."""
+"""Separator and words by language tag."""
 
 _OFTEN = {"en": 26, "ja": 8, "pt": 4, "de": 3, "es": 3, "fr": 2, "tr": 2, "ko": 1, "ru": 1}
 SPOKEN = [language for language, often in _OFTEN.items() for _ in range(often)]
-"""Language tags as often as they are spoken: half is English, as of the 17 posts captured in July 2026."""
+"""Language tags by frequency: half of them English, as in the 17 posts captured in July 2026."""

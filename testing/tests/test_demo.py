@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from testing.demo.__main__ import INTERRUPTED, UNUSABLE, main, verdict
-from testing.demo.folder import LATEST, make_folder, remove_older
-from testing.demo.look import Look
+from testing.demo.__main__ import INTERRUPTED, LATEST, UNUSABLE, main, make_folder, remove_older, verdict
 from testing.demo.proof import prove
 from testing.demo.source import Generated, Recorded
-from testing.demo.view import View
+from testing.demo.view import Sample, View
 from testing.harness.daemons import REPOSITORY
 from testing.harness.fixtures import missing
 from testing.harness.host import Host
@@ -169,6 +167,6 @@ def test_the_plain_view_says_rates_and_states() -> None:
     states = {"ingester": "running", "writer": "running"}
     console = Console(file=io.StringIO(), record=True, width=200)
     with View(console) as view:
-        view.show(Look(0.0, {name: 0.0}, {}, states), "pushing")
-        view.show(Look(10.0, {name: 25_000.0}, {}, states), "pushing")
+        view.show(Sample(0.0, {name: 0.0}, {}, states), "pushing")
+        view.show(Sample(10.0, {name: 25_000.0}, {}, states), "pushing")
     assert "ingester running, writer running" in console.export_text()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from testing.events import HostView, Traffic
-from testing.events.dice import Dice
+from testing.events.names import Rng
 from testing.events.oddities import ODDITIES
 from testing.events.text import escaped
 
@@ -161,5 +161,5 @@ def test_revisions_rise_within_a_repository_but_for_bridges(events: list[dict[st
 
 @pytest.mark.parametrize("which", range(len(ODDITIES)))
 def test_every_oddity_is_json(which: int) -> None:
-    record = ODDITIES[which](Dice(which), FIRST_US)
+    record = ODDITIES[which](Rng(which), FIRST_US)
     json.loads(record.json)

@@ -8,9 +8,10 @@ import pytest
 
 from testing.events import HostView, Traffic
 from testing.events.__main__ import FIRST_US, RATE, main
-from testing.events.census import census, crowds, rhythm
-from testing.events.figures import (
+from testing.events.census import by_kind, census, crowds, rhythm, slices, weight
+from testing.events.report import (
     BYTES,
+    CAPTURES,
     CROWDS,
     GZIP_WITHIN,
     MIX,
@@ -19,15 +20,18 @@ from testing.events.figures import (
     RHYTHM,
     WEIGHTS,
     Figure,
+    Row,
     Weight,
+    captured_weights,
+    compared,
+    gatherings,
+    markdown,
 )
-from testing.events.report import CAPTURES, Row, captured_weights, compared, gatherings, markdown
-from testing.events.weighing import by_kind, slices, weight
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testing.events.weighing import Kind
+    from testing.events.census import Kind
 
 EVENTS = 100_000
 STREAMS = {"posts", "likes", "reposts", "follows", "records", "identities", "accounts"}
@@ -69,7 +73,7 @@ def test_every_stream_gzips_as_captured_events_do(kinds: dict[Kind, list[bytes]]
     rows = captured_weights(kinds, real_events)
     for when in CAPTURES:
         held = {row.name.split(",")[0] for row in rows if row.source == when and row.within is not None}
-        # The posts of 2024 are eleven of a kind; the report shows them and says why they are not held.
+        # The posts of 2024 resemble each other; the report shows them and says why they are not judged.
         assert held == STREAMS - ({"posts"} if "2024" in when else set())
     assert [row for row in rows if not row.holds] == []
 
@@ -96,7 +100,7 @@ def test_traffic_unlike_the_network_is_told(frames: list[bytes]) -> None:
     ]
     told = compared(census(every_other_post), MIX)
     assert "app.bsky.feed.post" in {row.name for row in told if not row.holds}
-    assert "**app.bsky.feed.post: too far**" in markdown({"What happens": told})
+    assert "**app.bsky.feed.post: outside the tolerance**" in markdown({"What happens": told})
     assert "| people | 7 | - | - | nobody |" in markdown({"Who": [Row("people", 7, None, None, "nobody")]})
 
 
