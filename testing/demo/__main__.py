@@ -80,7 +80,7 @@ def main(words: list[str]) -> int:
         return _demo(pipeline, source, console, seconds)
 
 
-def verdict(proof: Proof, console: Console, origin: str) -> int:
+def report_proof(proof: Proof, console: Console, origin: str) -> int:
     """Print a proof and how to read the archive; returns 0 if the proof holds, otherwise 1."""
     console.print(table(proof, origin))
     if not proof.holds:
@@ -104,7 +104,7 @@ def _demo(pipeline: Pipeline, source: Source, console: Console, seconds: float) 
     began = time.monotonic()
     try:
         proof = play.play(pipeline, source, console, seconds)
-        code = verdict(proof, console, "generated" if isinstance(source, Generated) else "in the file")
+        code = report_proof(proof, console, "generated" if isinstance(source, Generated) else "in the file")
     except DemoError as error:
         console.print(f"THE DEMO FAILS: {error}", style="bold red", markup=False)
         code = 1

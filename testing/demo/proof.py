@@ -87,8 +87,8 @@ def _measured(truth: Iterable[tuple[str, bytes]], sizes: dict[str, int]) -> Iter
 
 def _readings(root: Path, stream: str, expected: int) -> list[tuple[str, int, int]]:
     """Run the lines that are shown to the user, as they are shown."""
-    sql = f"SELECT count(*) FROM read_parquet('{root / stream}/**/*.parquet')"  # noqa: S608 - our own path
-    code = f"pl.scan_parquet('{root / stream}').select(pl.len()).collect()"
+    sql = f"SELECT count(*) FROM read_parquet('{root}/raw/{stream}/**/*.parquet')"  # noqa: S608 - our own path
+    code = f"pl.scan_parquet('{root}/raw/{stream}').select(pl.len()).collect()"
     try:
         ((found,),) = duckdb.execute(sql).fetchall()
     except duckdb.Error:

@@ -1,4 +1,4 @@
-"""The demo: its exit status tells the truth, its folder is its own, its sources know what is true."""
+"""The demo: exit status, output, folders, sources and proof; and the mark of a demo's archive."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from testing.demo.__main__ import INTERRUPTED, LATEST, UNUSABLE, main, make_folder, remove_older, verdict
+from services.shared.settings import SettingsError
+from testing.demo.__main__ import INTERRUPTED, LATEST, UNUSABLE, main, make_folder, remove_older, report_proof
+from testing.demo.host import MARK, DemoSettings, mark, words_of
 from testing.demo.proof import prove
 from testing.demo.source import Generated, Recorded
 from testing.demo.view import Sample, View
+from testing.events import Traffic
+from testing.fakes.jetstream.__main__ import arguments, options
 from testing.harness.daemons import REPOSITORY
 from testing.harness.fixtures import missing
 from testing.harness.host import Host
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testing.harness.pipeline import Pipeline
+
 
 EVENTS = 3_000
 
@@ -44,40 +49,40 @@ def demo(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.usefixtures("a_server")
-def test_a_short_demo_ends_with_its_proof(tmp_path: Path) -> None:
-    said = demo("--seconds", "5", "--rate", "1000", "--archive", str(tmp_path / "archive"))
-    assert said.returncode == 0, said.stdout
-    assert "5,000 generated, 5,000 committed, 0 lost, 0 doubled, 0 altered" in said.stdout
-    assert "2 connections ended on the way" in said.stdout
-    dropped = re.search(r"([\d,]+) repeats were dropped", said.stdout)
+def test_a_short_demo_ends_with_a_proof(tmp_path: Path) -> None:
+    done = demo("--seconds", "5", "--rate", "1000", "--archive", str(tmp_path / "archive"))
+    assert done.returncode == 0, done.stdout
+    assert "5,000 generated, 5,000 committed, 0 lost, 0 doubled, 0 altered" in done.stdout
+    assert "2 reconnects" in done.stdout
+    dropped = re.search(r"([\d,]+) repeated events dropped", done.stdout)
     assert dropped is not None
     assert int(dropped[1].replace(",", "")) > 0
     assert len(list((tmp_path / "archive" / "likes").rglob("*.parquet"))) > 0
 
 
 @pytest.mark.usefixtures("a_server")
-def test_a_demo_of_real_events_rebuilds_each_of_them(real_events: Path) -> None:
-    said = demo("--source", str(real_events / "jetstream_v1_20260704.jsonl"))
-    assert said.returncode == 0, said.stdout
-    assert "152 in the file, 152 committed, 0 lost, 0 doubled, 0 altered" in said.stdout
+def test_a_demo_replays_a_file_of_real_events(real_events: Path) -> None:
+    done = demo("--source", str(real_events / "jetstream_v1_20260704.jsonl"))
+    assert done.returncode == 0, done.stdout
+    assert "152 in the file, 152 committed, 0 lost, 0 doubled, 0 altered" in done.stdout
 
 
 @pytest.mark.usefixtures("a_server")
-def test_an_interrupted_demo_stops_both_daemons_and_says_so() -> None:
+def test_an_interrupted_demo_stops_both_daemons() -> None:
     command = [sys.executable, "-m", "testing.demo", "--seconds", "30", "--rate", "500"]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        said = ""
-        while "cuts the connection" not in said:
-            said = process.stdout.readline()
-            assert said, "the demo ended before it was interrupted"
+        line = ""
+        while "cuts the connection" not in line:
+            line = process.stdout.readline()
+            assert line, "the demo ended before it was interrupted"
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
     assert "the ingester ended with exit code 0, the writer ended with exit code 0" in rest
 
 
-def test_the_proof_fails_when_a_part_is_missing_doubled_or_of_another_truth(
+def test_the_proof_fails_for_a_missing_or_doubled_file_and_for_other_events(
     pipeline: Callable[..., Pipeline],
 ) -> None:
     running = pipeline(Host({"rate": "20000", "events": str(EVENTS), "backlog": "5"}))
@@ -88,35 +93,35 @@ def test_the_proof_fails_when_a_part_is_missing_doubled_or_of_another_truth(
     assert source.events == EVENTS
     console = Console(quiet=True)
 
-    def judged() -> tuple[int, int, int]:
+    def proof_of_archive() -> tuple[int, int, int]:
         proof = prove(running.root, source.truth(running.hosts[0].first_us))
         found = proof.audit.streams["posts"]
-        return verdict(proof, console, "generated"), found.lost, found.doubled
+        return report_proof(proof, console, "generated"), found.lost, found.doubled
 
-    assert judged() == (0, 0, 0)
+    assert proof_of_archive() == (0, 0, 0)
     part = next((running.root / "raw" / "posts").rglob("*.parquet"))
     whole = part.read_bytes()
     twin = part.with_name("twin.parquet")
     twin.write_bytes(whole)
-    code, lost, doubled = judged()
+    code, lost, doubled = proof_of_archive()
     assert (code, lost) == (1, 0)
     assert doubled > 0
     twin.unlink()
     part.unlink()
-    code, lost, doubled = judged()
+    code, lost, doubled = proof_of_archive()
     assert (code, doubled) == (1, 0)
     assert lost > 0
     part.write_bytes(whole)
-    assert judged() == (0, 0, 0)
+    assert proof_of_archive() == (0, 0, 0)
     other = Generated(EVENTS / 20000, 20000.0, seed=2)
     assert not prove(running.root, other.truth(running.hosts[0].first_us)).holds
 
 
-def test_a_proof_of_nothing_does_not_hold(tmp_path: Path) -> None:
+def test_the_proof_of_an_empty_archive_fails(tmp_path: Path) -> None:
     assert not prove(tmp_path, iter(())).holds
 
 
-def test_what_cannot_begin_says_why(tmp_path: Path) -> None:
+def test_unusable_arguments_are_refused(tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     (full / "something").touch()
@@ -127,7 +132,7 @@ def test_what_cannot_begin_says_why(tmp_path: Path) -> None:
     assert main(["--archive", str(full)]) == UNUSABLE
 
 
-def test_without_a_server_the_mend_is_named(
+def test_a_missing_redis_server_is_reported_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def none_here() -> str:
@@ -138,7 +143,7 @@ def test_without_a_server_the_mend_is_named(
     assert "install redis-server 7" in capsys.readouterr().out
 
 
-def test_older_demos_are_removed_but_neither_running_ones_nor_other_folders(tmp_path: Path) -> None:
+def test_folders_of_ended_demos_are_removed_and_no_others(tmp_path: Path) -> None:
     old, lock = make_folder(tmp_path)
     lock.close()
     (tmp_path / "mine").mkdir()
@@ -149,7 +154,7 @@ def test_older_demos_are_removed_but_neither_running_ones_nor_other_folders(tmp_
         assert sorted(tmp_path.iterdir()) == sorted([running, tmp_path / LATEST, tmp_path / "mine"])
 
 
-def test_a_file_is_known_by_its_identities_and_born_before_its_first_event(tmp_path: Path) -> None:
+def test_a_recorded_source_counts_identities_and_starts_before_its_first_event(tmp_path: Path) -> None:
     event = (
         b'{"did":"did:plc:a","time_us":1700000000000%03d,"kind":"commit","commit":{"rev":"%d","rkey":"r",'
         b'"operation":"delete","collection":"app.bsky.feed.like"}}\n'
@@ -162,7 +167,7 @@ def test_a_file_is_known_by_its_identities_and_born_before_its_first_event(tmp_p
     assert [stream for stream, _ in source.truth(0)] == ["likes", "likes", "likes", "rejects"]
 
 
-def test_the_plain_view_says_rates_and_states() -> None:
+def test_the_plain_view_prints_states() -> None:
     name = 'archive_buffer_pushed_total{stream="likes"}'
     states = {"ingester": "running", "writer": "running"}
     console = Console(file=io.StringIO(), record=True, width=200)
@@ -170,3 +175,32 @@ def test_the_plain_view_says_rates_and_states() -> None:
         view.show(Sample(0.0, {name: 0.0}, {}, states), "pushing")
         view.show(Sample(10.0, {name: 25_000.0}, {}, states), "pushing")
     assert "ingester running, writer running" in console.export_text()
+
+
+NOW = 1_795_458_469.8907851
+
+
+def test_the_demo_mark_is_written_once(tmp_path: Path) -> None:
+    first = mark(tmp_path, DemoSettings(demo_rate=7, demo_events=9, demo_seed=3), NOW)
+    assert mark(tmp_path, DemoSettings(demo_rate=70), NOW + 100) == first == words_of(tmp_path)
+    host = options(arguments(first))
+    assert isinstance(host.source, Traffic)
+    assert (host.source.seed, host.source.rate, host.source.total) == (3, 7, 9)
+
+
+def test_a_shell_reads_the_demo_mark_and_the_start_is_before_the_first_event(tmp_path: Path) -> None:
+    words = mark(tmp_path, DemoSettings(), NOW)
+    shell = f". {tmp_path / MARK}; echo $INGEST_HOSTS $ARCHIVE_START $WRITER_INTERVAL"
+    printed = subprocess.run(["sh", "-c", shell], check=True, capture_output=True, text=True, env={}).stdout
+    hosts, start, interval = printed.split()
+    assert hosts == "ws://jetstream.demo:6008"
+    assert int(start) < options(arguments(words)).clock.first_us
+    assert interval == "5"
+
+
+def test_an_archive_of_real_events_gets_no_demo_mark(tmp_path: Path) -> None:
+    (tmp_path / ".state").mkdir()
+    (tmp_path / ".state/id").write_text("0123456789abcdef")
+    with pytest.raises(SettingsError, match="docker compose -p demo --profile demo up"):
+        mark(tmp_path, DemoSettings(), NOW)
+    assert not (tmp_path / MARK).exists()

@@ -1,4 +1,4 @@
-"""The traffic beside the real network: each figure, and each stream's gzipped weight, as near as stated."""
+"""The traffic's figures and each stream's gzipped size are within the stated tolerance of the network's."""
 
 from __future__ import annotations
 
@@ -55,21 +55,25 @@ def counted(frames: list[bytes]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
-def test_stands_as_near_to_the_network_as_stated(counted: dict[str, float], figure: Figure) -> None:
+def test_each_figure_is_within_its_tolerance(counted: dict[str, float], figure: Figure) -> None:
     assert figure.within < figure.real, "a tolerance as great as the figure could not fail"
     assert counted[figure.name] == pytest.approx(figure.real, abs=figure.within)
 
 
 @pytest.mark.parametrize("reference", WEIGHTS, ids=lambda reference: reference.collection)
-def test_creates_weigh_what_the_first_of_a_billion_weighed(
+def test_creates_are_as_large_as_those_of_jsonbench(
     kinds: dict[Kind, list[bytes]], reference: Weight
 ) -> None:
-    (creates,) = (told for kind, told in kinds.items() if kind[1:] == (reference.collection, "create"))
+    (creates,) = (
+        compared_rows for kind, compared_rows in kinds.items() if kind[1:] == (reference.collection, "create")
+    )
     found = weight(slices(creates, reference.events))
     assert found == pytest.approx((reference.raw, reference.gzipped), rel=GZIP_WITHIN)
 
 
-def test_every_stream_gzips_as_captured_events_do(kinds: dict[Kind, list[bytes]], real_events: Path) -> None:
+def test_every_stream_compresses_like_captured_events(
+    kinds: dict[Kind, list[bytes]], real_events: Path
+) -> None:
     rows = captured_weights(kinds, real_events)
     for when in CAPTURES:
         held = {row.name.split(",")[0] for row in rows if row.source == when and row.within is not None}
@@ -78,8 +82,8 @@ def test_every_stream_gzips_as_captured_events_do(kinds: dict[Kind, list[bytes]]
     assert [row for row in rows if not row.holds] == []
 
 
-def test_distinct_people_and_subjects_grow_with_time() -> None:
-    """No real figure is known; a crowd must neither repeat itself nor be made of strangers."""
+def test_distinct_actors_and_subjects_grow_with_time() -> None:
+    """No real figure is known; neither may all actors repeat, nor all be new."""
     second, second_of, minute, minute_of = (row.ours for row in gatherings(Traffic(7, FIRST_US, RATE), 60))
     assert 330 < second <= 350
     assert 250 < second_of <= 350
@@ -87,24 +91,26 @@ def test_distinct_people_and_subjects_grow_with_time() -> None:
     assert 30 * second_of < minute_of < 60 * second_of
 
 
-def test_other_seeds_stand_as_near() -> None:
+def test_another_seed_is_within_the_tolerance() -> None:
     other = Traffic(99, FIRST_US + 86_400_000_000, 1_000.0)
     found = census([other.frame(i, HostView()) for i in range(40_000)])
     frequent = [figure for figure in (*MIX, *BYTES) if figure.real > 0.5]
     assert [row for row in compared(found, frequent) if not row.holds] == []
 
 
-def test_traffic_unlike_the_network_is_told(frames: list[bytes]) -> None:
+def test_traffic_outside_the_tolerance_is_reported(frames: list[bytes]) -> None:
     every_other_post = [
         frame for i, frame in enumerate(frames[:30_000]) if i % 2 or b'"app.bsky.feed.post"' not in frame
     ]
-    told = compared(census(every_other_post), MIX)
-    assert "app.bsky.feed.post" in {row.name for row in told if not row.holds}
-    assert "**app.bsky.feed.post: outside the tolerance**" in markdown({"What happens": told})
+    compared_rows = compared(census(every_other_post), MIX)
+    assert "app.bsky.feed.post" in {row.name for row in compared_rows if not row.holds}
+    assert "**app.bsky.feed.post: outside the tolerance**" in markdown({"What happens": compared_rows})
     assert "| people | 7 | - | - | nobody |" in markdown({"Who": [Row("people", 7, None, None, "nobody")]})
 
 
-def test_the_report_is_printed_whole_and_says_whether_all_holds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_report_is_printed_and_the_exit_code_tells_whether_all_holds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["--events", "60000", "--longest", "60", "--captured", "nowhere"]) == 0
     said = capsys.readouterr().out
     assert all(f"| {figure.name} |" in said for figure in FIGURES)
