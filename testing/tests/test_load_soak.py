@@ -10,8 +10,8 @@ import pytest
 from testing.harness.fixtures import missing
 from testing.harness.host import Host
 from testing.harness.redis import NoServerError, find_server
-from testing.performance.load.endure import Soak, endure
 from testing.performance.load.scenario import HOUR, Kind, Scenario
+from testing.performance.load.soak import Soak, run_soak
 from testing.performance.load.verdict import judge, limits_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def need_server() -> None:
 @pytest.mark.parametrize("speed", [1.0, 72.0, 4320.0])
 def test_two_days_hold_all_that_they_should(speed: float) -> None:
     scenario = Scenario(speed)
-    acts = scenario.acts()
+    acts = scenario.incidents()
     assert scenario.seconds == 48 * HOUR / speed
     assert acts == sorted(acts)
     away = [act for act in acts if act.kind is not Kind.RECONNECT]
@@ -57,11 +57,11 @@ def test_two_days_hold_all_that_they_should(speed: float) -> None:
 def test_two_days_in_a_minute(tmp_path: Path) -> None:
     need_server()
     soak = Soak(Scenario(48 * HOUR / SECONDS), RATE)
-    result = endure(soak, tmp_path / "soak", lambda _: None, print)
+    result = run_soak(soak, tmp_path / "soak", lambda _: None, print)
     assert not broken(result)
-    assert result.acts[Kind.FAIL_OVER] == 2
-    assert result.acts[Kind.OUTAGE] == 1
-    assert result.acts[Kind.RECONNECT] >= 1
+    assert result.incidents[Kind.FAIL_OVER] == 2
+    assert result.incidents[Kind.OUTAGE] == 1
+    assert result.incidents[Kind.RECONNECT] >= 1
     assert len(result.hours) >= 48
     assert result.truth > RATE * SECONDS / 2
 
@@ -75,7 +75,7 @@ def test_hosts_that_are_not_ours(tmp_path: Path) -> None:
     try:
         addresses = tuple(host.address for host in hosts)
         soak = Soak(Scenario(48 * HOUR / SECONDS), 300.0, is_live=True, hosts=addresses)
-        result = endure(soak, tmp_path / "live", lambda _: None, print)
+        result = run_soak(soak, tmp_path / "live", lambda _: None, print)
         told = hosts[0].status()["tip"]
     finally:
         for host in hosts:
@@ -83,4 +83,4 @@ def test_hosts_that_are_not_ours(tmp_path: Path) -> None:
     assert not broken(result)
     assert sum(result.hours.values()) > told / 2
     # Fail-overs put the other host first: both were read.
-    assert result.acts[Kind.FAIL_OVER] == 2
+    assert result.incidents[Kind.FAIL_OVER] == 2

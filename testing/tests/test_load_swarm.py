@@ -11,8 +11,7 @@ from testing.harness.fixtures import missing
 from testing.harness.host import Host
 from testing.harness.redis import NoServerError, RedisServer, find_server
 from testing.harness.waiting import wait_for
-from testing.performance.load.place import Place
-from testing.performance.load.plan import SHAPES, Shape, Stage
+from testing.performance.load.plan import SHAPES, RunPlan, Shape, Stage
 from testing.performance.load.run import run
 from testing.performance.load.swarm import WEB_PORT, Swarm
 from testing.performance.load.target import Processes
@@ -47,7 +46,7 @@ def test_two_workers_drive_one_host(tmp_path: Path) -> None:
 def test_its_pages_can_be_watched(redis_server: RedisServer, tmp_path: Path) -> None:
     host = Host({"rate": "1"})
     host.start()
-    place = Place(
+    place = RunPlan(
         f"{host.address}/control",
         redis_server.url("tools"),
         None,
@@ -65,7 +64,7 @@ def test_its_pages_can_be_watched(redis_server: RedisServer, tmp_path: Path) -> 
     finally:
         swarm.end()
         host.stop()
-    assert [row.kind for row in swarm.rows()] == ["BUFFER"], swarm.said()
+    assert [row.kind for row in swarm.rows()] == ["BUFFER"], swarm.last_output()
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -84,12 +83,12 @@ def test_shapes_are_what_they_are_called(name: str) -> None:
 
 
 def test_a_place_is_read_as_it_was_written(tmp_path: Path) -> None:
-    place = Place(
+    place = RunPlan(
         "ws://127.0.0.1:1/control", "redis://tools:secret@127.0.0.1:1/0", None, SHAPES["spike"], "table", 1.0
     )
     path = tmp_path / "place.json"
     place.write(path)
-    assert Place.read(path) == place
+    assert RunPlan.read(path) == place
     assert path.stat().st_mode & 0o077 == 0
 
 

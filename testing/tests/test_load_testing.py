@@ -24,8 +24,7 @@ from testing.performance.bench.frames import make_frames
 from testing.performance.bench.receiving import by_the_ingester
 from testing.performance.bench.writing import by_the_writer
 from testing.performance.load.figures import behind, peak, recovery
-from testing.performance.load.place import Place
-from testing.performance.load.plan import SHAPES, Shape, Stage
+from testing.performance.load.plan import SHAPES, RunPlan, Shape, Stage
 from testing.performance.load.run import run
 from testing.performance.load.sample import Sampler
 from testing.performance.load.swarm import Swarm
@@ -94,7 +93,7 @@ def test_redis_buffer_load(redis_server: RedisServer, tmp_path: Path) -> None:
         shape = Shape("pushes", (Stage(10.0, 0),), 0.0)
         url = redis_server.url("tools")
         table = str(tmp_path / "locust")
-        place = Place(f"{host.address}/control", url, None, shape, table, 5.0, is_driven=False)
+        place = RunPlan(f"{host.address}/control", url, None, shape, table, 5.0, is_driven=False)
         swarm = Swarm(tmp_path, place)
         swarm.start()
         with redis.Redis.from_url(url) as beside:
@@ -108,7 +107,7 @@ def test_redis_buffer_load(redis_server: RedisServer, tmp_path: Path) -> None:
     finally:
         host.stop()
     (row,) = swarm.rows()
-    assert (row.kind, row.failures) == ("BUFFER", 0), swarm.said()
+    assert (row.kind, row.failures) == ("BUFFER", 0), swarm.last_output()
     assert answered >= 1_000
     # The pushes were another database's, bounded, and nothing of them is left.
     assert left == {"db0": None, "db1": None}

@@ -10,7 +10,7 @@ import pytest
 from testing.docs.pictures import calendar, sources
 from testing.docs.pictures.__main__ import FOLDER, LARGEST_BYTES
 from testing.harness.daemons import REPOSITORY
-from testing.performance.load.plots import plots
+from testing.performance.load.report import plots
 
 SHOWN = sorted(path for path in FOLDER.iterdir() if path.suffix in (".svg", ".png"))
 

@@ -8,7 +8,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
 from testing.harness.redis import find_server
-from testing.performance.load.machine import machine
+from testing.performance.load.result import machine
 
 PACKAGES = (
     "redis",

@@ -1,4 +1,4 @@
-"""What the samples of a run say. Pure: points are (seconds since the start, value)."""
+"""Figures computed from the samples of a run; points are (seconds since the start, value)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Points = list[tuple[float, float]]
 
 PROCESSES = ("host", "ingester", "redis", "writer", "locust")
 FULL = 0.95
-"""This share of a core, or of all of them, is all there is to have."""
+"""Share of a core, or of all cores, that counts as exhausted."""
 SMOOTH_SECONDS = 5.0
 CAUGHT_UP_SECONDS = 1.0
 
@@ -27,17 +27,17 @@ def points(samples: Iterable[Sample], name: str) -> Points:
 
 
 def grown(samples: Iterable[Sample], name: str) -> float:
-    """Return how much a counter has grown; one that began anew with its process goes on from there."""
+    """Return the growth of a counter; a restart of its process does not make it negative."""
     return sum(_step(before, after) for (_, before), (_, after) in pairwise(points(samples, name)))
 
 
 def grown_all(samples: Sequence[Sample], name: str) -> float:
-    """Return the same summed over the labels of a metric."""
+    """Return the growth of a metric summed over its labels."""
     return sum(grown(samples, key) for key in _keys(samples, name))
 
 
 def rates(samples: Iterable[Sample], name: str, over: float = SMOOTH_SECONDS) -> Points:
-    """Return how fast a counter grew, a second, each time over some seconds."""
+    """Return the growth per second of a counter, smoothed over `over` seconds."""
     found, out = points(samples, name), []
     start = 0
     for end in range(1, len(found)):
@@ -49,7 +49,7 @@ def rates(samples: Iterable[Sample], name: str, over: float = SMOOTH_SECONDS) ->
 
 
 def quantile(samples: Sequence[Sample], name: str, share: float) -> float:
-    """Return the bound of the histogram bucket in which this share of the observations lies; 0 for none."""
+    """Return the upper bound of the histogram bucket of this quantile; 0 without observations."""
     counts = {
         float(key.partition('le="')[2].partition('"')[0]): grown(samples, key)
         for key in _keys(samples, f"{name}_bucket")
@@ -61,19 +61,19 @@ def quantile(samples: Sequence[Sample], name: str, share: float) -> float:
 
 
 def share_of_core(samples: Sequence[Sample], process: str) -> float:
-    """Return how much of one core a process used on average."""
+    """Return the mean share of a core that a process used."""
     found = points(samples, f"cpu_total.{process}")
     seconds = found[-1][0] - found[0][0] if found else 0.0
     return grown(samples, f"cpu_total.{process}") / seconds if seconds else 0.0
 
 
 def peak(samples: Iterable[Sample], name: str) -> float:
-    """Return the highest value of a figure; 0 where there is none."""
+    """Return the highest value of a figure; 0 if there is none."""
     return max((value for _, value in points(samples, name)), default=0.0)
 
 
 def behind(samples: Iterable[Sample]) -> Points:
-    """Return the events that exist and are not in Redis yet."""
+    """Return the number of existing events that are not in Redis yet, over time."""
     return [
         (sample["at"], max(0.0, sample["tip"] - sample["pushed"]))
         for sample in samples
@@ -82,7 +82,7 @@ def behind(samples: Iterable[Sample]) -> Points:
 
 
 def second_half(found: Points) -> Points:
-    """Return the points after the middle of the time, where what had to warm up is warm."""
+    """Return the points after the middle of the time, after warming up."""
     if not found:
         return []
     middle = (found[0][0] + found[-1][0]) / 2
@@ -90,7 +90,7 @@ def second_half(found: Points) -> Points:
 
 
 def slope(found: Points) -> float:
-    """Return the rise a second of the straight line through the points; 0 for fewer than three."""
+    """Return the slope per second of the regression line; 0 for fewer than three points."""
     if len(found) < 3:
         return 0.0
     x, y = fmean(at for at, _ in found), fmean(value for _, value in found)
@@ -99,15 +99,15 @@ def slope(found: Points) -> float:
 
 
 def rise(found: Points) -> float:
-    """Return how much that line rises over the second half of the points."""
+    """Return the rise of the regression line over the second half of the points."""
     half = second_half(found)
     return slope(half) * (half[-1][0] - half[0][0]) if half else 0.0
 
 
 def recovery(samples: Sequence[Sample], normal: Sequence[Sample], since: float, rate: float) -> float:
-    """Return the seconds from `since` until all is as it was in the `normal` samples; infinite if never.
+    """Return the seconds from `since` until the pipeline is as in the `normal` samples; infinite if never.
 
-    As it was: no more waiting than at most then, and behind by less than a second of `rate`.
+    That is: not more events in Redis than then, and less than a second of `rate` behind.
     """
     most = max(peak(normal, "waiting"), rate)
     for sample in samples:
@@ -118,7 +118,7 @@ def recovery(samples: Sequence[Sample], normal: Sequence[Sample], since: float, 
 
 
 def knee(samples: Sequence[Sample], shape: Shape) -> float:
-    """Return the highest rate of a ramp at whose end the pipeline was not behind; 0 if it always was."""
+    """Return the highest rate of a ramp that the pipeline kept up with; 0 if none."""
     late, best = behind(samples), 0.0
     for number, stage in enumerate(shape.stages):
         begin = shape.begins(number)
@@ -131,7 +131,7 @@ def knee(samples: Sequence[Sample], shape: Shape) -> float:
 
 
 def bottleneck(samples: Sequence[Sample], cores: int) -> str:
-    """Say what was exhausted first: a process' core, or the machine."""
+    """Return in words what was exhausted first: a process' core, or the machine."""
     busy = [(at, name) for name in PROCESSES for at, used in _cpu(samples, name) if used >= FULL]
     whole = [at for at, used in points(samples, "machine") if used >= FULL * cores]
     first = min(busy, default=(float("inf"), ""))

@@ -1,4 +1,4 @@
-"""The Locust file of the load tests, run with `--place FILE`: users, and how their number changes.
+"""The Locust file of the load tests, run with `--run-plan FILE`: users, and how their number changes.
 
 Only Locust imports this: importing it patches the standard library.
 """
@@ -12,41 +12,44 @@ from locust import LoadTestShape, events
 from locust.runners import WorkerRunner
 from locust.stats import save_stats_json
 
-from testing.performance.load.place import Place
+from testing.performance.load.plan import RunPlan
 from testing.performance.load.users import BufferUser, FirehoseUser, ReaderUser, Session
 
 if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
     from locust.env import Environment
 
-__all__ = ["BufferUser", "Course", "FirehoseUser", "ReaderUser"]
+__all__ = ["BufferUser", "FirehoseUser", "ReaderUser", "ShapeFromPlan"]
 
 BEHIND_SECONDS = 15.0
-"""A ramp ends when the pipeline is so far behind: the knee lies before."""
+"""A ramp ends when the pipeline is this far behind: the knee is before that."""
 
 
 @events.init_command_line_parser.add_listener
 def _arguments(parser: LocustArgumentParser) -> None:
-    # A str: its workers are sent it as msgpack. Its pages need not show it.
+    # A str, as it is sent to workers as msgpack.
     parser.add_argument(
-        "--place", required=True, help="what `testing.performance.load.place` wrote", include_in_web_ui=False
+        "--run-plan",
+        required=True,
+        help="what `testing.performance.load.plan` wrote",
+        include_in_web_ui=False,
     )
 
 
 @events.init.add_listener
 def _begin(environment: Environment, **_: object) -> None:
     assert environment.parsed_options is not None
-    place = Place.read(Path(environment.parsed_options.place))
-    Session.open(place)
-    BufferUser.fixed_count = int(place.pushes)
-    ReaderUser.fixed_count = int(place.reads and place.archive is not None)
-    chosen = [(BufferUser, place.pushes), (ReaderUser, ReaderUser.fixed_count > 0)]
+    plan = RunPlan.read(Path(environment.parsed_options.run_plan))
+    Session.open(plan)
+    BufferUser.fixed_count = int(plan.pushes)
+    ReaderUser.fixed_count = int(plan.reads and plan.archive is not None)
+    chosen = [(BufferUser, plan.pushes), (ReaderUser, ReaderUser.fixed_count > 0)]
     environment.user_classes = [FirehoseUser, *(user for user, wanted in chosen if wanted)]
 
 
 @events.test_start.add_listener
 def _watch(environment: Environment, **_: object) -> None:
-    if not isinstance(environment.runner, WorkerRunner) or Session.place.is_driven:
+    if not isinstance(environment.runner, WorkerRunner) or Session.plan.is_driven:
         Session.watch.start()
 
 
@@ -54,17 +57,17 @@ def _watch(environment: Environment, **_: object) -> None:
 def _leave_table(environment: Environment, **_: object) -> None:
     @events.quit.add_listener
     def _write(**_: object) -> None:
-        # Not by --json-file: each worker would write its own share over the master's.
+        # Not by --json-file: each worker would overwrite the master's table.
         if environment.runner is not None and not isinstance(environment.runner, WorkerRunner):
-            save_stats_json(environment.runner.stats, f"{Session.place.table}")
+            save_stats_json(environment.runner.stats, f"{Session.plan.table}")
 
 
-class Course(LoadTestShape):
-    """Follows the plan of the place's shape."""
+class ShapeFromPlan(LoadTestShape):
+    """The number of users over time, from the plan's shape."""
 
     def tick(self) -> tuple[int, float] | None:
-        """Return how many users there should be now, and how fast they come; None at the end."""
-        shape = Session.place.shape
+        """Return the number of users now and their spawn rate; None at the end."""
+        shape = Session.plan.shape
         users = shape.users_at(self.get_run_time())
         if users is None:
             return None

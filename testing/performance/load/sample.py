@@ -1,4 +1,4 @@
-"""One look a second at everything: processes, Redis, both daemons' figures and the host; kept in a file."""
+"""Samples of the whole run: processes, Redis, both daemons' metrics and the host; written to a file."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ import json
 import threading
 import time
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import psutil
 import redis
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 
 from services.buffer.keys import PUSHED
 from services.shared.event import JETSTREAM_STREAMS
+from testing.fakes.jetstream.client import control_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from websockets.sync.client import ClientConnection
-
+    from testing.fakes.jetstream.client import Control
     from testing.performance.load.target import Target
 
 Sample = dict[str, float]
-"""Figures by name, and `at`: seconds since the run began. Names ending in `_total` only grow.
+"""Figures by name, and `at`: seconds since the run began. Names that end in `_total` are counters.
 
 `cpu_total.NAME` (seconds), `rss.NAME` (bytes), `written_total.NAME` (bytes) of each process; `tip`, `pushed`,
 `waiting` (events), `redis.used` and `redis.max` (bytes), `redis.commands_total`; `machine` (CPUs busy);
-and every sample of the daemons' own metrics whose name is in `KEPT`, as they call it.
+and the daemons' metrics whose name is in `KEPT`.
 """
 
 KEPT = (
@@ -56,24 +55,24 @@ KEPT = (
 
 
 class Sampler:
-    """Samples in a thread while it is entered; `samples` is what it saw."""
+    """Takes samples in a thread while inside."""
 
     def __init__(
         self,
         target: Target,
         others: Callable[[], dict[str, int]],
         every: float,
-        tell: Callable[[list[Sample]], None],
+        show: Callable[[list[Sample]], None],
     ) -> None:
         self.samples: list[Sample] = []
         self._target = target
         self._others = others
         self._every = every
-        self._tell = tell
+        self._show = show
         self._redis = redis.Redis.from_url(target.redis_url, socket_timeout=10)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler")
-        self._control: ClientConnection | None = None
+        self._control: Control | None = None
         self._open = contextlib.ExitStack()
         self.began = time.monotonic()
 
@@ -89,25 +88,25 @@ class Sampler:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended by itself, which is a defect of ours; its words are on the standard error."""
+        """Whether the thread has failed, which is a defect; its traceback is on the standard error."""
         return not self._thread.is_alive() and not self._ended.is_set()
 
     def now(self) -> float:
-        """Return the seconds since it began."""
+        """Return the seconds since the sampler was made."""
         return time.monotonic() - self.began
 
     def _run(self) -> None:
         psutil.cpu_percent()
         with (self._target.folder / "samples.jsonl").open("w", encoding="utf-8") as file, self._open:
             while True:
-                sample = self._look()
+                sample = self._take()
                 self.samples.append(sample)
                 file.write(json.dumps(sample) + "\n")
-                self._tell(self.samples)
+                self._show(self.samples)
                 if self._ended.wait(self._every):
                     return
 
-    def _look(self) -> Sample:
+    def _take(self) -> Sample:
         sample: Sample = {"at": self.now(), "machine": psutil.cpu_percent() / 100 * (psutil.cpu_count() or 1)}
         for name, pid in {**self._target.pids(), **self._others()}.items():
             sample |= figures_of(name, pid)
@@ -118,43 +117,41 @@ class Sampler:
                 sample["tip"] = self._tip()
         for daemon in (self._target.ingester, self._target.writer):
             try:
-                heard = daemon.metrics()
+                metrics = daemon.metrics()
             except HTTPException:
-                continue  # it died in the middle of its answer
-            sample |= {name: value for name, value in heard.items() if name.partition("{")[0] in KEPT}
+                continue  # it ended in the middle of its answer
+            sample |= {name: value for name, value in metrics.items() if name.partition("{")[0] in KEPT}
         return sample
 
     def _of_redis(self) -> Sample:
         with self._redis.pipeline(transaction=True) as at_once:
             at_once.hmget(PUSHED, [f"{stream}:pushed" for stream in JETSTREAM_STREAMS])
             at_once.info()
-            counts, said = at_once.execute()
+            counts, info = at_once.execute()
         keys = [*self._redis.scan_iter("archive:buffer:*"), *self._redis.scan_iter("archive:claim:*")]
         return {
             "pushed": float(sum(int(count or 0) for count in counts)),
             "waiting": float(sum(self._redis.llen(key) for key in keys)),
-            "redis.used": float(said["used_memory"]),
-            "redis.max": float(said["maxmemory"]),
-            "redis.commands_total": float(said["total_commands_processed"]),
+            "redis.used": float(info["used_memory"]),
+            "redis.max": float(info["maxmemory"]),
+            "redis.commands_total": float(info["total_commands_processed"]),
         }
 
     def _tip(self) -> float:
-        # Kept open: a host that is down takes no new connection, but tells those it has.
+        # Kept open: a host that is down accepts no new connection.
         if self._control is None:
-            self._control = self._open.enter_context(connect(self._target.control, max_size=None))
+            self._control = self._open.enter_context(control_connection(self._target.control))
         try:
-            self._control.send('{"do": "status"}')
-            said: dict[str, Any] = json.loads(self._control.recv())
+            return float(self._control.send("status")["tip"])
         except WebSocketException:
             self._control = None
             raise
-        return float(said["tip"])
 
 
 def figures_of(name: str, pid: int) -> Sample:
-    """Return the figures of a process and its children; nothing of one that has just ended.
+    """Return the figures of a process and its children; empty if it has just ended.
 
-    A child that ended counts on as its parent's: a total that sank would be taken for one begun anew.
+    The processor time of ended children is included: a counter must not go down.
     """
     cpu = rss = written = 0.0
     try:
@@ -163,7 +160,7 @@ def figures_of(name: str, pid: int) -> Sample:
             used = process.cpu_times()
             cpu += used.user + used.system + used.children_user + used.children_system
             rss += process.memory_info().rss
-            # Where it cannot be read, as on macOS, there is no figure, and the limit says so.
+            # Not available on macOS: then there is no figure, and its limit is broken.
             if hasattr(process, "io_counters"):
                 written += process.io_counters().write_bytes
     except psutil.Error:

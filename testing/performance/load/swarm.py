@@ -1,4 +1,4 @@
-"""Locust as a subprocess: how it is started, and the table that it leaves behind."""
+"""Locust as a subprocess, and the table that it writes."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from testing.harness.daemons import REPOSITORY
 from testing.performance.load.result import Row
 
 if TYPE_CHECKING:
-    from testing.performance.load.place import Place
+    from testing.performance.load.plan import RunPlan
 
-LOCUSTFILE = REPOSITORY / "testing" / "load" / "locustfile.py"
+LOCUSTFILE = REPOSITORY / "testing" / "performance" / "load" / "locustfile.py"
 WEB_PORT = 8089
 END_SECONDS = 60.0
 
 
 @dataclass
 class Swarm:
-    """One Locust, with as many worker processes as wanted; everything it says lies in `folder`."""
+    """One Locust with its worker processes; its files are in `folder`."""
 
     folder: Path
-    place: Place
+    plan: RunPlan
     processes: int = 1
     web: bool = False
-    """Whether to show its pages on 127.0.0.1:8089 while it runs."""
+    """Whether to serve its web pages on 127.0.0.1:8089."""
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; it begins by itself and ends with the shape."""
-        place = self.folder / "place.json"
-        self.place.write(place)
+        """Start it; it ends with the shape."""
+        plan = self.folder / "plan.json"
+        self.plan.write(plan)
         web = ["--autostart", "--autoquit", "3", "--web-host", "127.0.0.1", "--web-port", str(WEB_PORT)]
         shown = web if self.web else ["--headless", "--only-summary"]
         workers = ["--processes", str(self.processes)] if self.processes > 1 else []
-        words = ["-f", str(LOCUSTFILE), "--place", str(place), *shown, *workers]
-        words += ["--stop-timeout", f"{self.place.patience + 5:g}"]
+        words = ["-f", str(LOCUSTFILE), "--run-plan", str(plan), *shown, *workers]
+        words += ["--stop-timeout", f"{self.plan.timeout + 5:g}"]
         with (self.folder / "locust.log").open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "locust", *words],
@@ -53,7 +53,7 @@ class Swarm:
             )
 
     def runs(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it still runs."""
         return self.process is not None and self.process.poll() is None
 
     def pids(self) -> dict[str, int]:
@@ -61,12 +61,12 @@ class Swarm:
         return {"locust": self.process.pid} if self.process is not None and self.runs() else {}
 
     def end(self) -> None:
-        """End it, if it has not ended by itself."""
+        """End it, if it still runs."""
         if self.process is None:
             return
         for number in (signal.SIGINT, signal.SIGKILL):
             if self.process.poll() is None:
-                # Its workers too: they are of its session.
+                # The whole session: its workers too.
                 os.killpg(self.process.pid, number)
             try:
                 self.process.wait(END_SECONDS)
@@ -74,20 +74,20 @@ class Swarm:
                 continue
             return
 
-    def said(self) -> str:
-        """Return the last of what it said."""
+    def last_output(self) -> str:
+        """Return the end of its log."""
         return (self.folder / "locust.log").read_text(errors="replace")[-2000:]
 
     def rows(self) -> list[Row]:
-        """Return its table; empty if it never came to write one."""
-        path = Path(f"{self.place.table}.json")
+        """Return its table; empty if it wrote none."""
+        path = Path(f"{self.plan.table}.json")
         if not path.exists():
             return []
         return [row_of(entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def row_of(entry: dict[str, Any]) -> Row:
-    """Return a line of the table from an entry of Locust's JSON."""
+    """Return a row of the table from an entry of Locust's JSON."""
     times = sorted((float(time), int(count)) for time, count in entry["response_times"].items())
     requests = int(entry["num_requests"])
     seconds = max(1e-9, float(entry["last_request_timestamp"]) - float(entry["start_time"]))

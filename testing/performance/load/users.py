@@ -1,4 +1,4 @@
-"""Locust's users, as what this system is used by: a firehose, an ingester's pushes, and readers."""
+"""Locust's users: shares of the firehose, pushes like an ingester's, and readers of the archive."""
 
 from __future__ import annotations
 
@@ -10,71 +10,68 @@ from gevent.pool import Pool
 from locust import User, constant_pacing, constant_throughput, events, task
 from locust.exception import RescheduleTask
 
-from testing.performance.load.commander import Commander
-from testing.performance.load.pusher import Pusher
-from testing.performance.load.reading import Reading
-from testing.performance.load.watch import Watch
+from testing.performance.load.clients import CountsWatch, GeventControl, Pusher, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testing.performance.load.place import Place
+    from testing.performance.load.plan import RunPlan
 
 POLL_SECONDS = 0.01
 PUSHES_A_SECOND = 80.0
 READ_EVERY_SECONDS = 2.0
-IN_FLIGHT = 600
+MOST_FOLLOWED = 600
 
 
 class Session:
     """What all users of one Locust process share."""
 
-    place: ClassVar[Place]
-    watch: ClassVar[Watch]
-    _host: ClassVar[Commander | None] = None
+    plan: ClassVar[RunPlan]
+    watch: ClassVar[CountsWatch]
+    _host: ClassVar[GeventControl | None] = None
 
     @classmethod
-    def open(cls, place: Place) -> None:
-        """Take what the place names."""
-        cls.place = place
-        cls.watch = Watch(place.redis_url)
+    def open(cls, plan: RunPlan) -> None:
+        """Use the addresses of a plan."""
+        cls.plan = plan
+        cls.watch = CountsWatch(plan.redis_url)
         cls._host = None
 
     @classmethod
     def behind(cls) -> int:
-        """Return how many events exist that are not in Redis yet."""
-        cls._host = cls._host or Commander(cls.place.control)
-        return int(cls._host.tell("status")["tip"]) - sum(cls.watch.pushed)
+        """Return the number of existing events that are not in Redis yet."""
+        cls._host = cls._host or GeventControl(cls.plan.control)
+        return int(cls._host.send("status")["tip"]) - sum(cls.watch.pushed)
 
 
 class FirehoseUser(User):
-    """A share of the firehose: makes the host's rate so much higher, and follows an event a second.
+    """A share of the firehose: raises the host's rate by its share, and follows an event per second.
 
-    Followed is the newest event there is: until Redis has acknowledged it and all before it, and until they
-    are in Parquet, synced, and acked. The host doesn't wait for anybody, so what is late stays offered.
+    It follows the newest event until Redis has acknowledged all events up to it, and until they are in
+    Parquet, synced, and acked. The host waits for nobody: a slow pipeline does not lower the rate.
     """
 
     wait_time = constant_throughput(1)
 
     def on_start(self) -> None:
-        """Add this share."""
+        """Add this share to the host's rate."""
         Session.watch.start()
-        self._host = Commander(Session.place.control)
-        self._followed = Pool(IN_FLIGHT)
-        if Session.place.is_driven:
-            self._host.tell("pace", add=Session.place.shape.share)
+        self._host = GeventControl(Session.plan.control)
+        self._followed = Pool(MOST_FOLLOWED)
+        if Session.plan.is_driven:
+            self._host.send("pace", add=Session.plan.shape.share)
 
     def on_stop(self) -> None:
-        """Take the share away; what is being followed is followed to its end, the slow ones above all."""
-        if Session.place.is_driven:
-            self._host.tell("pace", add=-Session.place.shape.share)
-        self._followed.join(Session.place.patience)
+        """Take the share away, and wait for the events that are still followed."""
+        if Session.plan.is_driven:
+            self._host.send("pace", add=-Session.plan.shape.share)
+        self._followed.join(Session.plan.timeout)
         self._host.close()
 
     @task
     def follow(self) -> None:
         """Follow the newest event."""
-        tip = int(self._host.tell("status")["tip"])
+        tip = int(self._host.send("status")["tip"])
         self._followed.spawn(self._follow, tip, time.perf_counter())
 
     def _follow(self, tip: int, began: float) -> None:
@@ -91,65 +88,65 @@ class FirehoseUser(User):
     def _arrives(self, name: str, condition: Callable[[], bool], began: float) -> bool:
         late: TimeoutError | None = None
         while not condition():
-            if time.perf_counter() - began > Session.place.patience:
-                late = TimeoutError(f"not within {Session.place.patience:g} s")
+            if time.perf_counter() - began > Session.plan.timeout:
+                late = TimeoutError(f"not within {Session.plan.timeout:g} s")
                 break
             gevent.sleep(POLL_SECONDS)
-        _told("FIREHOSE", name, began, late)
+        _report("FIREHOSE", name, began, late)
         return late is None
 
 
 class BufferUser(User):
-    """Pushes to the pipeline's Redis server in the ingester's own transaction, beside the ingester.
+    """Pushes to the pipeline's Redis server with the ingester's transaction, beside the ingester.
 
-    Into the server's database 1: only the ingester may push to the archive's lists, so the cursor, the
-    counts and the archive never hear of this. The request's size is the bytes it makes Redis log.
+    It uses database 1, as only the ingester may push to the archive's lists. The size of a request is the
+    number of bytes that Redis logs.
     """
 
     wait_time = constant_throughput(PUSHES_A_SECOND)
 
     def on_start(self) -> None:
-        """Connect, and make events to push."""
-        self._pusher = Pusher(Session.place.redis_url)
+        """Connect, and generate events."""
+        self._pusher = Pusher(Session.plan.redis_url)
 
     def on_stop(self) -> None:
-        """Leave nothing behind."""
+        """Remove what was pushed."""
         self._pusher.clear()
 
     @task
     def push(self) -> None:
-        """Push some events with a cursor, their digests and their counts."""
+        """Push events with a cursor, digests and counts."""
         began = time.perf_counter()
         size = self._pusher.push()
-        _told("BUFFER", f"push of {Pusher.EVENTS} events", began, None, size)
+        _report("BUFFER", f"push of {Pusher.EVENTS} events", began, None, size)
 
 
 class ReaderUser(User):
-    """Asks the fresh archive questions with DuckDB, in a native thread, while it is written."""
+    """Queries the archive with DuckDB in a native thread while it is written."""
 
     wait_time = constant_pacing(READ_EVERY_SECONDS)
 
     def on_start(self) -> None:
-        """Begin with nothing seen."""
-        assert Session.place.archive is not None
-        self._reading = Reading(Session.place.archive)
+        """Start a reader."""
+        assert Session.plan.archive is not None
+        self._reader = Reader(Session.plan.archive)
 
     @task
     def read(self) -> None:
-        """Ask the next question; that rows vanish, or a part cannot be read, is a failure."""
+        """Run the next query; fewer rows than before, or an unreadable file, is a failure."""
         began = time.perf_counter()
-        name, trouble, rows = gevent.get_hub().threadpool.apply(self._reading.ask)
+        name, error, rows = gevent.get_hub().threadpool.apply(self._reader.query)
         if name is None:
             raise RescheduleTask
-        _told("READER", name, began, None if trouble is None else ValueError(trouble), rows)
+        _report("READER", name, began, None if error is None else ValueError(error), rows)
 
 
-def _told(kind: str, name: str, began: float, trouble: Exception | None, size: int = 0) -> None:
+def _report(kind: str, name: str, began: float, error: Exception | None, size: int = 0) -> None:
     events.request.fire(
         request_type=kind,
         name=name,
         response_time=(time.perf_counter() - began) * 1000,
         response_length=size,
-        exception=trouble,
+        exception=error,
         context={},
     )

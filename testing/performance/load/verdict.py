@@ -1,4 +1,4 @@
-"""Which limits a run has kept and which it has broken. Pure but for reading the limits."""
+"""The limits of a run, and which of them hold."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 LIMITS = Path(__file__).with_name("limits.toml")
 AT_LEAST = ("received_share", "redis_commands_per_s", "knee_per_s")
-"""All other limits are the most there may be."""
+"""Lower limits; all others are upper limits."""
 NEEDS_TRUTH = ("received_share", "lost", "doubled", "altered", "unexplained_rejects")
-"""Cannot be measured on hosts that are not ours."""
+"""Limits that cannot be measured on public hosts."""
 MINUTE = 60.0
 MB = 1e6
 
 
-class Finding(NamedTuple):
-    """One limit and what was found."""
+class LimitResult(NamedTuple):
+    """One limit and the measured value."""
 
     limit: str
     allowed: float
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the limit is kept; what could not be measured does not hold."""
+        """Whether the limit holds; a value that could not be measured breaks it."""
         if math.isnan(self.found):
             return False
         return self.found >= self.allowed if self.limit in AT_LEAST else self.found <= self.allowed
@@ -41,20 +41,22 @@ class Finding(NamedTuple):
 
 def limits_of(shape: str, path: Path = LIMITS) -> dict[str, float]:
     """Return the limits of a shape."""
-    told: dict[str, dict[str, float]] = tomllib.loads(path.read_text(encoding="utf-8"))
+    tables: dict[str, dict[str, float]] = tomllib.loads(path.read_text(encoding="utf-8"))
     if shape == "live":
-        return {name: limit for name, limit in told["every"].items() if name not in NEEDS_TRUTH} | told[shape]
-    return {**told["every"], **told.get(shape, {})}
+        return {name: limit for name, limit in tables["every"].items() if name not in NEEDS_TRUTH} | tables[
+            shape
+        ]
+    return {**tables["every"], **tables.get(shape, {})}
 
 
-def judge(result: Result, limits: dict[str, float]) -> list[Finding]:
-    """Return a finding for each limit; KeyError for one that nobody knows how to measure."""
+def judge(result: Result, limits: dict[str, float]) -> list[LimitResult]:
+    """Return a result for each limit; KeyError for an unknown limit."""
     allowed = dict(limits)
     events = _pushed(result) / 2
     per_event = allowed.pop("rss_rise_bytes_per_event", 0.0)
     if "rss_rise_mb" in allowed:
         allowed["rss_rise_mb"] += per_event * events / MB
-    return [Finding(name, limit, MEASURES[name](result)) for name, limit in allowed.items()]
+    return [LimitResult(name, limit, MEASURES[name](result)) for name, limit in allowed.items()]
 
 
 def _received(result: Result) -> float:
@@ -79,8 +81,8 @@ def _faults(result: Result, *kinds: str) -> float:
 
 
 def _rejects(result: Result) -> float:
-    told = result.audit.streams.get("rejects")
-    return float(result.rejected if told is None else told.faults)
+    rejects = result.audit.streams.get("rejects")
+    return float(result.rejected if rejects is None else rejects.faults)
 
 
 def _unaccounted(result: Result) -> float:
@@ -99,7 +101,7 @@ def _redis_share(result: Result) -> float:
 
 
 def _commands(result: Result) -> float:
-    """Return the commands a second that the server answered to everybody, in its worst minute."""
+    """Return the commands per second that Redis answered in its slowest minute."""
     found = points(result.under_load, "redis.commands_total")
     if not found:
         return math.nan
@@ -119,7 +121,7 @@ def _writer_errors(result: Result) -> float:
 
 
 def _written(result: Result) -> float:
-    """Return bytes an event, without those that the pusher beside the ingester made Redis log."""
+    """Return bytes per event, without those that Redis logged for the pushes of BufferUser."""
     written = grown(result.samples, "written_total.redis") + grown(result.samples, "written_total.writer")
     beside = sum(row.requests * row.mean_size for row in result.rows if row.kind == "BUFFER")
     return (written - beside) / _pushed(result) if written and _pushed(result) else math.nan
@@ -188,7 +190,7 @@ MEASURES: dict[str, Callable[[Result], float]] = {
     "recovery_seconds": _recovery,
     "knee_per_s": lambda run: figures.knee(_from_load(run), run.shape),
 }
-"""How each limit is measured."""
+"""Functions that measure the limits."""
 
 
 def _from_load(result: Result) -> list[dict[str, float]]:
