@@ -92,6 +92,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
 
 
+def new_project() -> str:
+    """Return a new name of a Compose project."""
+    return f"{PROJECT}-{secrets.token_hex(4)}"
+
+
 @pytest.fixture(scope="session")
 def engine() -> None:
     """Require a Docker Engine with Compose."""
@@ -128,7 +133,7 @@ def stack(images: str, tmp_path: Path) -> Iterator[Callable[..., Stack]]:  # noq
     made: list[Stack] = []
 
     def make(settings: dict[str, str] | None = None, **chosen: tuple[str, ...]) -> Stack:
-        name = f"{PROJECT}-{secrets.token_hex(4)}"
+        name = new_project()
         made.append(Stack(name, tmp_path / name, settings or {}, **chosen))
         return made[-1]
 

@@ -1,4 +1,4 @@
-"""The fake host as an honest one: replay, live tail, cursors, filters, compression, slow clients."""
+"""The fake host without faults: replay, live tail, cursors, filters, compression, slow clients."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_v2_time_cursor_may_start_much_earlier() -> None:
 
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize(("view", "cursor"), [(HostView(), FIRST), (HostView("v2", batch=1), 1), (V2, FIRST)])
-def test_an_old_cursor_is_clamped_without_a_word(view: HostView, cursor: int, *, at_once: bool) -> None:
+def test_an_old_cursor_is_silently_clamped(view: HostView, cursor: int, *, at_once: bool) -> None:
     async def scenario(fake: FakeJetstream) -> None:
         if not at_once:
             fake.store.keep(4.0)
@@ -127,7 +127,7 @@ async def received(fake: FakeJetstream, socket: ClientConnection) -> list[dict[s
     return [json.loads(frame) for frame in await take(socket, fake.connections[-1].sent)]
 
 
-def test_filters_by_collection_and_person() -> None:
+def test_filters_by_collection_and_did() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         everything = [json.loads(frame) for frame in fake.truth()]
         async with subscribed(fake, "?cursor=0&wantedCollections=app.bsky.graph.*") as socket:
@@ -144,7 +144,7 @@ def test_filters_by_collection_and_person() -> None:
     play(scenario, options())
 
 
-def test_a_hello_is_waited_for_and_can_change_filters() -> None:
+def test_requirehello_waits_and_a_hello_changes_filters() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         async with subscribed(fake, "?cursor=0&requireHello=true") as socket:
             await socket.send(json.dumps({"type": "greeting"}))
@@ -176,7 +176,7 @@ def test_a_bad_hello_ends_the_connection(view: HostView, message: str, code: int
     play(scenario, options(view=view))
 
 
-def test_a_refusal_comes_before_the_upgrade() -> None:
+def test_refusals_precede_the_upgrade() -> None:
     async def scenario(fake: FakeJetstream) -> None:
         with pytest.raises(InvalidStatus) as refused:
             async with subscribed(fake, "?cursor=soon"):
@@ -197,7 +197,7 @@ def _page(address: str) -> bytes:
         return bytes(answer.read())
 
 
-def test_compressed_frames_are_each_their_own() -> None:
+def test_each_compressed_frame_is_independent() -> None:
     if not DICTIONARY.exists():
         pytest.skip(f"no dictionary at {DICTIONARY}")
     dictionary = DICTIONARY.read_bytes()

@@ -1,4 +1,4 @@
-"""Query parameters and hello messages: every limit, and every refusal in the servers' own words."""
+"""Query parameters and hello messages: every limit, and every refusal with the real servers' text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def asked(*parameters: str) -> str:
 
 
 @pytest.mark.parametrize("kind", BOTH)
-def test_nothing_asked_is_everything_live(kind: Kind) -> None:
+def test_no_parameters_mean_all_events_live(kind: Kind) -> None:
     subscription = parse("/subscribe", {}, kind)
     assert subscription.filters == Filters()
     assert subscription.cursor is None
@@ -46,7 +46,7 @@ def test_two_segments_make_a_prefix() -> None:
 
 
 @pytest.mark.parametrize("kind", BOTH)
-def test_people_filter_everything(kind: Kind) -> None:
+def test_dids_filter_every_kind_of_event(kind: Kind) -> None:
     filters = parse(asked("wantedDids=did:plc:a", "wantedDids=did:web:b.example"), {}, kind).filters
     assert filters.match("did:plc:a", LIKE)
     assert filters.match("did:web:b.example", None)
@@ -71,14 +71,14 @@ def test_people_filter_everything(kind: Kind) -> None:
         ("v2", ["cursor=-1"], 'subscribe: invalid cursor: "-1"'),
     ],
 )  # fmt: skip
-def test_refusals_in_the_servers_words(kind: Kind, parameters: list[str], text: str) -> None:
+def test_refusals_have_the_text_of_the_servers(kind: Kind, parameters: list[str], text: str) -> None:
     with pytest.raises(Refused) as refused:
         parse(asked(*parameters), {}, kind)
     assert refused.value.status == 400
     assert refused.value.text == text
 
 
-def test_limits_are_reached_but_not_passed() -> None:
+def test_values_at_the_limit_pass_and_beyond_are_refused() -> None:
     parse(asked(*MANY[1:]), {}, "v1")
     parse(asked(*["wantedCollections=a.b.*"] * 101), {}, "v2")
     parse(asked(*["wantedCollections=a.b.c"] * 101), {}, "v1")
@@ -90,11 +90,11 @@ def test_limits_are_reached_but_not_passed() -> None:
     ("text", "size"),
     [("1000", 1000), ("", 0), ("-1", 0), ("many", 0), ("4294967296", 0), ("4294967295", 2**32 - 1)],
 )
-def test_a_senseless_size_is_no_limit(text: str, size: int) -> None:
+def test_an_invalid_size_means_no_limit(text: str, size: int) -> None:
     assert parse(f"/subscribe?maxMessageSizeBytes={text}", {}, "v1").filters.max_bytes == size
 
 
-def test_compression_by_query_or_header_but_not_two() -> None:
+def test_compression_by_query_or_header_but_not_both() -> None:
     deflate = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
     assert parse("/subscribe?compress=true", {}, "v1").compress
     assert parse("/subscribe", {"Socket-Encoding": "zstd"}, "v2").compress

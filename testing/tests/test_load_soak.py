@@ -1,4 +1,4 @@
-"""The two days in seconds: the plan, and the player that the long runs use too."""
+"""The soak of two days in seconds: its scenario and its player."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RATE = 200.0
 
 
 def broken(result: Result) -> list[str]:
-    # A machine's load says nothing about two days in seconds, nor what is still to come at their end.
+    # These limits depend on the machine's load, which a soak in seconds does not measure.
     ignored = {"redis_commands_per_s", "push_p99_seconds", "received_share"}
     findings = judge(result, limits_of(result.shape.name))
     return [str(one) for one in findings if not one.holds and one.limit not in ignored]
@@ -38,19 +38,21 @@ def need_server() -> None:
 
 
 @pytest.mark.parametrize("speed", [1.0, 72.0, 4320.0])
-def test_two_days_hold_all_that_they_should(speed: float) -> None:
+def test_the_scenario_holds_every_incident(speed: float) -> None:
     scenario = Scenario(speed)
-    acts = scenario.incidents()
+    incidents = scenario.incidents()
     assert scenario.seconds == 48 * HOUR / speed
-    assert acts == sorted(acts)
-    away = [act for act in acts if act.kind is not Kind.RECONNECT]
-    assert [act.kind for act in away] == [Kind.FAIL_OVER, Kind.OUTAGE, Kind.FAIL_OVER]
+    assert incidents == sorted(incidents)
+    away = [incident for incident in incidents if incident.kind is not Kind.RECONNECT]
+    assert [incident.kind for incident in away] == [Kind.FAIL_OVER, Kind.OUTAGE, Kind.FAIL_OVER]
     assert away[1].lasts >= 8 * HOUR
     for one, other in itertools.pairwise(away):
         assert one.at + one.lasts < other.at
-    reconnects = [act.at for act in acts if act.kind is Kind.RECONNECT]
-    assert not [at for at in reconnects for act in away if act.at <= at <= act.at + act.lasts]
-    # Every few minutes where there is time for it.
+    reconnects = [incident.at for incident in incidents if incident.kind is Kind.RECONNECT]
+    assert not [
+        at for at in reconnects for incident in away if incident.at <= at <= incident.at + incident.lasts
+    ]
+    # Every few minutes, where the speed permits it.
     assert len(reconnects) >= (400 if speed < 75 else 1)
 
 
@@ -66,7 +68,7 @@ def test_two_days_in_a_minute(tmp_path: Path) -> None:
     assert result.truth > RATE * SECONDS / 2
 
 
-def test_hosts_that_are_not_ours(tmp_path: Path) -> None:
+def test_a_live_soak_on_hosts_that_it_does_not_control(tmp_path: Path) -> None:
     need_server()
     hosts = [Host({"rate": "300", "backlog": "120"}) for _ in range(2)]
     hosts[0].start()
@@ -76,11 +78,11 @@ def test_hosts_that_are_not_ours(tmp_path: Path) -> None:
         addresses = tuple(host.address for host in hosts)
         soak = Soak(Scenario(48 * HOUR / SECONDS), 300.0, is_live=True, hosts=addresses)
         result = run_soak(soak, tmp_path / "live", lambda _: None, print)
-        told = hosts[0].status()["tip"]
+        sent = hosts[0].status()["tip"]
     finally:
         for host in hosts:
             host.stop()
     assert not broken(result)
-    assert sum(result.hours.values()) > told / 2
+    assert sum(result.hours.values()) > sent / 2
     # Fail-overs put the other host first: both were read.
     assert result.incidents[Kind.FAIL_OVER] == 2

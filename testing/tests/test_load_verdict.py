@@ -1,4 +1,4 @@
-"""The verdict: every limit can be broken, is named when it is, and is the reason of a failing exit."""
+"""Every limit can be broken, and a broken one is named and fails the run."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def names_broken(run: Result, limits: str) -> list[str]:
     return [finding.limit for finding in judge(run, limits_of(limits)) if not finding.holds]
 
 
-def test_a_run_that_holds_breaks_nothing() -> None:
+def test_a_good_run_breaks_no_limit() -> None:
     assert names_broken(result(), "spike") == []
 
 
@@ -143,7 +143,7 @@ def test_limits_of_other_shapes(limits: str, change: dict[str, object], limit: s
     assert names_broken(result(), limits) == []
 
 
-def test_what_could_not_be_measured_does_not_hold() -> None:
+def test_a_limit_that_could_not_be_measured_is_broken() -> None:
     bare = result(samples=[], rows=[])
     assert {"received_share", "failures", "rss_writer_mb", "unaccounted"} <= set(names_broken(bare, "steady"))
 
@@ -153,7 +153,7 @@ def test_every_limit_is_measured() -> None:
         assert set(limits_of(shape)) - {"rss_rise_bytes_per_event"} <= set(MEASURES)
 
 
-def test_the_figures() -> None:
+def test_figures_of_samples() -> None:
     assert slope([(0, 1), (1, 3), (2, 5)]) == 2
     assert rise([(0, 0), (1, 0), (2, 0), (3, 3), (4, 6)]) == 6
     assert grown([{"at": 0, "n": 5}, {"at": 1, "n": 9}, {"at": 2, "n": 3}], "n") == 7
@@ -163,20 +163,20 @@ def test_the_figures() -> None:
     assert recovery(samples({"waiting": 1e6}), samples({}), 0, RATE) == math.inf
 
 
-def test_the_knee_is_the_last_rate_that_was_kept_up_with() -> None:
+def test_the_knee_is_the_last_rate_without_growing_lag() -> None:
     ramp = SHAPES["ramp"]
     late = [sample(at, tip=1e6, pushed=1e6 if at < 90 else 0.0) for at in range(int(ramp.seconds))]
     assert knee(late, ramp) == 3_000
 
 
-def test_the_bottleneck_is_named_and_whose_it_is() -> None:
+def test_the_bottleneck_names_the_process_and_its_side() -> None:
     full = [sample(at, **{"cpu_total.host": at * 0.99}) for at in range(60)]
     assert "host (the generator)" in bottleneck(full, 2)
     assert "the machine" in bottleneck(samples({"machine": 2.0}), 2)
     assert bottleneck(samples({}), 2).startswith("none")
 
 
-def test_the_report_stands_alone_and_names_what_is_broken(tmp_path: Path) -> None:
+def test_the_report_is_self_contained_and_names_broken_limits(tmp_path: Path) -> None:
     run = BREAKS["gap_rows"]
     findings = judge(run, limits_of("spike"))
     page = write_report(run, findings, tmp_path).read_text(encoding="utf-8")
