@@ -1,7 +1,7 @@
 """The demo profile's Jetstream host: sends generated events, and marks the archive as a demo's.
 
-Both daemons read the mark, `.state/demo` in the archive, when they start: it names this host and the time of its
-first event. It stays in the archive's volume, so that generated and real events never mix.
+Both daemons read the mark, `.state/demo` in the archive, when they start: it names this host and the time of
+its first event. It stays in the archive's volume, so that generated and real events never mix.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def test_a_short_demo_ends_with_a_proof(tmp_path: Path) -> None:
     dropped = re.search(r"([\d,]+) repeated events dropped", done.stdout)
     assert dropped is not None
     assert int(dropped[1].replace(",", "")) > 0
-    assert len(list((tmp_path / "archive" / "likes").rglob("*.parquet"))) > 0
+    assert len(list((tmp_path / "archive" / "raw" / "likes").rglob("*.parquet"))) > 0
 
 
 @pytest.mark.usefixtures("a_server")

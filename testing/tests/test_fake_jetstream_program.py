@@ -153,10 +153,10 @@ def test_a_large_replay_is_complete_and_in_order() -> None:
 
 
 FIRST_US = 1_783_175_888_000_000
-TURNS = st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 20_000)), max_size=6)
+CHANGES = st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 20_000)), max_size=6)
 
 
-@given(turns=TURNS, rate=st.floats(1, 5_000))
+@given(changes=CHANGES, rate=st.floats(1, 5_000))
 def test_with_changed_rates_times_increase_and_index_at_is_their_inverse(
     changes: list[tuple[int, float]], rate: float
 ) -> None:

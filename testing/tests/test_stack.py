@@ -91,8 +91,8 @@ def _wait_committed(stack: Stack, events: int) -> None:
 
 
 def _streams_with_parts(stack: Stack) -> set[str]:
-    listed = stack.compose("exec", "-T", "data_writer", "find", "/archive", "-name", "*.parquet")
-    return {path.removeprefix("/archive/").partition("/")[0] for path in listed.splitlines()}
+    listed = stack.compose("exec", "-T", "data_writer", "find", "/archive/raw", "-name", "*.parquet")
+    return {path.removeprefix("/archive/raw/").partition("/")[0] for path in listed.splitlines()}
 
 
 def _published(stack: Stack, service: str) -> bool:

@@ -95,7 +95,8 @@ LIKES = """
     WHERE operation = 'create' GROUP BY 1 ORDER BY 2 DESC LIMIT 10
 """
 LANGUAGES = """
-    SELECT unnest(langs), count(*) FROM read_parquet('{root}/raw/posts/**/*.parquet') GROUP BY 1 ORDER BY 2 DESC
+    SELECT unnest(langs), count(*) FROM read_parquet('{root}/raw/posts/**/*.parquet')
+    GROUP BY 1 ORDER BY 2 DESC
 """
 COUNT = "SELECT count(*), max(time_us) FROM read_parquet('{root}/raw/likes/**/*.parquet')"
 QUERIES = {"count of likes": COUNT, "most liked": LIKES, "languages": LANGUAGES}

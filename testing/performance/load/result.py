@@ -131,7 +131,9 @@ def _query(root: Path, stream: str, columns: str, grouped: str) -> list[tuple[in
         return []
     with duckdb.connect() as connection:
         sql = f"SELECT {columns} FROM read_parquet(?) {grouped}"  # noqa: S608 - constants of this file
-        found: list[tuple[int, int]] = connection.execute(sql, [f"{root}/raw/{stream}/**/*.parquet"]).fetchall()
+        found: list[tuple[int, int]] = connection.execute(
+            sql, [f"{root}/raw/{stream}/**/*.parquet"]
+        ).fetchall()
     return found
 
 
