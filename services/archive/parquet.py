@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from types import MappingProxyType
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 
 class ReadHints(NamedTuple):
-    """What helps a reader to leave out what it does not look for."""
+    """Metadata by which readers skip row groups and pages."""
 
     sorted_by: tuple[str, ...] = ()
     """Columns by which all rows are sorted, ascending."""
     distinct: Mapping[str, int] = MappingProxyType({})
-    """Columns that get a Bloom filter, each with about how many values a row group has of it."""
+    """Columns that get a Bloom filter, with their approximate number of values in a row group."""
 
 
 NO_HINTS = ReadHints()
 
-_FALSE_FINDS = 0.01
+_BLOOM_FALSE_POSITIVES = 0.01
 _BLOCK_BYTES = 1024 * 1024
 _PAGE_BYTES = 8 * 1024 * 1024
 _DICTIONARY_BYTES = 64 * 1024 * 1024
@@ -47,36 +47,41 @@ _WITH_LEVELS = (Codec.ZSTD, Codec.GZIP)
 
 
 class _Digesting:
-    """A sink that knows the SHA-256 of all it has passed on."""
+    """A sink that computes the SHA-256 of everything written to it."""
 
     def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
         self._digest = hashlib.sha256()
         self.bytes = 0
         self.closed = False
+        self.is_discarding = False
 
     def write(self, block: bytes) -> int:
+        if self.is_discarding:
+            return len(block)
         self._digest.update(block)
         self.bytes += len(block)
         return self._sink.write(block)
 
     def flush(self) -> None:
-        self._sink.flush()
+        if not self.is_discarding:
+            self._sink.flush()
 
     def seal(self) -> dict[str, str]:
-        """Return what the footer says of the bytes so far."""
+        """Return the footer's values for the bytes written so far."""
         return {"archive.rows_sha256": self._digest.hexdigest(), "archive.rows_bytes": str(self.bytes)}
 
 
 class PartWriter:
-    """Writes one file of a stream's rows, a table at a time; `seal` ends it, and gives it its footer.
+    """Writes one file of a stream's rows, a table at a time; `seal` ends it with its footer.
 
-    `archive.rows_sha256` in the footer is that of the file's first `archive.rows_bytes` bytes: the magic
-    number and all row groups, thus every page of every row. Raises OSError as the sink does.
+    `archive.rows_sha256` in the footer is the hash of the first `archive.rows_bytes` bytes: the magic number
+    and all row groups, thus every page of every row. A context manager that closes the writer, never the
+    sink. Raises OSError as the sink does.
     """
 
     def __init__(
-        self, sink: BinaryIO, stream: Stream, compression: Compression, finding: ReadHints = NO_HINTS
+        self, sink: BinaryIO, stream: Stream, compression: Compression, hints: ReadHints = NO_HINTS
     ) -> None:
         encodings = column_encodings(stream)
         schema = SCHEMAS[stream]
@@ -89,21 +94,29 @@ class PartWriter:
             compression_level=compression.level if compression.codec in _WITH_LEVELS else None,
             use_dictionary=encodings.dictionary,
             column_encoding=encodings.direct,
-            # A page spans its row group: repeats are found only within a page, and a dictionary given up
-            # half-way is worse than none.
+            # A page spans its row group: compression finds repeats only within a page, and a dictionary
+            # that is abandoned half-way is worse than none.
             data_page_size=_PAGE_BYTES,
             max_rows_per_page=ROWS_PER_ROW_GROUP,
             dictionary_pagesize_limit=_DICTIONARY_BYTES,
             write_page_index=True,
             write_page_checksum=True,
-            sorting_columns=[pq.SortingColumn(schema.get_field_index(name)) for name in finding.sorted_by]
+            sorting_columns=[pq.SortingColumn(schema.get_field_index(name)) for name in hints.sorted_by]
             or None,
             bloom_filter_options={
-                name: {"ndv": max(1, values), "fpp": _FALSE_FINDS}
-                for name, values in finding.distinct.items()
+                name: {"ndv": max(1, values), "fpp": _BLOOM_FALSE_POSITIVES}
+                for name, values in hints.distinct.items()
             }
             or None,
         )
+
+    def __enter__(self) -> Self:
+        """Return the writer."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Discard the file unless it is sealed."""
+        self.discard()
 
     @property
     def bytes(self) -> int:
@@ -119,21 +132,20 @@ class PartWriter:
         self._writer.add_key_value_metadata({**footer, **self._digesting.seal()})
         self._writer.close()
 
-    def close(self) -> None:
-        """Let go of the file, sealed or not."""
-        self._writer.close()
+    def discard(self) -> None:
+        """Close the writer without writing to the sink; the file stays incomplete. No effect after `seal`."""
+        self._digesting.is_discarding = True
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self._writer.close()
 
 
 def write_table(
     sink: BinaryIO, stream: Stream, table: pa.Table, footer: Mapping[str, str], compression: Compression
 ) -> None:
     """Write a table as one file to `sink`; the footer gets these key-value pairs and the row groups' hash."""
-    writer = PartWriter(sink, stream, compression)
-    try:
+    with PartWriter(sink, stream, compression) as writer:
         writer.write(table)
         writer.seal(footer)
-    finally:
-        writer.close()
 
 
 class DamagedFile(BadInput):

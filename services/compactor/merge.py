@@ -6,8 +6,9 @@ group at a time. Each output file is durable and read back before the next one b
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import pyarrow as pa
@@ -94,7 +95,7 @@ def _merge(database: duckdb.DuckDBPyConnection, job: Job, folder: Path, limits: 
         taken, left = split(file.counts, of_file)
         removed.append(taken)
         kept.append(left)
-    output = CompactedOutput(
+    with CompactedOutput(
         job=job,
         folder=folder,
         limits=limits,
@@ -102,10 +103,10 @@ def _merge(database: duckdb.DuckDBPyConnection, job: Job, folder: Path, limits: 
         removed=total(*(file.removed for file in job.files), *removed),
         duplicates=sum(duplicates.values()) + sum(file.duplicates for file in job.files),
         distinct=_distinct(database, job),
-    )
-    for table in _tables(database, job):
-        output.write(table)
-    files = output.end()
+    ) as output:
+        for table in _tables(database, job):
+            output.write(table)
+        files = output.end()
     expected, written = rows_in(total(*kept)), sum(one.rows for one in files)
     if written != expected:
         raise BrokenInvariant(
@@ -153,7 +154,10 @@ def _tables(database: duckdb.DuckDBPyConnection, job: Job) -> Iterator[pa.Table]
 
 @dataclass(kw_only=True)
 class CompactedOutput:
-    """Writes the compacted files of an hour one after another; each is durable once it is ended."""
+    """Writes the compacted files of an hour one after another; each is durable once it is ended.
+
+    A context manager: after an error the file that is being written is closed and removed.
+    """
 
     job: Job
     folder: Path
@@ -165,6 +169,15 @@ class CompactedOutput:
     distinct: dict[str, int]
     done: list[Output] = field(default_factory=list)
     _open: _OutputFile | None = None
+
+    def __enter__(self) -> Self:
+        """Return the output."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close and remove the file that was not ended."""
+        if self._open is not None:
+            self._open.discard()
 
     def write(self, table: pa.Table) -> None:
         """Write a row group; end the file when it has reached its size."""
@@ -223,6 +236,7 @@ class _OutputFile:
     """One compacted file while it is written."""
 
     def __init__(self, path: Path, stream: Stream, limits: MergeLimits, distinct: dict[str, int]) -> None:
+        self._path = path
         self._file = path.open("wb")
         self._stream = stream
         hints = ReadHints(SORT_COLUMNS[stream], distinct)
@@ -242,6 +256,12 @@ class _OutputFile:
         with self._file:
             self.writer.seal(footer)
             sync_open(self._file)
+
+    def discard(self) -> None:
+        self.writer.discard()
+        with contextlib.suppress(OSError):  # of the buffered bytes: the file is removed anyway
+            self._file.close()
+        self._path.unlink(missing_ok=True)
 
 
 def _sources(files: Sequence[File]) -> tuple[footers.SourceChunk, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 import pyarrow.parquet as pq
@@ -12,9 +14,10 @@ import pytest
 
 from services.archive.catalog import File, read_file
 from services.archive.footer import accounted, rows_in, total
-from services.archive.parquet import DamagedFile, read_footer
+from services.archive.parquet import DamagedFile, PartWriter, read_footer
 from services.archive.paths import HOUR_US, hour_directory
 from services.archive.schema import BLOOM_COLUMNS, IDENTITY_COLUMNS, SCHEMAS, SORT_COLUMNS
+from services.compactor import merge as merge_module
 from services.compactor.job import Job, MergeLimits
 from services.compactor.merge import merge
 from services.compactor.tests.archives import BORDER_US, put
@@ -25,6 +28,8 @@ from services.shared.event import Reason, Reject, Stream
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pyarrow as pa
 
 HOUR = BORDER_US // HOUR_US
 
@@ -180,3 +185,27 @@ def test_the_same_inputs_give_the_same_names(tmp_path: Path) -> None:
         )
     assert len(names) == 1
     assert isinstance(one.files[0], File)
+
+
+def test_a_merge_that_fails_half_way_closes_and_removes_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, folder = tmp_path / "archive", tmp_path / "merged"
+    put(root, likes(300))
+    folder.mkdir()
+    sinks: list[BinaryIO] = []
+
+    class Failing(PartWriter):
+        def __init__(self, sink: BinaryIO, *arguments: Any) -> None:
+            super().__init__(sink, *arguments)
+            sinks.append(sink)
+
+        def write(self, table: pa.Table) -> None:
+            super().write(table)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(merge_module, "PartWriter", Failing)
+    with pytest.raises(Transient, match="No space"):
+        merge(job(root, Stream.LIKES), folder, tmp_path / "scratch", MergeLimits())
+    assert [sink.closed for sink in sinks] == [True]
+    assert list(folder.iterdir()) == []
