@@ -35,7 +35,7 @@ def place(tmp_path: Path) -> Place:
     _pointer(made.archive, "1")
     (made.archive / ".state").mkdir(exist_ok=True)
     (made.archive / ".state/id").write_text("id", "utf-8")
-    (made.archive / ".state/staging").mkdir()
+    (made.archive / ".state/staging").mkdir(parents=True)
     (made.archive / ".state/staging" / "half.tmp").write_text("half", "utf-8")
     return made
 

@@ -52,7 +52,7 @@ def test_open_hours_are_left_out(root: Path, ask: Ask) -> None:
     cover(root, {"hour": START_HOUR, "stream": "likes", "state": "closed"})
     told = json.loads(ask("snapshot", "make", "some", "--json").stdout)
     kept = decode((root / "snapshots/some/manifest.json").read_bytes(), "")
-    assert {one.path.split("/hour=")[0] for one in kept.files} == {"likes/year=2026/month=09/day=21"}
+    assert {one.path.split("/hour=")[0] for one in kept.files} == {"raw/likes/year=2026/month=09/day=21"}
     assert told["hours"] == 1
 
 
