@@ -32,7 +32,7 @@ class RecentPush(NamedTuple):
     time_us: int
     identities: tuple[bytes, ...]
 
-    def element(self) -> bytes:
+    def encode(self) -> bytes:
         """Form in Redis."""
         return struct.pack(">q", self.time_us) + b"".join(self.identities)
 
@@ -123,7 +123,7 @@ def _transaction(batch: Push, cursor: bytes) -> list[Command]:
     ]
     commands.append(("SET", CURSOR, cursor))
     if batch.recent.identities:
-        commands.append(("RPUSH", RECENT, batch.recent.element()))
+        commands.append(("RPUSH", RECENT, batch.recent.encode()))
     if batch.evicted:
         commands.append(("LTRIM", RECENT, batch.evicted, -1))
     commands += [("HINCRBY", PUSHED, field, count) for field, count in batch.counts.items() if count]

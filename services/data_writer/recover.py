@@ -69,7 +69,7 @@ def recover(settings: WriterSettings, claims: Claims) -> tuple[Gap, ...]:
     for stream in start.lowered:
         write_checkpoint(settings.archive_root, stream, start.cursor.encode())
         reach(CrashPoint.RECOVER_CHECKPOINT_LOWERED)
-    gaps = [gap.element() for gap in start.gaps]
+    gaps = [gap.encode() for gap in start.gaps]
     note_epoch(settings.archive_root, start.cursor.epoch)
     reach(CrashPoint.RECOVER_EPOCH_NOTED)
     if not claims.begin_epoch(position.raw, start.cursor, own_id, gaps):

@@ -110,7 +110,7 @@ class PendingPush:
 
         A row that an earlier push stored before its reply was lost is recognized by its bytes, like a reject.
         """
-        row = gap.element()
+        row = gap.encode()
         identity = reject_identity(row)
         if identity in self._dedup.known:
             return
@@ -213,7 +213,7 @@ class PendingPush:
         if identity in self._dedup.known:
             self._repeats[Stream.REJECTS] += 1
         else:
-            self._keep(Stream.REJECTS, identity, reject.element())
+            self._keep(Stream.REJECTS, identity, reject.encode())
 
     def _keep(self, stream: Stream, identity: bytes, element: bytes) -> None:
         self._dedup.known.add(identity)

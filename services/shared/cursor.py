@@ -1,4 +1,4 @@
-"""The cursor: where to resume, and how old it is compared with another; never compared by time."""
+"""The cursor: where to resume. Cursors are ordered by epoch and push number, never by time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.shared.errors import BrokenInvariant
 
 
 class Window(msgspec.Struct, frozen=True):
-    """An interval of event time on one host that must be read once more; Unix microseconds."""
+    """An interval of event time on one host that must be re-read; Unix microseconds."""
 
     from_us: int
     to_us: int
@@ -18,31 +18,31 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Everything up to here is buffered.
+    """The position up to which everything is buffered.
 
-    Jetstream has two kinds of host: v1 counts in time (`time_us`), v2 in `seq` as well, which holds
-    on that one host only. `identity` is the last event's, in hex, and proves a host to be the same.
+    A v1 host resumes by time (`time_us`), a v2 host also by `seq`, a number that is valid on that host only.
+    `identity` is the last event's, in hex; an event with it shows that a replay is contiguous.
     """
 
     time_us: int
     epoch: int
     push: int
-    """Number of the push that wrote it, counted on across epochs."""
+    """Number of the push that wrote it; it continues across epochs."""
     nonce: str = ""
-    """New for each process and reset, so that nobody mistakes another's cursor for its own."""
+    """New for each session, so that an ingester recognizes its own cursor."""
     host: str = ""
-    """Empty at an archive's start: no host has been read yet."""
+    """Empty at the archive's start: no host has been read yet."""
     kind: Literal["", "v1", "v2"] = ""
     seq: int | None = None
     identity: str = ""
     windows: tuple[Window, ...] = ()
 
     def age(self) -> tuple[int, int]:
-        """Order of cursors: epoch, then push number."""
+        """Return the order of this cursor: epoch, then push number."""
         return self.epoch, self.push
 
     def encode(self) -> bytes:
-        """Form in Redis and in the checkpoints."""
+        """Return the JSON that is stored in Redis and in checkpoints."""
         return msgspec.json.encode(self)
 
 
@@ -53,18 +53,18 @@ class Epoch(NamedTuple):
     run_id: str
 
     def encode(self) -> str:
-        """Form in Redis."""
+        """Return the value stored in Redis."""
         return f"{self.number} {self.run_id}"
 
 
 def decode_epoch(raw: bytes | None) -> Epoch:
-    """Read `archive:epoch`; an epoch 0 of no server when there is none."""
+    """Decode `archive:epoch`; None gives epoch 0 of no server."""
     number, _, run_id = (raw or b"0").decode().partition(" ")
     return Epoch(int(number), run_id)
 
 
 def decode_cursor(raw: bytes, where: str) -> Cursor:
-    """Read a cursor found at `where`; raises BrokenInvariant when it is none of ours."""
+    """Decode a cursor read from `where`; raises BrokenInvariant for anything else."""
     try:
         return msgspec.json.decode(raw, type=Cursor)
     except msgspec.MsgspecError as error:

@@ -1,4 +1,4 @@
-"""What stands around every daemon's work: settings, logs, signals, and what the exit code says of the end."""
+"""Runs a daemon: settings, logs, signals and exit code."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ DONE, BROKEN, MISCONFIGURED = 0, 1, 2
 
 
 def run(name: str, kind: type[Kind], prefix: str, work: Callable[[Kind, Stopping], int]) -> int:
-    """Load the settings and work until stopped.
+    """Load the settings and run `work`.
 
-    Returns the exit code: what `work` returns, 2 for unusable settings, 1 for one of our own errors.
+    Returns the exit code: that of `work`, 2 for invalid settings, 1 for an ArchiveError.
     """
     try:
         settings = load(kind, prefix)
@@ -36,7 +36,7 @@ def run(name: str, kind: type[Kind], prefix: str, work: Callable[[Kind, Stopping
         with stopping_on_signals() as stopping:
             code = work(settings, stopping)
     except ArchiveError as error:
-        # The message is the mend; a traceback would bury it.
+        # The message names the remedy; a traceback would hide it.
         log.error("stop.broken", error=str(error), kind=type(error).__name__)  # noqa: TRY400 - see above
         return BROKEN
     log.info("stop")

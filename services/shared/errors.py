@@ -1,20 +1,20 @@
-"""Three errors for three reactions; a library's errors are translated in the one file that speaks it.
+"""Three errors for three reactions. Errors of a library are translated in the one file that uses it.
 
 ArchiveError
-├── BadInput          the world is wrong:  count it by reason, set it aside, go on
-├── Transient         not now:             back off, retry
-└── BrokenInvariant   we are wrong:        stop loudly
+├── BadInput          the input is invalid:     count it by reason, keep it as a reject, continue
+├── Transient         the failure will pass:    back off, retry
+└── BrokenInvariant   an invariant is broken:   stop with the remedy
 """
 
 from __future__ import annotations
 
 
 class ArchiveError(Exception):
-    """Anything this project raises on purpose."""
+    """Any error that this project raises."""
 
 
 class BadInput(ArchiveError):  # noqa: N818 - named after the reaction, not the mechanism
-    """Input that cannot be used; carries the reason from a closed list."""
+    """Input that cannot be used; has a reason from a fixed list."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -22,8 +22,8 @@ class BadInput(ArchiveError):  # noqa: N818 - named after the reaction, not the 
 
 
 class Transient(ArchiveError):  # noqa: N818 - as above
-    """Something that will pass: a lost connection, a full disk, a server still loading."""
+    """A failure that will pass: a lost connection, a full disk, a server that is loading."""
 
 
 class BrokenInvariant(ArchiveError):  # noqa: N818 - as above
-    """Something that cannot be true if the archive is to be trusted; the message names the mend."""
+    """A state in which the archive cannot be trusted; the message names the remedy."""

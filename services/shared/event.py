@@ -1,7 +1,4 @@
-"""What passes from stage to stage: streams, events, rejects and gaps, and their form in the buffer.
-
-Spine: validate makes these, buffer carries them, claim and encode read them back.
-"""
+"""Streams, events, rejects and gaps, and their encoding in the buffer."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ import msgspec
 
 
 class Stream(StrEnum):
-    """One kind of event with one schema and one Redis list."""
+    """One kind of row: it has a schema and a Redis list of its own."""
 
     POSTS = "posts"
     LIKES = "likes"
@@ -31,7 +28,7 @@ STREAM_OF_COLLECTION = {
     "app.bsky.feed.repost": Stream.REPOSTS,
     "app.bsky.graph.follow": Stream.FOLLOWS,
 }
-"""Collections with a schema of their own; every other collection goes to `records`."""
+"""Collections with a stream of their own; all others go to `records`."""
 
 OWN_STREAMS = (Stream.REJECTS, Stream.GAPS)
 """The streams whose events are made here; they have `received_at` where Jetstream's have `time_us`."""
@@ -41,7 +38,7 @@ JETSTREAM_STREAMS = tuple(stream for stream in Stream if stream not in OWN_STREA
 
 
 class Reason(StrEnum):
-    """Why a frame was rejected: the whole list."""
+    """Why a frame was rejected: the complete list."""
 
     NOT_JSON = "not_json"
     BAD_UNICODE = "bad_unicode"
@@ -55,24 +52,24 @@ class Reason(StrEnum):
 
 
 class GapReason(StrEnum):
-    """Why a hole in the archive cannot be excluded: the whole list."""
+    """Why events may be missing in an interval: the complete list."""
 
     ARCHIVE_START = "archive_start"
-    """Everything before the archive began."""
+    """The time before the archive's start."""
     CURSOR_TOO_OLD = "cursor_too_old"
-    """The host no longer keeps the events at our cursor and began later."""
+    """The host no longer keeps the events at the cursor; its replay began later."""
     HOST_CHANGED = "host_changed"
-    """Nothing the host replayed was known to us: another server, or another numbering."""
+    """The host replayed no known event: it is another server, or its sequence numbers changed."""
     COLLECTION_SILENT = "collection_silent"
     """A collection fell silent on every host in turn."""
     OVERSIZE_FRAME = "oversize_frame"
-    """A frame larger than any we can receive was stepped over."""
+    """A frame larger than INGEST_MAX_FRAME_BYTES was skipped."""
     CUTOVER = "cutover"
-    """The window where a replay met the live tail could not be read a second time."""
+    """The window where a replay met the live tail could not be re-read."""
     CHECKPOINTS_LOST = "checkpoints_lost"
-    """The archive has parts but no checkpoint, so we resumed at the look-back's floor."""
+    """The archive has parts but no checkpoint, so the ingester resumed at the start of the look-back."""
     REPAIRED = "repaired"
-    """The end of a hole: the interval was read again, and what was missing is committed."""
+    """The gap is closed: the interval was read again, and the missing events are committed."""
 
 
 class Event(msgspec.Struct, gc=False, frozen=True):
@@ -84,7 +81,7 @@ class Event(msgspec.Struct, gc=False, frozen=True):
     seq: int | None
     """A v2 host's sequence number; None from a v1 host."""
     identity: bytes
-    """16 bytes: equal for the same event from any host (design: drop repeats by identity only)."""
+    """16 bytes: equal for the same event from any host."""
     frame: bytes
     """The bytes as received: Jetstream's v1 JSON."""
     collection: str
@@ -92,16 +89,16 @@ class Event(msgspec.Struct, gc=False, frozen=True):
 
 
 class Reject(msgspec.Struct, frozen=True):
-    """A frame that failed validation, kept whole."""
+    """A frame that failed validation, and why."""
 
     reason: Reason
     frame: bytes
     host: str
     received_at: int
-    """Unix microseconds of receipt; decides the hour it is archived in."""
+    """Unix microseconds of receipt, which determine the hour of the row."""
 
-    def element(self) -> bytes:
-        """Form in the buffer: JSON with the frame in base64."""
+    def encode(self) -> bytes:
+        """Return the JSON that is buffered, with the frame in base64."""
         return msgspec.json.encode(
             {
                 "reason": self.reason,
@@ -113,19 +110,19 @@ class Reject(msgspec.Struct, frozen=True):
 
 
 class Gap(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An interval in which events may have been missed; both ends in Unix microseconds of event time."""
+    """An interval in which events may be missing; both ends in Unix microseconds of event time."""
 
     from_us: int
     to_us: int
     reason: GapReason
     host: str
     received_at: int
-    """Unix microseconds at which the gap was noted; decides the hour it is archived in."""
+    """Unix microseconds at which the gap was found, which determine the hour of the row."""
     collection: str | None = None
-    """The one collection concerned, or None for all."""
+    """The affected collection, or None for all."""
 
-    def element(self) -> bytes:
-        """Form in the buffer: JSON."""
+    def encode(self) -> bytes:
+        """Return the JSON that is buffered."""
         return msgspec.json.encode(self)
 
 

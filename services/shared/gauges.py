@@ -1,7 +1,6 @@
-"""Figures that are computed when asked.
+"""Metrics that are computed when they are scraped.
 
-So gauges stay true while the daemon that shows them is stuck, and what is counted for each frame costs an
-addition there, with no lock.
+Such gauges stay correct while the daemon hangs, and counting a frame costs one addition without a lock.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Total(Collector):
-    """A counter whose one writer adds to `count`; `name` without `_total`."""
+    """A counter whose only writer adds to `count`; `name` is without `_total`."""
 
     def __init__(self, name: str, meaning: str, registry: CollectorRegistry) -> None:
         self._name = name
@@ -31,19 +30,19 @@ class Total(Collector):
         registry.register(self)
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Show the count of this moment."""
+        """Return the current count."""
         yield CounterMetricFamily(self._name, self._meaning, value=self.count)
 
 
 class Since:
-    """The clock minus a moment, in seconds; it grows by itself. NaN until a moment is set."""
+    """A gauge of the seconds since a moment; NaN until a moment is set."""
 
     def __init__(self, gauge: Gauge, moment: float = math.nan) -> None:
         self._moment: float | None = moment
         gauge.set_function(self._seconds)
 
     def set(self, moment: float | None) -> None:
-        """Count from this Unix second on; None: there is nothing to count from, and 0 is shown."""
+        """Set the moment, in Unix seconds; with None the gauge shows 0."""
         self._moment = moment
 
     def _seconds(self) -> float:
@@ -51,7 +50,7 @@ class Since:
 
 
 def show_room(folder: Path, free: Gauge, size: Gauge | None = None) -> None:
-    """Show what a folder's disk has left for us, and how large it is, in bytes; NaN when it is not there."""
+    """Export the free bytes, and the size, of a folder's disk; NaN while the folder is missing."""
     free.set_function(lambda: _room(folder)[0])
     if size is not None:
         size.set_function(lambda: _room(folder)[1])

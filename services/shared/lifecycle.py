@@ -1,4 +1,4 @@
-"""Stopping is a value: signals set it, it is passed down, and every wait on it wakes at once."""
+"""Orderly stop: signals set a Stopping, which is passed to everything that waits and wakes it at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Stopping:
-    """Set once, by a signal or by hand.
+    """True once a stop was requested, by a signal or by `set`.
 
-    A pipe and not threading.Event: its set() takes a lock that the interrupted main thread may hold.
+    It is a pipe because threading.Event.set() takes a lock that the interrupted main thread may hold.
     """
 
     def __init__(self) -> None:
@@ -29,20 +29,20 @@ class Stopping:
         return self._is_set
 
     def set(self) -> None:
-        """Wake every wait, now and from now on; safe in a signal handler."""
+        """Request the stop: every wait ends, now and later. Safe in a signal handler."""
         if not self._is_set:
             self._is_set = True
             os.write(self._writable, b"x")
 
     def sleep(self, seconds: float) -> bool:
-        """Wait up to `seconds`; return True at once if stopping."""
+        """Wait up to `seconds`; return True as soon as stopping, else False."""
         ready, _, _ = select.select([self._readable], [], [], max(0.0, seconds))
         return bool(ready)
 
     async def wait(self) -> None:
-        """Wait, in one event loop, until stopping; any number of tasks may."""
+        """Wait until stopping; any number of tasks of one event loop may."""
         if self._woken is None:
-            # One reader for all who wait: a loop keeps only one callback for a descriptor.
+            # One reader for all tasks: an event loop keeps only one callback per descriptor.
             self._woken = asyncio.Event()
             loop = asyncio.get_running_loop()
             loop.add_reader(self._readable, self._wake, loop, self._woken)
@@ -55,7 +55,7 @@ class Stopping:
 
 @contextlib.contextmanager
 def stopping_on_signals() -> Iterator[Stopping]:
-    """Give a Stopping that SIGTERM and SIGINT set; a second signal ends the process at once."""
+    """Yield a Stopping that SIGTERM and SIGINT set; a second signal ends the process at once."""
     stopping = Stopping()
 
     def stop(number: int, _frame: object) -> None:

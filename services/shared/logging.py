@@ -1,7 +1,7 @@
-"""structlog, once: readable lines on a terminal, JSON otherwise, always on stderr.
+"""Configures structlog: readable lines on a terminal, JSON otherwise, always on stderr.
 
-Levels: debug once a chunk, info once a batch, warning for a retry or backpressure, error for what a person
-must mend; never a line per event.
+Levels: debug per chunk, info per batch, warning for a retry or backpressure, error for what
+a person must fix. Nothing is logged per event.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def start_logs(service: str, level: str) -> None:
-    """Configure structlog for this process ; every line bears the service's name and version."""
+    """Configure structlog for this process; every line has the service's name and version."""
     terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
@@ -39,5 +39,5 @@ def start_logs(service: str, level: str) -> None:
 
 
 def _name(service: str, _: object, __: str, line: EventDict) -> EventDict:
-    """Name service and version on every line, whichever thread it comes from."""
+    """Add service and version to a line of any thread."""
     return {**line, "service": service, "version": VERSION}

@@ -27,20 +27,20 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a container; Compose decides what is p
 
 
 class Health(Protocol):
-    """What a daemon can say of itself."""
+    """Reports the health of a daemon."""
 
     def __call__(self) -> tuple[bool, dict[str, object]]:
-        """Return whether it truly works, and what to show: `state`, and `reasons` when it does not."""
+        """Return whether the daemon works, and facts: `state`, and `reasons` when it does not."""
 
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *_args: object) -> None:
-        """Say nothing: a line per scrape is noise."""
+        """Log nothing: scrapes are frequent."""
 
 
 @contextlib.contextmanager
 def serving(port: int, registry: CollectorRegistry, health: Health) -> Iterator[int]:
-    """Serve both probes in a thread of its own; gives the port (`port` 0 takes any free one)."""
+    """Serve both probes in a thread; yields the port (`port` 0 chooses a free one)."""
     metrics = make_wsgi_app(registry)
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -49,11 +49,11 @@ def serving(port: int, registry: CollectorRegistry, health: Health) -> Iterator[
             return cast("Iterable[bytes]", metrics(environ, start_response))
         if path != "/healthz":
             start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"only /metrics and /healthz live here\n"]
-        works, said = health()
+            return [b"only /metrics and /healthz exist\n"]
+        works, facts = health()
         status = HTTPStatus.OK if works else HTTPStatus.SERVICE_UNAVAILABLE
         start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
-        return [json.dumps({"status": "ok" if works else "failing", **said}).encode() + b"\n"]
+        return [json.dumps({"status": "ok" if works else "failing", **facts}).encode() + b"\n"]
 
     try:
         server = make_server(EVERYWHERE, port, answer, ThreadingWSGIServer, _Quiet)
@@ -67,7 +67,7 @@ def serving(port: int, registry: CollectorRegistry, health: Health) -> Iterator[
 
 @contextlib.contextmanager
 def in_thread(server: HTTPServer) -> Iterator[int]:
-    """Let a server answer in a thread of its own; gives its port."""
+    """Run a server in a thread; yields its port."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:
@@ -79,9 +79,9 @@ def in_thread(server: HTTPServer) -> Iterator[int]:
 
 
 def check(url: str) -> int:
-    """Ask a `/healthz`; print what it says and return a container health check's exit code."""
+    """Request a `/healthz`, print the response, and return the exit code of a container health check."""
     try:
-        # Never through a proxy: it is this container that is asked.
+        # Never through a proxy: the URL is in this container.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(url, timeout=2) as answer:
             print(answer.read().decode())  # noqa: T201 - Docker keeps what a health check prints

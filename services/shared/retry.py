@@ -1,4 +1,4 @@
-"""The one back-off: full jitter, doubling from a quarter of a second to thirty seconds, reset on success."""
+"""The back-off of every retry: full jitter, doubling from 0.25 to 30 seconds, reset on success."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ T = TypeVar("T")
 
 
 def back_off(attempt: int, rng: Callable[[], float] = random.random) -> float:
-    """Return the seconds to wait after the `attempt`-th failure in a row (from 1), with full jitter."""
+    """Return the seconds to wait after `attempt` failures in a row (at least 1), with full jitter."""
     return rng() * min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(attempt - 1, 16))
 
 
 def until_done(work: Callable[[], T], stopping: Stopping, failed: Callable[[Transient], None]) -> T | None:
-    """Repeat `work` while it raises Transient, backing off between; None when stopping comes first.
+    """Repeat `work` while it raises Transient, with back-off; return its result, or None when stopping.
 
-    `failed` is told of each Transient; any other error ends it.
+    `failed` is called with each Transient. Any other error is raised.
     """
 
     def note(state: tenacity.RetryCallState) -> None:
@@ -51,5 +51,5 @@ def until_done(work: Callable[[], T], stopping: Stopping, failed: Callable[[Tran
         before_sleep=note,
         retry_error_callback=lambda _state: None,
     )
-    # A stop that ended the pause is no reason for one more attempt.
+    # No further attempt after a stop that ended the wait.
     return retrying(lambda: None if stopping else work())

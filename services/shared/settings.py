@@ -1,6 +1,6 @@
-"""Settings: parsed once, frozen, and unknown or placeholder values refused before anything starts.
+"""Settings from environment variables: parsed once, immutable; unknown names and placeholders are refused.
 
-Each field's name in capitals is its environment variable; its description is README's table.
+A field's name in capitals is its environment variable; README's table shows its description.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PLACEHOLDERS = frozenset(
 
 
 class SettingsError(Exception):
-    """Settings that cannot be used; the message has one line for each, naming the variable and the mend."""
+    """Invalid settings; the message has one line for each, with the variable and the remedy."""
 
 
 def _split(value: Any) -> Any:
@@ -34,7 +34,7 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
-    """What both daemons read."""
+    """Settings of every daemon."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -127,10 +127,10 @@ Kind = TypeVar("Kind", bound=Settings)
 
 
 def load(kind: type[Kind], prefix: str) -> Kind:
-    """Parse the environment into `kind`; `prefix` (say `INGEST_`) is the daemon's own.
+    """Parse the environment into `kind`; `prefix` is the daemon's own, for example `INGEST_`.
 
-    Raises SettingsError for values that do not fit and for names with our prefixes that nobody reads:
-    pydantic-settings accepts those silently, and a typo would then run in production.
+    Raises SettingsError for invalid values and for unknown names with a known prefix: pydantic-settings
+    ignores those, and a misspelled setting would have no effect.
     """
     unknown = [_unknown(name, kind) for name in sorted(os.environ) if _is_unknown(name, kind, prefix)]
     if unknown:

@@ -49,9 +49,9 @@ FULL_RECORDS: dict[Stream, dict[str, Any]] = {
 def element(stream: Stream, time_us: int, *, full: bool) -> bytes:
     """Return an element that fills every column of its stream, or none that may be null."""
     if stream is Stream.REJECTS:
-        return Reject(Reason.NOT_JSON, b"\xff", "host", time_us).element()
+        return Reject(Reason.NOT_JSON, b"\xff", "host", time_us).encode()
     if stream is Stream.GAPS:
-        return Gap(1, 2, GapReason.ARCHIVE_START, "host", time_us, "a.b.c" if full else None).element()
+        return Gap(1, 2, GapReason.ARCHIVE_START, "host", time_us, "a.b.c" if full else None).encode()
     event: dict[str, Any] = {"did": "did:plc:a", "time_us": time_us}
     if full:
         event |= {"cursor": 5, "more": True}

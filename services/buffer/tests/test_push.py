@@ -89,7 +89,7 @@ def test_a_push_brings_events_cursor_identities_and_counts_together(pusher: Push
         "archive:buffer:posts": push.elements[Stream.POSTS],
         "archive:buffer:likes": push.elements[Stream.LIKES],
         "archive:cursor": push.cursor.encode(),
-        "archive:recent": [push.recent.element()],
+        "archive:recent": [push.recent.encode()],
         "archive:pushed": {b"posts:pushed": b"3", b"posts:received": b"3", b"likes:pushed": b"1"},
     }
 

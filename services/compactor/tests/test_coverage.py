@@ -23,7 +23,7 @@ FIRST = BORDER_US // HOUR_US
 
 
 def gap(from_us: int, to_us: int, reason: GapReason) -> tuple[str, bytes]:
-    return "gaps", Gap(from_us, to_us, reason, "host", BORDER_US + 9 * HOUR_US).element()
+    return "gaps", Gap(from_us, to_us, reason, "host", BORDER_US + 9 * HOUR_US).encode()
 
 
 def test_the_table_says_of_each_hour_what_is_there(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_rows_are_the_same_and_sorted(tmp_path: Path, stream: Stream) -> None:
     if stream is Stream.REJECTS:
         frames = [b"no json", b"", bytes(range(256))]
         rejects = [Reject(Reason.NOT_JSON, frame, "host", BORDER_US + at) for at, frame in enumerate(frames)]
-        events = [("rejects", reject.element()) for reject in rejects]
+        events = [("rejects", reject.encode()) for reject in rejects]
     put(tmp_path / "archive", events, chunk=100)
     hour = min(int(path.name[5:]) for path in (tmp_path / "archive").glob(f"raw/{stream}/*/*/*/hour=*"))
     one = job(tmp_path / "archive", stream, HOUR // 24 * 24 + hour)

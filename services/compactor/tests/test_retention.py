@@ -53,7 +53,7 @@ def posts(root: Path, hour: int) -> int:
 def test_expired_hours_go_and_are_accounted_for_and_gaps_stay(tmp_path: Path) -> None:
     old = posts(tmp_path, FIRST_HOUR)
     posts(tmp_path, FIRST_HOUR + 30)
-    gap = Gap(1, 2, GapReason.ARCHIVE_START, "", FIRST_US).element()
+    gap = Gap(1, 2, GapReason.ARCHIVE_START, "", FIRST_US).encode()
     commit(tmp_path, encode(Stream.GAPS, [gap], "h"), ORIGIN)
     now_us = (FIRST_HOUR + 1 + DAY_HOURS) * HOUR_US
     assert retire(tmp_path, Catalog(tmp_path), 1, now_us) == 1

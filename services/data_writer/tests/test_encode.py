@@ -169,7 +169,7 @@ def test_values_of_another_type_are_counted() -> None:
 
 
 def test_rejects_and_gaps_are_in_the_hour_of_their_receipt() -> None:
-    reject = Reject(Reason.TOO_DEEP, b"\xff\x00", "host", NOON_US).element()
+    reject = Reject(Reason.TOO_DEEP, b"\xff\x00", "host", NOON_US).encode()
     (part,) = encode(Stream.REJECTS, [reject]).parts
     assert (part.stream, part.hour) == (Stream.REJECTS, NOON)
     row = part.table.to_pylist()[0]
@@ -179,7 +179,7 @@ def test_rejects_and_gaps_are_in_the_hour_of_their_receipt() -> None:
         "host",
         None,
     )
-    gap = Gap(1, 2, GapReason.HOST_CHANGED, "host", NOON_US, "a.b").element()
+    gap = Gap(1, 2, GapReason.HOST_CHANGED, "host", NOON_US, "a.b").encode()
     (part,) = encode(Stream.GAPS, [gap]).parts
     row = part.table.to_pylist()[0]
     assert (part.hour, row["from_us"], row["to_us"], row["reason"]) == (NOON, 1, 2, "host_changed")
@@ -187,7 +187,7 @@ def test_rejects_and_gaps_are_in_the_hour_of_their_receipt() -> None:
 
 
 def test_an_unreadable_reject_is_in_the_same_part_as_the_rejects_of_its_hour() -> None:
-    reject = Reject(Reason.TOO_DEEP, b"\xff", "host", NOON_US).element()
+    reject = Reject(Reason.TOO_DEEP, b"\xff", "host", NOON_US).encode()
     encoded = encode(Stream.REJECTS, [b"?", reject])
     (part,) = encoded.parts
     assert part.table["frame"].to_pylist() == [b"\xff", b"?"]

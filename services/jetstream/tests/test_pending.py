@@ -207,7 +207,7 @@ def test_an_added_gap_is_pushed_even_alone_and_only_once() -> None:
     one.add_gap(gap)
     assert one.is_worth_pushing()
     push = one.build(START, "n", Counter(), NOW_US)
-    assert (push.elements, push.cursor.push) == ({Stream.GAPS: [gap.element()]}, START.push + 1)
+    assert (push.elements, push.cursor.push) == ({Stream.GAPS: [gap.encode()]}, START.push + 1)
     dedup = DedupWindow(60, 10_000)
     dedup.refill([push.recent])
     again = draft(dedup)

@@ -46,14 +46,14 @@ def test_rejects_and_gaps_are_not_of_jetstream() -> None:
 
 @given(st.binary(), st.sampled_from(Reason), st.text(st.characters(codec="utf-8")), st.integers(0, 2**62))
 def test_a_reject_keeps_every_byte(frame: bytes, reason: Reason, host: str, at: int) -> None:
-    told = json.loads(Reject(reason, frame, host, at).element())
+    told = json.loads(Reject(reason, frame, host, at).encode())
     assert base64.b64decode(told["frame"], validate=True) == frame
     assert (told["reason"], told["host"], told["received_at"]) == (reason, host, at)
 
 
 def test_a_gap_tells_from_when_to_when_and_why() -> None:
     gap = Gap(1, 2, GapReason.COLLECTION_SILENT, "host", 3, "app.bsky.feed.post")
-    assert json.loads(gap.element()) == {
+    assert json.loads(gap.encode()) == {
         "from_us": 1,
         "to_us": 2,
         "reason": "collection_silent",
@@ -61,4 +61,4 @@ def test_a_gap_tells_from_when_to_when_and_why() -> None:
         "received_at": 3,
         "collection": "app.bsky.feed.post",
     }
-    assert "collection" not in json.loads(Gap(1, 2, GapReason.ARCHIVE_START, "", 3).element())
+    assert "collection" not in json.loads(Gap(1, 2, GapReason.ARCHIVE_START, "", 3).encode())

@@ -193,6 +193,6 @@ class Repair:
             self.outcome.unsure.append(one.span)
             return False
         row = Gap(one.span.from_us, one.span.to_us, GapReason.REPAIRED, one.host, time.time_ns() // 1000)
-        self._buffers.pusher.push({Stream.GAPS: [row.element()]}, {f"{Stream.GAPS}:pushed": 1})
+        self._buffers.pusher.push({Stream.GAPS: [row.encode()]}, {f"{Stream.GAPS}:pushed": 1})
         self.outcome.repaired.append(one.span)
         return True

@@ -71,7 +71,7 @@ def note_gaps(root: Path, *spans: tuple[int, int], reason: GapReason = GapReason
         Gap(START_US + begin * 1_000_000, START_US + end * 1_000_000, reason, "wss://host.test", START_US)
         for begin, end in spans
     ]
-    write(root, Stream.GAPS, [row.element() for row in rows])
+    write(root, Stream.GAPS, [row.encode() for row in rows])
 
 
 def cover(root: Path, *rows: dict[str, Any]) -> None:

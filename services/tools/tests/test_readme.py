@@ -35,7 +35,7 @@ def test_the_examples_are_what_is_printed(
     write(
         root,
         Stream.REJECTS,
-        [Reject(Reason.NOT_JSON, b"not an event", "wss://host.test", START_US).element()],
+        [Reject(Reason.NOT_JSON, b"not an event", "wss://host.test", START_US).encode()],
     )
     settle(root)
     monkeypatch.chdir(tmp_path)

@@ -105,8 +105,8 @@ def build(root: Path) -> Path:
     interval = (START_US + 70 * MINUTE_US, START_US + 85 * MINUTE_US)
     gap = Gap(*interval, GapReason.CURSOR_TOO_OLD, HOST, START_US)
     silent = Gap(START_US, START_US + MINUTE_US, GapReason.COLLECTION_SILENT, HOST, START_US, RARE)
-    by_stream[Stream.GAPS] = [gap.element(), silent.element()]
-    by_stream[Stream.REJECTS] = [Reject(Reason.NOT_JSON, b"not an event", HOST, START_US).element()]
+    by_stream[Stream.GAPS] = [gap.encode(), silent.encode()]
+    by_stream[Stream.REJECTS] = [Reject(Reason.NOT_JSON, b"not an event", HOST, START_US).encode()]
     # Without DID and kind the writer cannot encode it.
     by_stream[Stream.IDENTITIES].append(b'{"time_us":%d}' % START_US)
     origin = ChunkOrigin(writer_version="1", epoch="1", host=HOST)

@@ -55,7 +55,7 @@ def _commit(root: Path) -> None:
         by_stream[Stream(stream_of(frame))].append(frame)
     host = "wss://jetstream.example.org"
     by_stream[Stream.GAPS] = [
-        Gap(FIRST_US + int(begin * HOUR_US), FIRST_US + int(end * HOUR_US), why, host, FIRST_US).element()
+        Gap(FIRST_US + int(begin * HOUR_US), FIRST_US + int(end * HOUR_US), why, host, FIRST_US).encode()
         for begin, end, why in GAPS
     ]
     for stream, elements in by_stream.items():

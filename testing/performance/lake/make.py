@@ -51,7 +51,7 @@ def make(lake: Lake, jobs: int) -> Iterator[int]:
     """Make it; yields the bytes of JSON of each round. The archive's directory must exist and be empty."""
     cursor = Cursor(time_us=FIRST_US, epoch=1, push=0, host=HOST)
     started = Gap(0, FIRST_US, GapReason.ARCHIVE_START, HOST, FIRST_US)
-    commit(lake.root, encode(Stream.GAPS, [started.element()]), _origin(cursor))
+    commit(lake.root, encode(Stream.GAPS, [started.encode()]), _origin(cursor))
     with ProcessPoolExecutor(jobs) as pool:
         yield from pool.map(_round, [lake] * lake.rounds, range(lake.rounds))
     # The day is over: every hour of it may close.

@@ -18,7 +18,7 @@ FRAMES = [b"no json", b'{"did":', b"\xff\xfe[bold]", b"x" * 3000]
 
 def reject(root: Path, *frames: bytes, reason: Reason = Reason.NOT_JSON) -> None:
     rows = [Reject(reason, frame, "wss://a.test", START_US + number) for number, frame in enumerate(frames)]
-    write(root, Stream.REJECTS, [row.element() for row in rows])
+    write(root, Stream.REJECTS, [row.encode() for row in rows])
 
 
 def test_they_are_listed_by_reason_the_newest_first(root: Path, ask: Ask) -> None:

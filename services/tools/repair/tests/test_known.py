@@ -72,7 +72,7 @@ def test_what_lies_only_in_the_bucket_is_known_too(tmp_path: Path) -> None:
 def test_rejects_since_then_are_known_by_their_bytes_whenever_they_were_received(tmp_path: Path) -> None:
     root = archive(tmp_path / "archive", {})
     later_us = INSIDE.to_us + 5 * HOUR_US
-    write(root, Stream.REJECTS, [Reject(Reason.NOT_JSON, b"one", "h", later_us).element()])
-    waiting = {Stream.REJECTS: [Reject(Reason.NOT_JSON, b"two", "h", later_us).element()]}
+    write(root, Stream.REJECTS, [Reject(Reason.NOT_JSON, b"one", "h", later_us).encode()])
+    waiting = {Stream.REJECTS: [Reject(Reason.NOT_JSON, b"two", "h", later_us).encode()]}
     known = known_identities(pusher(waiting), root, INSIDE, later_us)
     assert known == {reject_identity(b"one"), reject_identity(b"two")}
