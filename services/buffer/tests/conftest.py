@@ -1,4 +1,4 @@
-"""Who looks into the Redis of a test, and who claims from it."""
+"""Clients of a test's Redis: an operator and a writer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def tools(redis_server: RedisServer) -> Iterator[Redis]:
-    """Give an operator's client."""
+    """Return an operator's client."""
     with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as client:
         yield client
 
 
 @pytest.fixture
 def claims(redis_server: RedisServer) -> Iterator[Claims]:
-    """Give a writer's open connection."""
+    """Return a writer's open connection."""
     with contextlib.closing(Claims(redis_server.url("writer"), Stopping())) as one:
         one.open()
         yield one

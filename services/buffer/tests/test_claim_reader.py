@@ -1,4 +1,4 @@
-"""A claim is cut into the same chunks however it is read; what was asked for in vain is in nobody's way."""
+"""A claim is cut into the same chunks however it is read; unread replies do not block the connection."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
     from testing.harness.redis import RedisServer
 
-FOR_EVER = 1_000_000
+LARGEST_CHUNK = 1_000_000
 
 
 def claim_of(tools: Redis, chunk: int, elements: list[bytes]) -> Claim:
-    """Make a claim of these elements."""
+    """Return a claim with these elements."""
     claim = Claim(Stream.POSTS, chunk)
     tools.rpush(claim.key, *elements)
     return claim
 
 
 def numbered(events: int, size: int = 8) -> list[bytes]:
-    """Make elements that all differ."""
+    """Return elements that all differ."""
     return [str(index).encode().ljust(size, b".") for index in range(events)]
 
 
 def chunks_of(claims: Claims, claim: Claim, most: int) -> list[list[bytes]]:
-    """Read so many chunks, or all there are."""
+    """Read up to `most` chunks."""
     found: list[list[bytes]] = []
     with claims.read(claim, most) as reader:
         for _ in range(most):
@@ -46,13 +46,13 @@ def chunks_of(claims: Claims, claim: Claim, most: int) -> list[list[bytes]]:
 
 
 def read_and_acked(claims: Claims, claim: Claim, at_once: int) -> list[list[bytes]]:
-    """Read a claim to its end, acking so many chunks at a time."""
+    """Read a claim to its end, and ack `at_once` chunks at a time."""
     found: list[list[bytes]] = []
     while some := chunks_of(claims, claim, at_once):
-        assert chunks_of(claims, claim, at_once) == some, "read again before the ack, it is the same"
+        assert chunks_of(claims, claim, at_once) == some, "before the ack the same is read again"
         found += some
         claims.ack(claim, sum(map(len, some)))
-    assert claims.find(claim.stream) == [], "a claim acked to its end is gone"
+    assert claims.find(claim.stream) == [], "a fully acked claim no longer exists"
     return found
 
 
@@ -101,9 +101,9 @@ def test_chunks_are_cut_by_bytes_too(
         assert [element for part in found for element in part] == elements
 
 
-def test_what_was_asked_for_in_vain_is_in_nobodys_way(claims: Claims, tools: Redis) -> None:
+def test_an_unread_reply_does_not_block_the_connection(claims: Claims, tools: Redis) -> None:
     elements = numbered(10 * SLICE)
-    claim = claim_of(tools, FOR_EVER, elements)
+    claim = claim_of(tools, LARGEST_CHUNK, elements)
     with claims.read(claim, 1) as reader:
         assert next(reader.next_chunk()) == elements[:FIRST_SLICE]
         with pytest.raises(BrokenInvariant, match="must be received"):
@@ -116,18 +116,18 @@ def test_what_was_asked_for_in_vain_is_in_nobodys_way(claims: Claims, tools: Red
 def test_slices_of_large_elements_are_short(claims: Claims, tools: Redis) -> None:
     large = SLICE_BYTES // 16
     elements = [*numbered(FIRST_SLICE + 40, large), *numbered(2 * SLICE)]
-    claim = claim_of(tools, FOR_EVER, elements)
+    claim = claim_of(tools, LARGEST_CHUNK, elements)
     with claims.read(claim, 1) as reader:
         slices = list(reader.next_chunk())
     assert [element for some in slices for element in some] == elements
     assert max(sum(map(len, some)) for some in slices[1:]) <= SLICE_BYTES
-    assert max(map(len, slices)) == SLICE, "and long again behind them"
+    assert max(map(len, slices)) == SLICE, "and after them slices are long again"
 
 
-def test_a_connection_that_breaks_meanwhile_is_transient_and_tells_so_again(
+def test_a_lost_connection_is_transient_until_it_is_opened_again(
     redis_server: RedisServer, tools: Redis
 ) -> None:
-    claim = claim_of(tools, FOR_EVER, numbered(10 * SLICE, 500))
+    claim = claim_of(tools, LARGEST_CHUNK, numbered(10 * SLICE, 500))
     with Proxy(redis_server.port) as proxy:
         claims = Claims(proxy.redirect(redis_server.url("writer")), Stopping())
         claims.open()
@@ -144,7 +144,7 @@ def test_a_connection_that_breaks_meanwhile_is_transient_and_tells_so_again(
         claims.close()
 
 
-def test_what_redis_refuses_is_said_and_leaves_the_connection_in_step(claims: Claims, tools: Redis) -> None:
+def test_an_error_reply_is_raised_and_the_connection_stays_usable(claims: Claims, tools: Redis) -> None:
     claim = Claim(Stream.POSTS, 100)
     tools.set(claim.key, "no list")
     with pytest.raises(BrokenInvariant, match="WRONGTYPE"):

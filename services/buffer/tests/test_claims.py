@@ -1,4 +1,4 @@
-"""What is claimed is read the same again and again, and removed only if nobody touched it since."""
+"""A claim can be read again unchanged, and an ack removes events only if the claim did not change."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fill(tools: Redis, events: int, size: int = 8, first: int = 0) -> list[bytes
     return elements
 
 
-def test_a_buffer_is_taken_whole_and_new_events_go_to_another(claims: Claims, tools: Redis) -> None:
+def test_a_claim_takes_the_whole_buffer_and_new_events_start_another(claims: Claims, tools: Redis) -> None:
     old = fill(tools, 5)
     claim = claims.take(Stream.POSTS, 100)
     assert claim == Claim(Stream.POSTS, 100)
@@ -45,11 +45,11 @@ def test_a_buffer_is_taken_whole_and_new_events_go_to_another(claims: Claims, to
     assert claims.length(claim) == 5
 
 
-def test_there_is_nothing_to_take_from_an_empty_buffer(claims: Claims) -> None:
+def test_an_empty_buffer_gives_no_claim(claims: Claims) -> None:
     assert claims.take(Stream.POSTS, 100) is None
 
 
-def test_a_claim_that_exists_is_never_overwritten(claims: Claims, tools: Redis) -> None:
+def test_an_existing_claim_is_never_overwritten(claims: Claims, tools: Redis) -> None:
     old = fill(tools, 3)
     claim = claims.take(Stream.POSTS, 100)
     assert claim is not None
@@ -60,7 +60,7 @@ def test_a_claim_that_exists_is_never_overwritten(claims: Claims, tools: Redis) 
     assert tools.lrange(POSTS, 0, -1) == new
 
 
-def test_claims_are_found_whatever_chunk_size_they_were_made_with(claims: Claims, tools: Redis) -> None:
+def test_claims_of_any_chunk_size_are_found(claims: Claims, tools: Redis) -> None:
     for chunk in (700, 50, 300):
         fill(tools, 1)
         claims.take(Stream.POSTS, chunk)
@@ -72,13 +72,13 @@ def test_claims_are_found_whatever_chunk_size_they_were_made_with(claims: Claims
 
 
 @pytest.mark.parametrize("size", ["0", "", "many", "-1", "1.5"])
-def test_a_key_that_is_no_claim_of_ours_stops_the_writer(size: str, claims: Claims, tools: Redis) -> None:
+def test_a_key_that_is_not_a_claim_stops_the_writer(size: str, claims: Claims, tools: Redis) -> None:
     tools.rpush(f"archive:claim:posts:{size}", "x")
     with pytest.raises(BrokenInvariant, match="is not a claim; rename or delete it"):
         claims.find(Stream.POSTS)
 
 
-def test_a_claim_that_is_at_its_end_does_not_void_the_ack_of_the_next(claims: Claims, tools: Redis) -> None:
+def test_a_fully_acked_claim_does_not_abort_the_ack_of_the_next(claims: Claims, tools: Redis) -> None:
     for first in (0, 5):
         elements = fill(tools, 5, first=first)
         claim = claims.take(Stream.POSTS, 100)
@@ -90,9 +90,7 @@ def test_a_claim_that_is_at_its_end_does_not_void_the_ack_of_the_next(claims: Cl
 
 
 @pytest.mark.parametrize("touch", ["rpush", "ltrim", "same"])
-def test_an_ack_removes_nothing_once_somebody_touched_the_claim(
-    touch: str, claims: Claims, tools: Redis
-) -> None:
+def test_an_ack_of_a_changed_claim_removes_nothing(touch: str, claims: Claims, tools: Redis) -> None:
     elements = fill(tools, 5)
     claim = claims.take(Stream.POSTS, 2)
     assert claim is not None
@@ -109,7 +107,7 @@ def test_an_ack_removes_nothing_once_somebody_touched_the_claim(
     assert tools.lrange(claim.key, 0, -1) == before
 
 
-def test_a_claim_that_another_writer_finished_is_not_acked(claims: Claims, tools: Redis) -> None:
+def test_a_claim_that_another_writer_acked_is_not_acked_again(claims: Claims, tools: Redis) -> None:
     fill(tools, 2)
     claim = claims.take(Stream.POSTS, 2)
     assert claim is not None
@@ -148,7 +146,7 @@ def test_claim_read_and_ack_work_in_a_full_redis(claims: Claims, tools: Redis) -
     assert claims.find(Stream.POSTS) == []
 
 
-def test_a_sample_stays_where_it_is(claims: Claims, tools: Redis) -> None:
+def test_a_sample_does_not_remove_events(claims: Claims, tools: Redis) -> None:
     elements = fill(tools, 5)
     assert claims.sample(Stream.POSTS, 3) == elements[:3]
     assert claims.sample(Stream.POSTS, 9) == elements
@@ -156,7 +154,7 @@ def test_a_sample_stays_where_it_is(claims: Claims, tools: Redis) -> None:
     assert tools.llen(POSTS) == 5
 
 
-def test_an_empty_redis_is_told_from_one_in_use(claims: Claims, tools: Redis) -> None:
+def test_the_position_distinguishes_an_empty_redis_from_one_in_use(claims: Claims, tools: Redis) -> None:
     assert claims.position() == StoredPosition(None, None, 0, None, is_confirmed=False)
     assert claims.begin_epoch(None, CURSOR, "id-1", [])
     assert claims.position() == StoredPosition(CURSOR, CURSOR.encode(), 1, "id-1", is_confirmed=True)
@@ -169,7 +167,7 @@ def test_an_empty_redis_is_told_from_one_in_use(claims: Claims, tools: Redis) ->
     assert claims.position().archive_id == "id-2"
 
 
-def test_after_a_restart_a_writer_makes_sure_of_the_cursor_anew(
+def test_after_a_restart_a_writer_must_confirm_the_cursor_again(
     claims: Claims, redis_server: RedisServer
 ) -> None:
     assert claims.begin_epoch(None, CURSOR, "id-1", [])
@@ -182,7 +180,7 @@ def test_after_a_restart_a_writer_makes_sure_of_the_cursor_anew(
     assert claims.position() == StoredPosition(CURSOR, CURSOR.encode(), 1, "id-1", is_confirmed=True)
 
 
-def test_a_new_epoch_counts_what_is_there_and_notes_its_gaps(claims: Claims, tools: Redis) -> None:
+def test_a_new_epoch_counts_what_redis_holds_and_pushes_its_gaps(claims: Claims, tools: Redis) -> None:
     fill(tools, 5)
     claims.take(Stream.POSTS, 100)
     fill(tools, 2)
@@ -198,7 +196,7 @@ def test_a_new_epoch_counts_what_is_there_and_notes_its_gaps(claims: Claims, too
 
 
 @pytest.mark.parametrize(("stored", "before"), [(None, b"old"), (b"new", b"old"), (b"new", None)])
-def test_an_epoch_begins_only_at_the_cursor_that_was_read(
+def test_an_epoch_begins_only_if_the_cursor_is_unchanged(
     stored: bytes | None, before: bytes | None, claims: Claims, tools: Redis
 ) -> None:
     if stored is not None:

@@ -1,4 +1,4 @@
-"""A tool's push: all or nothing, once, beside an ingester that goes on undisturbed."""
+"""An operator push: all or nothing, once, and an ingester is not disturbed."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def push(pusher: OperatorPusher, *elements: bytes) -> None:
     pusher.push({Stream.POSTS: elements}, COUNTS)
 
 
-def test_events_and_counts_come_together_and_the_cursor_stays(
-    redis_server: RedisServer, tools: Redis
-) -> None:
+def test_a_push_stores_events_and_counts_but_no_cursor(redis_server: RedisServer, tools: Redis) -> None:
     pusher = opened(redis_server.url("operator"))
     push(pusher, b"a", b"b")
     push(pusher, b"c", b"d")
@@ -62,7 +60,7 @@ def test_events_and_counts_come_together_and_the_cursor_stays(
     assert tools.get("archive:cursor") == START.encode()
 
 
-def test_the_ingester_goes_on_beside_it(redis_server: RedisServer, tools: Redis) -> None:
+def test_an_ingester_pushes_at_the_same_time(redis_server: RedisServer, tools: Redis) -> None:
     ingester = Pusher(redis_server.url("ingester"), Stopping())
     assert ingester.reset() is not None
     ingester.push(batch(1))
@@ -74,9 +72,7 @@ def test_the_ingester_goes_on_beside_it(redis_server: RedisServer, tools: Redis)
     assert len(posts(tools)) == 8
 
 
-def test_a_push_whose_reply_was_lost_is_there_and_is_not_done_again(
-    redis_server: RedisServer, tools: Redis
-) -> None:
+def test_a_push_whose_reply_was_lost_is_stored_once(redis_server: RedisServer, tools: Redis) -> None:
     with Proxy(redis_server.port) as proxy:
         pusher = opened(proxy.redirect(redis_server.url("operator")))
         proxy.lose_reply(b"EXEC")
@@ -85,7 +81,7 @@ def test_a_push_whose_reply_was_lost_is_there_and_is_not_done_again(
     assert posts(tools) == [b"a"]
 
 
-def test_what_an_older_push_still_sends_ends_the_next_instead_of_doubling(
+def test_a_late_push_of_an_older_connection_aborts_the_next_push(
     redis_server: RedisServer, tools: Redis
 ) -> None:
     older, newer = opened(redis_server.url("operator")), opened(redis_server.url("operator"))
@@ -98,7 +94,7 @@ def test_what_an_older_push_still_sends_ends_the_next_instead_of_doubling(
     assert posts(tools) == [b"late", b"other"]
 
 
-def test_a_new_epoch_refuses_the_push(redis_server: RedisServer, tools: Redis) -> None:
+def test_a_new_epoch_aborts_the_push(redis_server: RedisServer, tools: Redis) -> None:
     pusher = opened(redis_server.url("operator"))
     tools.set("archive:epoch", Epoch(2, tools.info("server")["run_id"]).encode())
     with pytest.raises(Transient):
@@ -106,9 +102,7 @@ def test_a_new_epoch_refuses_the_push(redis_server: RedisServer, tools: Redis) -
     assert posts(tools) == []
 
 
-def test_a_full_redis_changes_nothing_and_takes_the_same_push_later(
-    redis_server: RedisServer, tools: Redis
-) -> None:
+def test_a_full_redis_refuses_the_push_and_accepts_it_later(redis_server: RedisServer, tools: Redis) -> None:
     pusher = opened(redis_server.url("operator"))
     tools.config_set("maxmemory", "1mb")
     with pytest.raises(Full):
@@ -118,7 +112,7 @@ def test_a_full_redis_changes_nothing_and_takes_the_same_push_later(
     assert posts(tools) == [b"a"]
 
 
-def test_nothing_is_pushed_before_a_writer_made_sure_or_to_another_archive(
+def test_open_requires_a_confirmed_cursor_and_the_same_archive(
     redis_server: RedisServer, tools: Redis
 ) -> None:
     pusher = OperatorPusher(redis_server.url("operator"), Stopping())
@@ -129,9 +123,7 @@ def test_nothing_is_pushed_before_a_writer_made_sure_or_to_another_archive(
         pusher.open(ID)
 
 
-def test_what_waits_is_seen_whole_whatever_is_acked_and_claimed_meanwhile(
-    redis_server: RedisServer, tools: Redis
-) -> None:
+def test_waiting_misses_nothing_whatever_is_acked_meanwhile(redis_server: RedisServer, tools: Redis) -> None:
     claimed = [f"{number}".encode() for number in range(3 * SLICE)]
     tools.rpush("archive:claim:posts:100", *claimed)
     tools.rpush("archive:buffer:posts", b"new")
@@ -143,7 +135,7 @@ def test_what_waits_is_seen_whole_whatever_is_acked_and_claimed_meanwhile(
     assert {b"new", *claimed[500:]} <= set(seen)
 
 
-def test_an_error_of_a_wrong_type_is_told_as_ours(redis_server: RedisServer, tools: Redis) -> None:
+def test_a_key_of_another_type_is_a_broken_invariant(redis_server: RedisServer, tools: Redis) -> None:
     pusher = opened(redis_server.url("operator"))
     tools.set("archive:buffer:posts", "no list")
     with pytest.raises(BrokenInvariant, match="applied in part"):

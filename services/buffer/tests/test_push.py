@@ -1,4 +1,4 @@
-"""Events and cursor in one transaction: all or nothing, once, and only where nobody else was."""
+"""A push stores events and cursor in one transaction, once, and only if the cursor is unchanged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def identity(number: int) -> bytes:
 
 
 def batch(number: int, events: int = 3, size: int = 10) -> Push:
-    """Make the push that follows push number - 1."""
+    """Return the push that follows push number - 1."""
     cursor = Cursor(START.time_us + number, 1, number, nonce="mine", host="h", kind="v1")
     posts = [f"{number}/{i}/".encode().ljust(size, b"x") for i in range(events)]
     likes = [f"like {number}".encode()]
@@ -42,7 +42,7 @@ def batch(number: int, events: int = 3, size: int = 10) -> Push:
 
 
 def held(tools: Redis) -> dict[str, object]:
-    """Return all that is in Redis but the epoch, which is the writer's."""
+    """Return everything in Redis except the epoch."""
     found: dict[str, object] = {}
     for raw in tools.scan_iter():
         key = raw.decode() if isinstance(raw, bytes) else str(raw)
@@ -56,13 +56,13 @@ def held(tools: Redis) -> dict[str, object]:
 
 
 def confirm(tools: Redis) -> None:
-    """Say that the cursor is the right one, as the writer does in each life of the server."""
+    """Confirm the cursor, as a writer does after each start of the server."""
     tools.set("archive:epoch", Epoch(1, tools.info("server")["run_id"]).encode())
 
 
 @pytest.fixture
 def tools(redis_server: RedisServer) -> Iterator[Redis]:
-    """Give an operator's client to a Redis in which the writer has set the first cursor."""
+    """Return an operator's client of a Redis in which a writer has set the first cursor."""
     with contextlib.closing(Redis.from_url(redis_server.url("tools"))) as client:
         client.set("archive:cursor", START.encode())
         confirm(client)
@@ -71,18 +71,18 @@ def tools(redis_server: RedisServer) -> Iterator[Redis]:
 
 @pytest.fixture
 def pusher(redis_server: RedisServer, tools: Redis) -> Iterator[Pusher]:  # noqa: ARG001 - the cursor first
-    """Give a pusher that has read where to go on."""
+    """Return a pusher that has read where to resume."""
     with contextlib.closing(Pusher(redis_server.url("ingester"), Stopping())) as one:
         assert one.reset() == (START, [])
         yield one
 
 
-def test_without_a_cursor_an_ingester_waits(redis_server: RedisServer) -> None:
+def test_without_a_cursor_reset_returns_none(redis_server: RedisServer) -> None:
     with contextlib.closing(Pusher(redis_server.url("ingester"), Stopping())) as one:
         assert one.reset() is None
 
 
-def test_a_push_brings_events_cursor_identities_and_counts_together(pusher: Pusher, tools: Redis) -> None:
+def test_a_push_stores_events_cursor_identities_and_counts(pusher: Pusher, tools: Redis) -> None:
     push = batch(1)
     pusher.push(push)
     assert held(tools) == {
@@ -94,7 +94,7 @@ def test_a_push_brings_events_cursor_identities_and_counts_together(pusher: Push
     }
 
 
-def test_pushes_follow_each_other_in_order_and_their_counts_add_up(pusher: Pusher, tools: Redis) -> None:
+def test_pushes_keep_their_order_and_their_counts_add_up(pusher: Pusher, tools: Redis) -> None:
     pushes = [batch(number) for number in (1, 2, 3)]
     for push in pushes:
         pusher.push(push)
@@ -104,7 +104,7 @@ def test_pushes_follow_each_other_in_order_and_their_counts_add_up(pusher: Pushe
     assert tools.get("archive:cursor") == pushes[-1].cursor.encode()
 
 
-def test_a_reset_gives_back_cursor_and_identities_whatever_their_number(pusher: Pusher) -> None:
+def test_a_reset_returns_cursor_and_any_number_of_identities(pusher: Pusher) -> None:
     pushes = [batch(number, events=1) for number in range(1, SLICE * 2 + 1)]
     for push in pushes[:3]:
         pusher.push(push)
@@ -116,7 +116,7 @@ def test_a_reset_gives_back_cursor_and_identities_whatever_their_number(pusher: 
     assert start.recent == [push.recent for push in pushes]
 
 
-def test_what_is_forgotten_goes_from_the_old_end(pusher: Pusher) -> None:
+def test_evicted_pushes_are_removed_from_the_old_end(pusher: Pusher) -> None:
     pushes = [batch(number) for number in (1, 2, 3)]
     pusher.push(pushes[0])
     pusher.push(pushes[1])
@@ -126,14 +126,14 @@ def test_what_is_forgotten_goes_from_the_old_end(pusher: Pusher) -> None:
     assert start.recent == [pushes[2].recent]
 
 
-def test_a_push_of_nothing_new_moves_the_cursor_alone(pusher: Pusher, tools: Redis) -> None:
+def test_a_push_without_events_stores_only_the_cursor(pusher: Pusher, tools: Redis) -> None:
     push = batch(1)._replace(elements={}, recent=RecentPush(1, ()), counts={})
     pusher.push(push)
     assert held(tools) == {"archive:cursor": push.cursor.encode()}
 
 
 @pytest.mark.parametrize("number", [1, 7])
-def test_a_cursor_written_by_somebody_else_stops_the_push_even_if_it_is_the_same(
+def test_a_cursor_written_by_another_client_aborts_the_push_even_if_equal(
     number: int, pusher: Pusher, tools: Redis
 ) -> None:
     pusher.push(batch(1))
@@ -147,7 +147,7 @@ def test_a_cursor_written_by_somebody_else_stops_the_push_even_if_it_is_the_same
     assert start.cursor == batch(number).cursor
 
 
-def test_a_lost_volume_stops_the_push(pusher: Pusher, tools: Redis) -> None:
+def test_a_lost_volume_aborts_the_push(pusher: Pusher, tools: Redis) -> None:
     tools.flushall()
     with pytest.raises(Transient):
         pusher.push(batch(1))
@@ -156,7 +156,7 @@ def test_a_lost_volume_stops_the_push(pusher: Pusher, tools: Redis) -> None:
 
 
 @pytest.mark.parametrize(("events", "size"), [(1, 10), (3000, 1000), (20_000, 50)])
-def test_a_full_redis_refuses_the_whole_push_and_takes_it_when_there_is_room(
+def test_a_full_redis_refuses_the_whole_push_and_accepts_it_later(
     events: int, size: int, pusher: Pusher, tools: Redis
 ) -> None:
     pusher.push(batch(1))
@@ -181,7 +181,7 @@ def test_a_full_redis_refuses_the_whole_push_and_takes_it_when_there_is_room(
     assert tools.get("archive:cursor") == batch(2).cursor.encode()
 
 
-def test_a_full_redis_whose_cursor_was_changed_is_no_longer_ours(pusher: Pusher, tools: Redis) -> None:
+def test_a_full_redis_with_another_cursor_is_transient_not_full(pusher: Pusher, tools: Redis) -> None:
     tools.set("archive:cursor", batch(7).cursor.encode())
     tools.config_set("maxmemory", "1mb")
     with pytest.raises(Transient) as stopped:
@@ -218,7 +218,7 @@ def test_after_a_lost_reply_nothing_is_resent(
     assert len(start.recent) == pushed
 
 
-def test_a_second_pusher_ends_the_first_ones_connection(
+def test_a_second_pusher_ends_the_connection_of_the_first(
     pusher: Pusher, redis_server: RedisServer, tools: Redis
 ) -> None:
     pusher.push(batch(1))
@@ -234,23 +234,23 @@ def test_a_second_pusher_ends_the_first_ones_connection(
     assert tools.llen("archive:buffer:posts") == 6
 
 
-def test_a_key_of_another_type_is_for_a_person_to_mend(pusher: Pusher, tools: Redis) -> None:
+def test_a_key_of_another_type_is_a_broken_invariant(pusher: Pusher, tools: Redis) -> None:
     tools.set("archive:buffer:posts", "no list")
     with pytest.raises(BrokenInvariant, match="another type"):
         pusher.push(batch(1))
 
 
-def test_a_cursor_of_nobody_is_for_a_person_to_mend(pusher: Pusher, tools: Redis) -> None:
+def test_an_invalid_cursor_is_a_broken_invariant(pusher: Pusher, tools: Redis) -> None:
     tools.set("archive:cursor", "{}")
     with pytest.raises(BrokenInvariant, match="archive:cursor holds no cursor"):
         pusher.reset()
 
 
-def test_how_full_redis_is_can_be_asked_between_pushes(pusher: Pusher, tools: Redis) -> None:
+def test_memory_can_be_read_between_pushes(pusher: Pusher, tools: Redis) -> None:
     pusher.push(batch(1))
     assert 0 < pusher.memory().share() < 0.1
     tools.config_set("maxmemory", tools.info("memory")["used_memory"] // 2)
     assert pusher.memory().share() > 1
     tools.config_set("maxmemory", "512mb")
     pusher.push(batch(2))
-    assert tools.llen("archive:buffer:posts") == 6, "asking does not end the watch, nor drop it"
+    assert tools.llen("archive:buffer:posts") == 6, "reading it does not end the watch"

@@ -1,4 +1,4 @@
-"""A server that may lose what it should keep is refused, and each daemon may do its own work and no more."""
+"""A server that may lose events is refused, and each Redis user may run only the commands it needs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         ("writer", ("CONFIG", "SET", "maxmemory", "1")),
     ],
 )
-def test_a_daemon_may_do_nothing_beyond_its_work(
+def test_a_user_may_run_only_the_commands_of_its_daemon(
     user: str, command: tuple[str, ...], redis_server: RedisServer
 ) -> None:
     with contextlib.closing(Connection(redis_server.url(user), Stopping())) as one:
@@ -48,7 +48,7 @@ SAFE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "a
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "mend"),
+    ("name", "value", "remedy"),
     [
         ("maxmemory-policy", "allkeys-lru", "set maxmemory-policy noeviction in redis.conf"),
         ("maxmemory-policy", "volatile-ttl", "set maxmemory-policy noeviction in redis.conf"),
@@ -59,26 +59,28 @@ SAFE = {"maxmemory-policy": "noeviction", "appendonly": "yes", "appendfsync": "a
         ("maxmemory", "0", "no maxmemory; set one in redis.conf"),
     ],
 )
-def test_an_unsafe_server_is_refused_with_the_mend(name: str, value: str, mend: str, tmp_path: Path) -> None:
+def test_an_unsafe_server_is_refused_with_the_remedy(
+    name: str, value: str, remedy: str, tmp_path: Path
+) -> None:
     server = RedisServer(tmp_path / "redis", settings={**SAFE, name: value})
     server.start()
     one = Connection(server.url("ingester"), Stopping())
     try:
         one.open()
-        with pytest.raises(BrokenInvariant, match=mend):
+        with pytest.raises(BrokenInvariant, match=remedy):
             refuse_unsafe(one)
     finally:
         one.close()
         server.kill()
 
 
-def test_a_safe_server_is_taken_and_tells_how_full_it_is(redis_server: RedisServer) -> None:
+def test_a_safe_server_is_accepted_and_reports_its_memory(redis_server: RedisServer) -> None:
     with contextlib.closing(Connection(redis_server.url("writer"), Stopping())) as one:
         one.open()
         refuse_unsafe(one)
         room = memory(one)
-        said = info(one, "server")
+        facts = info(one, "server")
     assert room.ceiling == 512 << 20
     assert 0 < room.used < room.ceiling
     assert room.share() == room.used / room.ceiling
-    assert said["run_id"] == one.run_id
+    assert facts["run_id"] == one.run_id

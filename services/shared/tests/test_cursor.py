@@ -1,4 +1,4 @@
-"""The cursor keeps what it was told, and its age is counted in pushes, never in time."""
+"""Cursors are encoded without loss and ordered by epoch and push, never by time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ cursors = st.builds(
 
 
 @given(cursors)
-def test_what_is_written_is_read_again(cursor: Cursor) -> None:
+def test_an_encoded_cursor_is_decoded_again(cursor: Cursor) -> None:
     assert decode_cursor(cursor.encode(), "here") == cursor
 
 
@@ -38,17 +38,17 @@ def test_a_later_epoch_is_newer_and_within_it_a_later_push(one: Cursor, other: C
         assert (one.age() < other.age()) == (one.push < other.push)
 
 
-def test_a_clock_that_steps_back_makes_no_cursor_older() -> None:
+def test_an_earlier_time_does_not_make_a_cursor_older() -> None:
     assert Cursor(time_us=5, epoch=1, push=2).age() > Cursor(time_us=9, epoch=1, push=1).age()
 
 
 @pytest.mark.parametrize(
     "raw", [b"", b"{}", b"null", b"[1]", b'{"time_us":1}', b'{"time_us":"1","epoch":1,"push":1}', b"\xff"]
 )
-def test_what_is_no_cursor_is_refused_with_place_and_mend(raw: bytes) -> None:
+def test_an_invalid_cursor_is_refused_with_place_and_remedy(raw: bytes) -> None:
     with pytest.raises(BrokenInvariant, match=r"^likes\.json holds no cursor.*delete it"):
         decode_cursor(raw, "likes.json")
 
 
-def test_a_field_of_a_later_version_is_no_error() -> None:
+def test_a_field_of_a_later_version_is_ignored() -> None:
     assert decode_cursor(b'{"time_us":1,"epoch":2,"push":3,"more":4}', "") == Cursor(1, 2, 3)

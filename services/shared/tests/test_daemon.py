@@ -1,4 +1,4 @@
-"""How a daemon ends: its exit code, and one line that says why."""
+"""How a daemon ends: its exit code, and one log line with the reason."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Known(Settings):
-    """Settings of a daemon that has none of its own."""
+    """Settings of a daemon without settings of its own."""
 
 
-def test_a_signal_is_a_clean_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_signal_ends_the_daemon_with_exit_code_0(capsys: pytest.CaptureFixture[str]) -> None:
     def work(_: Known, stopping: Stopping) -> int:
         signal.raise_signal(signal.SIGTERM)
         assert stopping.sleep(10)
@@ -29,17 +29,17 @@ def test_a_signal_is_a_clean_end(capsys: pytest.CaptureFixture[str]) -> None:
     assert '"event": "stop"' in capsys.readouterr().err
 
 
-def test_a_broken_invariant_is_told_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_invariant_is_logged_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     def work(*_: object) -> int:
         raise BrokenInvariant("two owners; stop one")
 
     assert run("one", Known, "ONE_", work) == BROKEN
-    said = capsys.readouterr().err
-    assert "two owners; stop one" in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().err
+    assert "two owners; stop one" in output
+    assert "Traceback" not in output
 
 
-def test_unusable_settings_are_told_before_anything_starts(
+def test_invalid_settings_are_printed_before_anything_starts(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(*_: object) -> int:
@@ -50,7 +50,7 @@ def test_unusable_settings_are_told_before_anything_starts(
     assert "ONE_NAME: no such setting" in capsys.readouterr().err
 
 
-def test_a_fault_of_ours_is_not_hidden() -> None:
+def test_any_other_error_is_raised() -> None:
     def work(*_: object) -> int:
         raise ZeroDivisionError
 

@@ -1,4 +1,4 @@
-"""Streams, and how rejects and gaps look in the buffer."""
+"""Streams, and the encoding of rejects and gaps in the buffer."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def test_every_event_has_one_stream(kind: str, collection: str, stream: Stream) 
     assert stream_of(kind, collection) is stream
 
 
-def test_rejects_and_gaps_are_not_of_jetstream() -> None:
+def test_rejects_and_gaps_are_not_streams_of_jetstream() -> None:
     assert set(Stream) - set(JETSTREAM_STREAMS) == {Stream.REJECTS, Stream.GAPS}
 
 
 @given(st.binary(), st.sampled_from(Reason), st.text(st.characters(codec="utf-8")), st.integers(0, 2**62))
 def test_a_reject_keeps_every_byte(frame: bytes, reason: Reason, host: str, at: int) -> None:
-    told = json.loads(Reject(reason, frame, host, at).encode())
-    assert base64.b64decode(told["frame"], validate=True) == frame
-    assert (told["reason"], told["host"], told["received_at"]) == (reason, host, at)
+    decoded = json.loads(Reject(reason, frame, host, at).encode())
+    assert base64.b64decode(decoded["frame"], validate=True) == frame
+    assert (decoded["reason"], decoded["host"], decoded["received_at"]) == (reason, host, at)
 
 
-def test_a_gap_tells_from_when_to_when_and_why() -> None:
+def test_a_gap_holds_its_interval_and_reason() -> None:
     gap = Gap(1, 2, GapReason.COLLECTION_SILENT, "host", 3, "app.bsky.feed.post")
     assert json.loads(gap.encode()) == {
         "from_us": 1,

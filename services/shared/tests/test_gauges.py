@@ -1,4 +1,4 @@
-"""Gauges that are computed when asked: ages grow by themselves, disks are looked at."""
+"""Gauges that are computed at a scrape: ages grow, disks are measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_an_age_grows_while_nothing_is_set() -> None:
+def test_an_age_grows_without_being_set() -> None:
     registry = CollectorRegistry()
     since = Since(Gauge("age_seconds", "", registry=registry))
     assert math.isnan(_shown(registry, "age_seconds"))
@@ -28,7 +28,7 @@ def test_an_age_grows_while_nothing_is_set() -> None:
     assert _shown(registry, "age_seconds") == 0
 
 
-def test_a_disk_is_looked_at_when_asked_and_may_be_gone(tmp_path: Path) -> None:
+def test_a_disk_is_measured_at_a_scrape_and_may_be_missing(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     free, size = (Gauge(name, "", registry=registry) for name in ("free_bytes", "size_bytes"))
     folder = tmp_path / "disk"

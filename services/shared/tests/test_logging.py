@@ -1,4 +1,4 @@
-"""Log lines are for machines, unless a person looks on."""
+"""Log lines are JSON, except on a terminal."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def lines(level: str) -> list[dict[str, Any]]:
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(level=level)], cwd=REPOSITORY, capture_output=True, check=True
     )
-    assert run.stdout == b"", "stdout belongs to the program's answers"
+    assert run.stdout == b"", "stdout is for a program's output"
     return [json.loads(line) for line in run.stderr.decode().splitlines()]
 
 
-def test_each_line_is_one_json_object_that_names_its_service() -> None:
+def test_each_line_is_a_json_object_with_the_service() -> None:
     for line in lines("debug"):
         assert line["service"] == "example"
         assert line["version"] == VERSION
-        assert line["timestamp"].endswith("Z"), "UTC, and it says so"
+        assert line["timestamp"].endswith("Z"), "the time is marked as UTC"
 
 
 @pytest.mark.parametrize(
@@ -53,28 +53,28 @@ def test_each_line_is_one_json_object_that_names_its_service() -> None:
         ("error", ["stop.broken"]),
     ],
 )
-def test_the_level_decides_what_is_said(level: str, events: list[str]) -> None:
+def test_lines_below_the_level_are_not_logged(level: str, events: list[str]) -> None:
     assert [line["event"] for line in lines(level)] == events
 
 
-def test_a_traceback_stays_inside_its_line() -> None:
+def test_a_traceback_is_part_of_its_line() -> None:
     (line,) = lines("error")
     assert "ZeroDivisionError" in line["exception"]
     assert line["level"] == "error"
 
 
 def test_a_terminal_gets_readable_lines() -> None:
-    ours, theirs = pty.openpty()
+    reading, writing = pty.openpty()
     program = [sys.executable, "-c", PROGRAM.format(level="info")]
-    with subprocess.Popen(program, cwd=REPOSITORY, stderr=theirs) as run:
-        os.close(theirs)
-        said = b""
+    with subprocess.Popen(program, cwd=REPOSITORY, stderr=writing) as run:
+        os.close(writing)
+        output = b""
         try:
-            while more := os.read(ours, 65536):
-                said += more
+            while more := os.read(reading, 65536):
+                output += more
         except OSError:
-            pass  # how a pseudo-terminal says that the other end was closed
+            pass  # a pseudo-terminal raises this when its other end is closed
         assert run.wait() == 0
-    os.close(ours)
-    assert b"batch.done" in said
-    assert not said.lstrip().startswith(b"{")
+    os.close(reading)
+    assert b"batch.done" in output
+    assert not output.lstrip().startswith(b"{")

@@ -1,4 +1,4 @@
-"""/metrics and /healthz as Prometheus and Docker ask for them."""
+"""/metrics and /healthz as Prometheus and Docker request them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Patient:
-    """A daemon whose health a test decides."""
+class FakeDaemon:
+    """A daemon whose health a test sets."""
 
     works: bool = True
-    said: dict[str, object] = field(default_factory=lambda: {"state": "running"})
+    facts: dict[str, object] = field(default_factory=lambda: {"state": "running"})
     port: int = 0
 
     def __call__(self) -> tuple[bool, dict[str, object]]:
-        """Tell how it is."""
-        return self.works, self.said
+        """Return the health that was set."""
+        return self.works, self.facts
 
 
 def ask(port: int, path: str) -> tuple[int, str, str]:
@@ -45,76 +45,76 @@ def ask(port: int, path: str) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def patient() -> Iterator[Patient]:
-    """Serve the probes of a patient with one metric."""
+def fake() -> Iterator[FakeDaemon]:
+    """Serve the probes of a daemon with one metric."""
     registry = CollectorRegistry()
     Counter("archive_example_things", "Things.", registry=registry).inc(3)
-    one = Patient()
+    one = FakeDaemon()
     with serving(0, registry, one) as port:
         one.port = port
         yield one
 
 
-def test_port_zero_takes_a_free_one(patient: Patient) -> None:
-    assert patient.port > 0
-    with serving(0, CollectorRegistry(), patient) as another:
-        assert another not in (0, patient.port)
+def test_port_zero_chooses_a_free_port(fake: FakeDaemon) -> None:
+    assert fake.port > 0
+    with serving(0, CollectorRegistry(), fake) as another:
+        assert another not in (0, fake.port)
 
 
-def test_metrics_are_prometheus_text(patient: Patient) -> None:
-    status, kind, body = ask(patient.port, "/metrics")
+def test_metrics_are_prometheus_text(fake: FakeDaemon) -> None:
+    status, kind, body = ask(fake.port, "/metrics")
     assert status == 200
     assert kind.startswith("text/plain")
     assert "archive_example_things_total 3.0" in body
 
 
-def test_health_is_200_while_it_works_and_503_while_not(patient: Patient) -> None:
-    status, kind, body = ask(patient.port, "/healthz")
+def test_health_is_200_while_it_works_and_503_otherwise(fake: FakeDaemon) -> None:
+    status, kind, body = ask(fake.port, "/healthz")
     assert (status, kind) == (200, "application/json")
     assert json.loads(body) == {"status": "ok", "state": "running"}
-    patient.works, patient.said = False, {"state": "starting", "reasons": ["no cursor"]}
-    status, _, body = ask(patient.port, "/healthz")
+    fake.works, fake.facts = False, {"state": "starting", "reasons": ["no cursor"]}
+    status, _, body = ask(fake.port, "/healthz")
     assert status == 503
     assert json.loads(body) == {"status": "failing", "state": "starting", "reasons": ["no cursor"]}
 
 
 @pytest.mark.parametrize("path", ["/", "/metricsx", "/health", "/healthz/x"])
-def test_nothing_else_lives_here(path: str, patient: Patient) -> None:
-    assert ask(patient.port, path)[0] == 404
+def test_other_paths_are_404(path: str, fake: FakeDaemon) -> None:
+    assert ask(fake.port, path)[0] == 404
 
 
-def test_a_query_changes_nothing(patient: Patient) -> None:
-    assert ask(patient.port, "/healthz?verbose=1")[0] == 200
+def test_a_query_string_is_ignored(fake: FakeDaemon) -> None:
+    assert ask(fake.port, "/healthz?verbose=1")[0] == 200
 
 
 def test_serving_ends_with_its_block() -> None:
-    with serving(0, CollectorRegistry(), Patient()) as port:
+    with serving(0, CollectorRegistry(), FakeDaemon()) as port:
         assert ask(port, "/healthz")[0] == 200
     with pytest.raises(urllib.error.URLError):
         ask(port, "/healthz")
-    with serving(port, CollectorRegistry(), Patient()) as again:
+    with serving(port, CollectorRegistry(), FakeDaemon()) as again:
         assert again == port
 
 
-def test_the_check_prints_what_is_wrong_and_says_so_by_its_code(
-    patient: Patient, capsys: pytest.CaptureFixture[str]
+def test_the_check_prints_the_response_and_returns_its_exit_code(
+    fake: FakeDaemon, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = f"http://127.0.0.1:{patient.port}/healthz"
+    url = f"http://127.0.0.1:{fake.port}/healthz"
     assert check(url) == 0
     assert '"status": "ok"' in capsys.readouterr().out
-    patient.works, patient.said = False, {"reasons": ["silent"]}
+    fake.works, fake.facts = False, {"reasons": ["silent"]}
     assert check(url) == 1
     assert "silent" in capsys.readouterr().out
     assert check(f"http://127.0.0.1:{free_port()}/healthz") == 1
 
 
-def test_the_health_check_program_exits_as_docker_expects(patient: Patient) -> None:
+def test_the_health_check_program_exits_as_docker_expects(fake: FakeDaemon) -> None:
     def run() -> subprocess.CompletedProcess[str]:
-        url = f"http://127.0.0.1:{patient.port}/healthz"
+        url = f"http://127.0.0.1:{fake.port}/healthz"
         program = [sys.executable, "-m", "services.shared.probes", url]
         return subprocess.run(program, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     assert run().returncode == 0
-    patient.works = False
+    fake.works = False
     done = run()
     assert (done.returncode, '"failing"' in done.stdout) == (1, True)

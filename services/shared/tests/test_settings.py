@@ -1,4 +1,4 @@
-"""What cannot be used is refused before anything starts, by name and with the mend."""
+"""Invalid settings are refused before anything starts, with their name and the remedy."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from services.shared.settings import PLACEHOLDERS, Names, Settings, SettingsErro
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECRET = "correct-horse-battery"  # noqa: S105 - an example that must not show up in a message
+SECRET = "correct-horse-battery"  # noqa: S105 - must not appear in a message
 
 
 class Example(Settings):
-    """The settings of a daemon called example."""
+    """Settings of a daemon called example."""
 
     example_port: int = Field(default=1, ge=0, le=65535)
     example_names: Names = ()
@@ -31,7 +31,7 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
-    """Return what `load` says of this environment."""
+    """Return the error message of `load` for this environment."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as refused:
@@ -43,14 +43,14 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert load(Example, "EXAMPLE_") == Example()
 
 
-def test_the_environment_is_read_by_the_fields_name_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fields_name_in_capitals_is_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXAMPLE_PORT", "7")
     monkeypatch.setenv("ARCHIVE_LOOK_BACK_HOURS", "12.5")
     settings = load(Example, "EXAMPLE_")
     assert (settings.example_port, settings.archive_look_back_hours) == (7, 12.5)
 
 
-def test_an_empty_value_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_value_gives_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXAMPLE_PORT", "")
     assert load(Example, "EXAMPLE_").example_port == 1
 
@@ -82,14 +82,14 @@ def test_settings_cannot_be_changed() -> None:
 def test_an_unknown_name_is_refused_with_a_suggestion(
     name: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = refusal(monkeypatch, **{name: "1"})
-    assert said.startswith(f"{name}: no such setting")
-    assert hint in said
+    message = refusal(monkeypatch, **{name: "1"})
+    assert message.startswith(f"{name}: no such setting")
+    assert hint in message
 
 
-def test_every_unknown_name_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = refusal(monkeypatch, EXAMPLE_PROT="1", EXAMPLE_NAMSE="2")
-    assert [line.partition(":")[0] for line in said.splitlines()] == ["EXAMPLE_NAMSE", "EXAMPLE_PROT"]
+def test_all_unknown_names_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, EXAMPLE_PROT="1", EXAMPLE_NAMSE="2")
+    assert [line.partition(":")[0] for line in message.splitlines()] == ["EXAMPLE_NAMSE", "EXAMPLE_PROT"]
 
 
 def test_the_other_daemons_settings_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,19 +109,19 @@ def test_the_other_daemons_settings_are_ignored(monkeypatch: pytest.MonkeyPatch)
         ("ARCHIVE_DISK_FREE_MIN_MB", "-1"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_by_name_and_value(
+def test_an_invalid_value_is_refused_with_name_and_value(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = refusal(monkeypatch, **{name: value})
-    assert said.startswith(f"{name}: ")
-    assert value in said
+    message = refusal(monkeypatch, **{name: value})
+    assert message.startswith(f"{name}: ")
+    assert value in message
 
 
 @pytest.mark.parametrize("word", sorted(PLACEHOLDERS))
 def test_a_placeholder_password_is_refused_in_the_url(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = refusal(monkeypatch, REDIS_URL=f"redis://ingester:{word.upper()}@redis/0")
-    assert said.startswith("REDIS_URL: the password is a placeholder") or "REDIS_URL" in said
-    assert "make secrets" in said
+    message = refusal(monkeypatch, REDIS_URL=f"redis://ingester:{word.upper()}@redis/0")
+    assert message.startswith("REDIS_URL: the password is a placeholder") or "REDIS_URL" in message
+    assert "make secrets" in message
 
 
 def test_a_placeholder_password_is_refused_in_the_file(
@@ -132,12 +132,14 @@ def test_a_placeholder_password_is_refused_in_the_file(
     assert "make secrets" in refusal(monkeypatch, REDIS_PASSWORD_FILE=str(file))
 
 
-def test_a_password_in_the_url_is_never_repeated_in_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = refusal(monkeypatch, REDIS_URL=f"redis://a:{SECRET}@redis/0", EXAMPLE_PORT="x")
-    assert SECRET not in said
+def test_a_password_in_the_url_is_not_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, REDIS_URL=f"redis://a:{SECRET}@redis/0", EXAMPLE_PORT="x")
+    assert SECRET not in message
 
 
-def test_the_password_file_wins_and_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_file_takes_precedence_and_is_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "password"
     file.write_text("p@ss/w:rd \n")
     monkeypatch.setenv("REDIS_URL", "redis://ingester:other@redis:6380/2")
@@ -146,14 +148,12 @@ def test_the_password_file_wins_and_is_quoted(tmp_path: Path, monkeypatch: pytes
     assert address == "redis://ingester:p%40ss%2Fw%3Ard@redis:6380/2"
 
 
-def test_without_a_password_file_the_url_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_password_file_the_url_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", f"redis://ingester:{SECRET}@redis:6380/2")
     assert load(Example, "EXAMPLE_").redis_address() == f"redis://ingester:{SECRET}@redis:6380/2"
 
 
-def test_a_password_file_that_is_not_there_is_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_password_file_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "REDIS_PASSWORD_FILE" in refusal(monkeypatch, REDIS_PASSWORD_FILE=str(tmp_path / "none"))
 
 
@@ -161,5 +161,5 @@ def test_a_password_file_that_is_not_there_is_refused_by_name(
     "url",
     ["redis://ingester:pw@redis:port/0", "redis://ingester:pw@redis:99999/0", "http://ingester:pw@redis/0"],
 )
-def test_an_address_that_is_none_is_refused_by_name(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_address_is_refused_by_name(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "REDIS_URL" in refusal(monkeypatch, REDIS_URL=url)
