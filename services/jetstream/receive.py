@@ -1,7 +1,7 @@
 """RECEIVE: keeps one connection to a Jetstream host open and puts its frames into the inbox.
 
 `Receiver` reads one connection to its end. `Follower` opens one after another, along the hosts, and re-reads
-the windows noted in the cursor. What to ask for is decided in `resume` and `hosts`.
+the windows in the cursor. What to ask for is decided in `resume` and `hosts`.
 """
 
 from __future__ import annotations

@@ -174,8 +174,8 @@ def test_after_a_restart_a_writer_must_confirm_the_cursor_again(
     redis_server.kill()
     redis_server.start()
     claims.open()
-    here = claims.position()
-    assert (here.cursor, here.epoch, here.is_confirmed) == (CURSOR, 1, False)
+    position = claims.position()
+    assert (position.cursor, position.epoch, position.is_confirmed) == (CURSOR, 1, False)
     claims.confirm(1)
     assert claims.position() == StoredPosition(CURSOR, CURSOR.encode(), 1, "id-1", is_confirmed=True)
 

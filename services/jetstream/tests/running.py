@@ -32,11 +32,11 @@ def finish(pipeline: Pipeline, events: int, seconds: float = 60.0) -> None:
     assert pipeline.writer.stop() == 0
 
 
-def hang_up(source: Host, code: int) -> None:
+def hang_up(fake: Host, code: int) -> None:
     """Close an open connection; wait for one if there is none."""
-    before = source.status()["fired"].get("hang_up", 0)
+    before = fake.status()["fired"].get("hang_up", 0)
     wait_for(
-        lambda: source.send("hang_up", code=code)["fired"].get("hang_up", 0) > before,
+        lambda: fake.send("hang_up", code=code)["fired"].get("hang_up", 0) > before,
         30,
         f"hung up with {code}",
     )
@@ -44,5 +44,5 @@ def hang_up(source: Host, code: int) -> None:
 
 def gaps(root: Path) -> list[tuple[str, int, int]]:
     """Return the gap rows without that of the archive start: reason, from, to."""
-    asked = "SELECT reason, from_us, to_us FROM read_parquet(?) WHERE reason <> 'archive_start' ORDER BY 2"
-    return duckdb.execute(asked, [f"{root}/raw/gaps/**/*.parquet"]).fetchall()
+    query = "SELECT reason, from_us, to_us FROM read_parquet(?) WHERE reason <> 'archive_start' ORDER BY 2"
+    return duckdb.execute(query, [f"{root}/raw/gaps/**/*.parquet"]).fetchall()

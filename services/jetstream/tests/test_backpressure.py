@@ -82,7 +82,7 @@ def test_a_refused_push_pauses_until_the_resume_limit() -> None:
     backpressure.refused("Redis is full")
     assert (backpressure.paused, backpressure.why) == (True, "Redis is full")
     assert registry.get_sample_value("archive_receive_paused") == 1
-    assert not backpressure.decide(Memory(60, 100)), "60 % is too much to come back"
+    assert not backpressure.decide(Memory(60, 100)), "60 % is too much to resume"
     assert backpressure.decide(Memory(50, 100))
     assert (backpressure.paused, registry.get_sample_value("archive_receive_paused")) == (False, 0)
 

@@ -125,10 +125,11 @@ def test_a_window_that_cannot_be_read_does_not_block_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "asked"), [(("b", "a", "c"), "aaabbbccca"), (("b",), "bbbbbbbbbb"), (("b", "c"), "bbbcccbbbc")]
+    ("hosts", "expected"),
+    [(("b", "a", "c"), "aaabbbccca"), (("b",), "bbbbbbbbbb"), (("b", "c"), "bbbcccbbbc")],
 )
-def test_a_window_is_reread_from_its_own_host_first(hosts: tuple[str, ...], asked: str) -> None:
-    assert "".join(reread_host(FIRST, hosts, failures) for failures in range(10)) == asked
+def test_a_window_is_reread_from_its_own_host_first(hosts: tuple[str, ...], expected: str) -> None:
+    assert "".join(reread_host(FIRST, hosts, failures) for failures in range(10)) == expected
 
 
 def test_the_margin_covers_the_second_that_a_host_may_drop() -> None:

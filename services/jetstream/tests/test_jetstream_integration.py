@@ -1,6 +1,6 @@
 """The ingester as its users run it: a real process between a real websocket and a real Redis.
 
-What was promised is looked for where it was promised: in the Parquet files.
+The assertions read the Parquet files, as a user would.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("kind", ["v1", "v2"])
 def test_jetstream_connection(pipeline: Pipelines, kind: str) -> None:
-    source = host(kind=kind)
-    with pipeline(source) as running:
+    fake = host(kind=kind)
+    with pipeline(fake) as running:
         running.ingester.wait_healthy()
         running.wait_pushed(1000, 30)
         metrics = running.ingester.metrics()
         assert metrics["archive_receive_connected"] == 1
-        assert metrics[f'archive_receive_host{{host="{source.address}"}}'] == 1
-        asked = source.status()["connections"][0]
-        assert asked["cursor"] is not None, "a new archive begins at its start, not at the live tail"
+        assert metrics[f'archive_receive_host{{host="{fake.address}"}}'] == 1
+        request = fake.status()["connections"][0]
+        assert request["cursor"] is not None, "a new archive begins at its start, not at the live tail"
 
 
 @pytest.mark.skipif(os.environ.get("RUN_LIVE") != "1", reason="reads the public hosts; set RUN_LIVE=1")
@@ -59,8 +59,8 @@ def test_jetstream_connection_live(pipeline: Pipelines) -> None:
 
 
 def test_redis_write(pipeline: Pipelines) -> None:
-    source = host(events=12_000, rate=2000)
-    with pipeline(source) as running:
+    fake = host(events=12_000, rate=2000)
+    with pipeline(fake) as running:
         running.wait_pushed(12_000, 60)
         metrics = running.ingester.metrics()
         pushes = metrics["archive_buffer_latency_seconds_count"]
@@ -71,13 +71,13 @@ def test_redis_write(pipeline: Pipelines) -> None:
 
 @pytest.mark.parametrize("kind", ["v1", "v2"])
 def test_end_to_end(pipeline: Pipelines, kind: str) -> None:
-    source = host(kind=kind)
-    with pipeline(source) as running:
-        wait_for(lambda: source.status()["tip"] >= 3000, 30, "half of the events sent")
-        source.send("hang_up", code=1006)
+    fake = host(kind=kind)
+    with pipeline(fake) as running:
+        wait_for(lambda: fake.status()["tip"] >= 3000, 30, "half of the events sent")
+        fake.send("hang_up", code=1006)
         finish(running, 6000)
-    verdict = audit(running.root, truth_of(source))
-    assert verdict.passed, str(verdict)
+    report = audit(running.root, truth_of(fake))
+    assert report.passed, str(report)
     assert gaps(running.root) == []
 
 
@@ -103,27 +103,27 @@ BAD_FRAMES = {
 
 
 def test_data_validation(pipeline: Pipelines) -> None:
-    source = host()
-    with pipeline(source, ingest={"INGEST_MAX_EVENT_BYTES": "20000"}) as running:
+    fake = host()
+    with pipeline(fake, ingest={"INGEST_MAX_EVENT_BYTES": "20000"}) as running:
         running.wait_pushed(500, 30)
         for frame in BAD_FRAMES.values():
-            source.send("plant", payload=base64.b64encode(frame).decode())
-        source.send("plant", payload=base64.b64encode(b"\xff\xfe not utf-8").decode(), binary=True)
+            fake.send("plant", payload=base64.b64encode(frame).decode())
+        fake.send("plant", payload=base64.b64encode(b"\xff\xfe not utf-8").decode(), binary=True)
         finish(running, 6000)
         counts = running.pushed()
-    asked = "SELECT reason, frame, host FROM read_parquet(?)"
-    rows = duckdb.execute(asked, [f"{running.root}/raw/rejects/**/*.parquet"]).fetchall()
+    query = "SELECT reason, frame, host FROM read_parquet(?)"
+    rows = duckdb.execute(query, [f"{running.root}/raw/rejects/**/*.parquet"]).fetchall()
     found = {(reason, bytes(frame)) for reason, frame, _ in rows}
     assert found == {*BAD_FRAMES.items(), (Reason.BAD_UNICODE, b"\xff\xfe not utf-8")}
-    assert {named for _, _, named in rows} == {source.address}
+    assert {named for _, _, named in rows} == {fake.address}
     assert counts["rejects:rejected"] >= len(rows)
-    verdict = audit(running.root, truth_of(source))
-    assert verdict.passed, str(verdict)
+    report = audit(running.root, truth_of(fake))
+    assert report.passed, str(report)
 
 
 def test_monitoring(pipeline: Pipelines) -> None:
-    source = host(events=5000)
-    with pipeline(source) as running:
+    fake = host(events=5000)
+    with pipeline(fake) as running:
         running.wait_pushed(5000, 60)
         running.wait_committed(30)
         wait_for(lambda: running.writer.total("archive_commit_rows_total") >= 5001, 10, "rows counted")
@@ -135,12 +135,10 @@ def test_monitoring(pipeline: Pipelines) -> None:
         assert running.writer.total("archive_commit_rows_total") == 5001, (
             "the events and the archive start's gap row"
         )
-        likes = sum(
-            b'"app.bsky.feed.like"' in frame for stream, frame in truth_of(source) if stream == "likes"
-        )
+        likes = sum(b'"app.bsky.feed.like"' in frame for stream, frame in truth_of(fake) if stream == "likes")
         assert pushed['archive_buffer_pushed_total{stream="likes"}'] == likes
-        status, said = running.ingester.health()
-        assert (status, said["state"]) == (200, "running")
+        status, facts = running.ingester.health()
+        assert (status, facts["state"]) == (200, "running")
 
 
 def test_continuous_run(pipeline: Pipelines) -> None:
@@ -148,23 +146,23 @@ def test_continuous_run(pipeline: Pipelines) -> None:
     days_us = 2 * 86_400 * 1_000_000
     total = 86_400
     first_us = 1_767_139_200_000_000 + 3600 * 1_000_000
-    source = host(events=total, rate=1, first_us=str(first_us), speed="4000", backlog="0")
-    source.options["rate"] = "0.5"
-    with pipeline(source) as running:
+    fake = host(events=total, rate=1, first_us=str(first_us), speed="4000", backlog="0")
+    fake.options["rate"] = "0.5"
+    with pipeline(fake) as running:
         for reconnect in range(1, 16):
             running.wait_pushed(reconnect * 5000, 60)
-            hang_up(source, 1006 if reconnect % 2 else 1000)
+            hang_up(fake, 1006 if reconnect % 2 else 1000)
         finish(running, total, 120)
-    verdict = audit(running.root, truth_of(source))
-    assert verdict.passed, str(verdict)
+    report = audit(running.root, truth_of(fake))
+    assert report.passed, str(report)
     assert gaps(running.root) == []
     hours = {path.parent for path in running.root.glob("raw/likes/year=*/month=*/day=*/hour=*/*.parquet")}
     assert len(hours) == days_us // 3_600_000_000
 
 
 def test_log_lines_are_json_and_few(pipeline: Pipelines) -> None:
-    source = host()
-    with pipeline(source) as running:
+    fake = host()
+    with pipeline(fake) as running:
         finish(running, 6000)
     for daemon in (running.ingester, running.writer):
         lines = [json.loads(line) for line in daemon.log.read_text().splitlines()]

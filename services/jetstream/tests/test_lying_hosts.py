@@ -54,9 +54,9 @@ def archived(running: Pipeline) -> Counter[Identity]:
 
 
 def gaps(running: Pipeline) -> list[str]:
-    asked = "SELECT reason FROM read_parquet(?) WHERE reason <> 'archive_start' ORDER BY from_us"
+    query = "SELECT reason FROM read_parquet(?) WHERE reason <> 'archive_start' ORDER BY from_us"
     return [
-        reason for (reason,) in duckdb.execute(asked, [f"{running.root}/raw/gaps/**/*.parquet"]).fetchall()
+        reason for (reason,) in duckdb.execute(query, [f"{running.root}/raw/gaps/**/*.parquet"]).fetchall()
     ]
 
 

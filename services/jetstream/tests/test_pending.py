@@ -50,7 +50,7 @@ def connection(cursor: Cursor, host: str = "a", window: Window | None = None) ->
     return ConnectionState(resume_plan(cursor, host, Rewind(5 * US, 30 * US), ResumeHint()), 0.0, window)
 
 
-def draft(dedup: DedupWindow | None = None) -> PendingPush:
+def pending(dedup: DedupWindow | None = None) -> PendingPush:
     return PendingPush(DedupWindow(60, 10_000) if dedup is None else dedup)
 
 
@@ -60,7 +60,7 @@ def add(one: PendingPush, of: ConnectionState, frames: list[bytes], every: float
 
 
 def test_events_are_pushed_in_order_and_the_cursor_is_that_of_the_last() -> None:
-    one = draft()
+    one = pending()
     add(one, connection(START), V1)
     push = one.build(START, "nonce", Counter(), NOW_US)
     assert sum(map(len, push.elements.values())) == len(V1)
@@ -72,18 +72,18 @@ def test_events_are_pushed_in_order_and_the_cursor_is_that_of_the_last() -> None
 
 
 def test_the_cursor_holds_a_v2_hosts_sequence_number() -> None:
-    one = draft()
+    one = pending()
     add(one, connection(START), V2)
     assert one.build(START, "n", Counter(), NOW_US).cursor == after(V2, "v2", nonce="n", seq=1199)
 
 
 def test_repeats_are_counted_not_pushed_and_move_the_cursor() -> None:
     dedup = DedupWindow(60, 10_000)
-    first = draft(dedup)
+    first = pending(dedup)
     add(first, connection(START), V1[:200])
     push = first.build(START, "n", Counter(), NOW_US)
     dedup.pushed(push.recent, 0)
-    second, again = draft(dedup), connection(push.cursor)
+    second, again = pending(dedup), connection(push.cursor)
     add(second, again, V1[100:200])
     assert not second.is_worth_pushing()
     assert second.counts().total() == 200, "each counts as received and as duplicate"
@@ -100,7 +100,7 @@ def test_repeats_are_counted_not_pushed_and_move_the_cursor() -> None:
 
 
 def test_a_bad_frame_is_kept_once_and_does_not_move_the_cursor() -> None:
-    one, of = draft(), connection(START)
+    one, of = pending(), connection(START)
     add(one, of, [b"{", b"\xff", b"{"])
     push = one.build(START, "n", Counter(), NOW_US)
     assert [json.loads(element)["reason"] for element in push.elements[Stream.REJECTS]] == [
@@ -118,7 +118,7 @@ def test_a_bad_frame_is_kept_once_and_does_not_move_the_cursor() -> None:
 
 def test_a_gap_row_is_pushed_with_the_cursor_that_steps_over_the_gap() -> None:
     cursor = after(V1[:50])
-    one = draft()
+    one = pending()
     add(one, connection(cursor), V1[200:])
     push = one.build(cursor, "n", Counter(), NOW_US)
     (row,) = push.elements[Stream.GAPS]
@@ -141,7 +141,7 @@ def test_a_gap_row_is_pushed_with_the_cursor_that_steps_over_the_gap() -> None:
 def test_nothing_is_used_of_a_host_that_is_another_server_or_stepped_back(
     cursor: Cursor, frames: list[bytes], reason: DisconnectReason
 ) -> None:
-    one, of = draft(), connection(cursor)
+    one, of = pending(), connection(cursor)
     add(one, of, frames)
     assert not one.is_worth_pushing()
     assert (one.counts().total(), of.is_discarded) == (0, True)
@@ -157,10 +157,10 @@ def test_a_reread_window_adds_missed_events_and_does_not_move_the_cursor() -> No
     window = window_of(100, 200)
     cursor = after(V1[:250], windows=(window,))
     dedup = DedupWindow(60, 10_000)
-    seen = draft(dedup)
+    seen = pending(dedup)
     add(seen, connection(START), V1[:120] + V1[140:250])
     dedup.pushed(seen.build(START, "n", Counter(), NOW_US).recent, 0)
-    one, of = draft(dedup), connection(cursor, window=window)
+    one, of = pending(dedup), connection(cursor, window=window)
     add(one, of, V1[100:250])
     push = one.build(cursor, "n", Counter(), NOW_US)
     assert sum(map(len, push.elements.values())) == 20
@@ -171,14 +171,14 @@ def test_a_reread_window_adds_missed_events_and_does_not_move_the_cursor() -> No
     assert sum(push.counts[f"{stream}:received"] for stream in Stream) == 101, (
         "what lies behind it is not taken"
     )
-    last = draft(dedup)
+    last = pending(dedup)
     last.complete_window(of)
     assert last.is_worth_pushing()
     assert last.build(push.cursor, "n", Counter(), NOW_US).cursor.windows == ()
 
 
 def test_a_cutover_window_is_stored_with_the_push_that_shows_it() -> None:
-    one = draft()
+    one = pending()
     of = connection(START)
     add(one, of, V1[:150], every=0.002)
     for number, frame in enumerate(V1[150:]):
@@ -191,7 +191,7 @@ def test_a_cutover_window_is_stored_with_the_push_that_shows_it() -> None:
 def test_a_replay_received_in_one_batch_is_covered_from_its_first_event() -> None:
     """A busy ingester may read the replay, its end and seconds of the live tail at once."""
     long = list(Traffic(1, T, 50, 900).truth(HostView()))
-    one, of = draft(), connection(START)
+    one, of = pending(), connection(START)
     one.add(of, long[:600], list(map(VALIDATE, long[:600])), 0.0, 7)
     for number, frame in enumerate(long[600:]):
         one.add(of, [frame], [VALIDATE(frame)], 2.1 + number * 0.02, 7)
@@ -203,14 +203,14 @@ def test_a_replay_received_in_one_batch_is_covered_from_its_first_event() -> Non
 def test_an_added_gap_is_pushed_even_alone_and_only_once() -> None:
     """Also when the reply to its push was lost and it is added again."""
     gap = Gap(1, 2, GapReason.CUTOVER, "a", 3)
-    one = draft()
+    one = pending()
     one.add_gap(gap)
     assert one.is_worth_pushing()
     push = one.build(START, "n", Counter(), NOW_US)
     assert (push.elements, push.cursor.push) == ({Stream.GAPS: [gap.encode()]}, START.push + 1)
     dedup = DedupWindow(60, 10_000)
     dedup.refill([push.recent])
-    again = draft(dedup)
+    again = pending(dedup)
     again.add_gap(gap)
     assert not again.is_worth_pushing()
     again.add_gap(Gap(1, 9, GapReason.CUTOVER, "a", 3))
@@ -226,7 +226,7 @@ def test_an_event_far_in_the_future_neither_empties_nor_fills_the_dedup_window()
     ]
     evicted, host = [], connection(START)
     for second, frame in enumerate(frames):
-        one = draft(dedup)
+        one = pending(dedup)
         add(one, host, [frame])
         push = one.build(START, "n", Counter(), T + second * 30 * US)
         dedup.pushed(push.recent, push.evicted)
@@ -238,11 +238,11 @@ def test_an_event_far_in_the_future_neither_empties_nor_fills_the_dedup_window()
 def test_repeats_do_not_show_that_a_host_sends_a_collection_now() -> None:
     """Otherwise two hosts without a rare collection would be left for each other for ever."""
     dedup = DedupWindow(60, 10_000)
-    first = draft(dedup)
+    first = pending(dedup)
     add(first, connection(START), V1)
     assert first.collections.total() == len(V1)
     push = first.build(START, "nonce", Counter(), NOW_US)
     dedup.pushed(push.recent, push.evicted)
-    again = draft(dedup)
+    again = pending(dedup)
     add(again, connection(push.cursor), V1)
     assert again.collections.total() == 0

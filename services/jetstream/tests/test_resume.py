@@ -188,7 +188,7 @@ def test_every_possible_gap_is_reported(steps: list[tuple[int, bool]], host: str
 
 
 @pytest.mark.parametrize(
-    ("late_us", "verdict"),
+    ("late_us", "result"),
     [
         (0, ContinuityResult.PROVEN),
         (OTHER_HOST_SLACK_US, ContinuityResult.PROVEN),
@@ -196,10 +196,10 @@ def test_every_possible_gap_is_reported(steps: list[tuple[int, bool]], host: str
     ],
 )
 def test_a_host_without_the_first_events_of_an_archive_leaves_a_gap(
-    late_us: int, verdict: ContinuityResult
+    late_us: int, result: ContinuityResult
 ) -> None:
     one = ContinuityCheck(resume_plan(START, "a", REWIND, ResumeHint()))
     event = Event(Stream.POSTS, T + late_us, None, bytes(16), b"", "app.bsky.feed.post")
-    assert one.check(event, known=False) is verdict
+    assert one.check(event, known=False) is result
     assert one.gap(event, T).reason is GapReason.CURSOR_TOO_OLD
     assert one.check(event, known=False) is ContinuityResult.PROVEN

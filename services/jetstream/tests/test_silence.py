@@ -94,8 +94,8 @@ def test_hosts_left_are_counted_until_the_collection_is_seen_again() -> None:
     assert again.hosts_left == 1
     watch.see({"posts": 1}, T + 701 * US)
     assert watch.silent() is None
-    (_, anew), *_ = run(watch, range(702, 900), likes=5.0)
-    assert anew.hosts_left == 0
+    (_, later), *_ = run(watch, range(702, 900), likes=5.0)
+    assert later.hosts_left == 0
 
 
 def test_after_giving_up_the_return_of_a_collection_ends_the_gap() -> None:

@@ -45,16 +45,16 @@ def test_the_url_holds_only_what_is_requested(
     skip_larger: int | None,
     query: dict[str, list[str]],
 ) -> None:
-    asked = subscribe("a", Filter(), position, compress=compress, skip_larger=skip_larger)
-    assert parse_qs(urlsplit(asked.url).query) == query
-    assert asked.hello is None
+    subscription = subscribe("a", Filter(), position, compress=compress, skip_larger=skip_larger)
+    assert parse_qs(urlsplit(subscription.url).query) == query
+    assert subscription.hello is None
 
 
 def test_large_events_are_not_skipped_by_default() -> None:
-    asked = subscribe("a", Filter(dids=DIDS), 1)
-    assert "maxMessageSizeBytes" not in asked.url
-    assert asked.hello is not None
-    assert json.loads(asked.hello)["payload"]["maxMessageSizeBytes"] == 0
+    subscription = subscribe("a", Filter(dids=DIDS), 1)
+    assert "maxMessageSizeBytes" not in subscription.url
+    assert subscription.hello is not None
+    assert json.loads(subscription.hello)["payload"]["maxMessageSizeBytes"] == 0
 
 
 @given(
@@ -72,15 +72,17 @@ def test_a_host_of_either_kind_understands_the_same_filter(
     kind: str,
 ) -> None:
     wanted = Filter(tuple(collections), DIDS[:dids])
-    asked = subscribe("a.example", wanted, position, compress=compress)
-    path = asked.url.removeprefix("wss://a.example")
+    subscription = subscribe("a.example", wanted, position, compress=compress)
+    path = subscription.url.removeprefix("wss://a.example")
     parsed = parse(path, {}, "v1" if kind == "v1" else "v2")
     assert (parsed.cursor, parsed.compress) == (position, compress)
-    assert len(asked.url) <= LONGEST_URL, "proxies refuse longer ones"
-    assert parsed.require_hello == (asked.hello is not None), "otherwise the replay would begin unfiltered"
+    assert len(subscription.url) <= LONGEST_URL, "proxies refuse longer ones"
+    assert parsed.require_hello == (subscription.hello is not None), (
+        "otherwise the replay would begin unfiltered"
+    )
     filters = parsed.filters
-    if asked.hello is not None:
-        hello = parse_hello(json.loads(asked.hello), "v1" if kind == "v1" else "v2")
+    if subscription.hello is not None:
+        hello = parse_hello(json.loads(subscription.hello), "v1" if kind == "v1" else "v2")
         assert hello is not None
         filters = hello
     assert filters.dids == set(wanted.dids)

@@ -29,14 +29,14 @@ COMMIT: dict[str, Any] = {
 
 def envelope(**change: Any) -> dict[str, Any]:
     """Return a like's envelope; None leaves a field out."""
-    whole: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "did": "did:plc:a",
         "time_us": NOON_US,
         "kind": "commit",
         "commit": COMMIT,
         **change,
     }
-    return {name: value for name, value in whole.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def commit(**change: Any) -> dict[str, Any]:
