@@ -64,7 +64,7 @@ def test_an_account_is_gone_from_closed_hours_and_trash_and_nothing_else_is(
         did = busiest(frame for _, frame in of_closed)
         mine = sum(json.loads(frame)["did"] == did for _, frame in of_closed)
         running.wait_pushed(len(of_closed) + 300, 60)
-        closed = "*/year=*/month=*/day=*/hour=1[67]/*.parquet"
+        closed = "raw/*/year=*/month=*/day=*/hour=1[67]/*.parquet"
         wait_for(lambda: rows_of(did, running.root, closed) == mine, 60, "all of the account committed")
         code, said = run(running, "forget", did)
         assert (code, "Nothing was changed" in said) == (1, True), said
