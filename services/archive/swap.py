@@ -73,17 +73,22 @@ def owed(stream_root: Path) -> list[Path]:
 def swap_prepared(root: Path, stream: Stream) -> Iterator[Swapped]:
     """Do what the manifests of a stream say. Raises OSError; then it is to be done again."""
     for path in owed(root / PREPARED / stream.value):
-        manifest = read_manifest(path)
-        swapped = _swap(root, manifest)
-        log.info(
-            "swap.done" if swapped.step is not Step.DISCARD else "swap.discarded",
-            stream=stream,
-            hour=hour_text(manifest.hour),
-            cause=manifest.cause,
-            files=len(swapped.files_deleted),
-            into=len(swapped.files_added),
-        )
-        yield swapped
+        yield swap_hour(root, path)
+
+
+def swap_hour(root: Path, path: Path) -> Swapped:
+    """Do what one manifest says. Raises OSError; BrokenInvariant if it, or a note on its hour, is damaged."""
+    manifest = read_manifest(path)
+    swapped = _swap(root, manifest)
+    log.info(
+        "swap.done" if swapped.step is not Step.DISCARD else "swap.discarded",
+        stream=manifest.stream,
+        hour=hour_text(manifest.hour),
+        cause=manifest.cause,
+        files=len(swapped.files_deleted),
+        into=len(swapped.files_added),
+    )
+    return swapped
 
 
 def step(

@@ -18,6 +18,8 @@ class WriterHealth:
     """Why the last attempt failed; None after a success."""
     progress_at: float = field(default_factory=time.monotonic)
     """Monotonic second of the last successful poll or chunk."""
+    ledger_error: str | None = None
+    """Why the ledger stopped counting; stays until a restart."""
 
     def progress(self, state: str) -> None:
         """Record a success."""
@@ -27,7 +29,7 @@ class WriterHealth:
         """Return whether the writer is healthy, and the body of `/healthz`."""
         idle = time.monotonic() - self.progress_at
         body: dict[str, object] = {"state": self.state, "seconds_since_progress": round(idle, 1)}
-        reasons = [self.last_error] if self.last_error else []
+        reasons = [error for error in (self.last_error, self.ledger_error) if error]
         if idle > STALLED_SECONDS:
             reasons.append(f"no progress for {idle:.0f} s")
         if self.state == "starting":

@@ -102,6 +102,11 @@ class WriterMetrics:
             "Swaps that the disk refused; a rise means that hours stay uncompacted.",
             registry=registry,
         )
+        self.unreadable = Gauge(
+            "archive_commit_unreadable_files",
+            "Parts and notes that the ledger could not read since the start; their rows count as missing.",
+            registry=registry,
+        )
         self.retries = Counter(
             "archive_commit_retries_total",
             "Rounds broken off and begun again; rises while Redis is away or the disk is full.",

@@ -14,14 +14,14 @@ import structlog
 
 from services.archive.checkpoints import sweep_checkpoints, write_checkpoint
 from services.archive.paths import PREPARED, removed_path
-from services.archive.swap import Step, owed, swap_prepared
+from services.archive.swap import Step, owed, swap_hour
 from services.buffer.claims import Claims
 from services.buffer.connection import Full
 from services.data_writer.commit import ClaimCommitter, sweep
 from services.data_writer.ledger import Ledger
 from services.data_writer.recover import recover
 from services.shared.crash_points import CrashPoint, reach
-from services.shared.errors import BrokenInvariant, Transient
+from services.shared.errors import ArchiveError, Transient
 from services.shared.event import Stream
 from services.shared.retry import until_done
 
@@ -135,6 +135,8 @@ class Writer:
             self._metrics.depth.labels(stream).set(depth)
             waited = self._schedule.oldest_wait(stream, now)
             self._metrics.waits[stream].set(time.time() - waited if waited else None)
+        self._metrics.unreadable.set(len(self._ledger.unreadable))
+        self._health.ledger_error = self._ledger.error
         self._health.progress("running")
         if due:
             self._round(due)
@@ -180,21 +182,23 @@ class Writer:
     def _swap(self, stream: Stream) -> None:
         """Swap in the prepared files of a stream that has no claim, so that no input is committed again."""
         root = self._settings.archive_root
-        if not owed(root / PREPARED / stream.value) or not self._ledger.is_counted:
+        manifests = owed(root / PREPARED / stream.value)
+        if not manifests or not self._ledger.is_counted:
             return
         if stream is Stream.REJECTS and not self._has_no_claim():
             return
-        try:
-            for swapped in swap_prepared(root, stream):
+        for path in manifests:
+            try:
+                swapped = swap_hour(root, path)
+            except (OSError, ArchiveError) as error:
+                # An hour is whole before and after a swap; the next round tries again, nothing else waits.
+                self._metrics.swap_failures.inc()
+                log.error("swap.failed", path=str(path), error=str(error))  # noqa: TRY400 - names the remedy
+                continue
+            if swapped.step is not Step.DISCARD:
                 note = removed_path(root, stream, swapped.manifest.hour)
-                added = swapped.files_added or (note,)
-                if swapped.step is not Step.DISCARD:
-                    self._ledger.swapped(swapped.files_deleted, added)
-                self._metrics.swaps.labels(swapped.manifest.cause, swapped.step.name.lower()).inc()
-        except (OSError, BrokenInvariant) as error:
-            # An hour is whole before and after a swap; the next round tries again, commits need not wait.
-            self._metrics.swap_failures.inc()
-            log.error("swap.failed", stream=stream, error=str(error))  # noqa: TRY400 - it names the remedy
+                self._ledger.swapped(swapped.files_deleted, swapped.files_added or (note,))
+            self._metrics.swaps.labels(swapped.manifest.cause, swapped.step.name.lower()).inc()
 
     def _has_no_claim(self) -> bool:
         """Return whether nobody can write to `rejects` now: chunks of every stream may have rows there."""

@@ -167,12 +167,14 @@ COMMIT = Row(
             "Rows removed, and hours refused",
             "Rows left out in a day because their event was there already: after Redis' data was lost, or "
             "another host; or because it was deleted, where COMPACT_APPLY_DELETIONS says so. "
-            "Hours with a damaged or strange file are not merged: `archive verify` names it.",
+            "Hours with a damaged or strange file are not merged: `archive verify` names it. The writer logs "
+            "each file that its ledger could not read (`commit.unreadable`).",
             "short",
             (
                 Query("sum(increase(archive_compact_duplicates_total[1d]))", "duplicates in a day"),
                 Query("sum(increase(archive_compact_deleted_total[1d]))", "deleted in a day"),
                 Query("max(archive_compact_refused_hours)", "hours refused"),
+                Query("max(archive_commit_unreadable_files)", "files unreadable to the ledger"),
             ),
             width=12,
         ),
