@@ -12,6 +12,7 @@ import shutil
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from testing.harness.daemons import REPOSITORY
 from testing.harness.pipeline import Pipeline
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 
 REAL_EVENTS = REPOSITORY.parent / "shared" / "data"
+
+# Hypothesis would fail an example that takes longer than 200 ms, which says only how busy the machine is.
+settings.register_profile(
+    "any_speed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any_speed")
 
 
 def missing(what: str) -> NoReturn:
