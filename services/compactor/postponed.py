@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import time
-import urllib.request
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.archive.locks import is_exclusive_wanted
+from services.shared.http import get_direct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 POLL_SECONDS = 5.0
 """How long an answer of the ingester is reused: many hours may be small."""
 _TIMEOUT_SECONDS = 0.7
-# Never through a proxy that is configured for the containers: the ingester is on the same network.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Postponed(NamedTuple):
@@ -80,9 +79,9 @@ def short_of_space(job: Job, free: int, reserve: int) -> str:
 def _ask(url: str) -> Mapping[str, object]:
     """Return the ingester's /healthz; empty where nobody answers, which is no reason to postpone."""
     try:
-        with _direct.open(url, timeout=_TIMEOUT_SECONDS) as answer:
-            health = json.loads(answer.read())
+        reply = get_direct(url, seconds=_TIMEOUT_SECONDS)
+        # An unhealthy ingester replies with another status; it is not paused.
+        health = json.loads(reply.body) if reply.status == HTTPStatus.OK else {}
     except (OSError, ValueError):
-        # An unhealthy ingester answers with an error status, which ends here too: it is not paused.
         return {}
     return health if isinstance(health, dict) else {}

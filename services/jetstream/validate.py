@@ -8,7 +8,6 @@ from a host give a result. Compressed frames need Jetstream's v1 zstd dictionary
 from __future__ import annotations
 
 import hashlib
-import urllib.request
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from services.shared.errors import BadInput, BrokenInvariant, Transient
 from services.shared.event import Event, Reason, stream_of
+from services.shared.http import HttpError, download
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,15 +184,15 @@ def load_dictionary(location: str) -> bytes:
     """
     try:
         if location.startswith("https://"):
-            with urllib.request.urlopen(location, timeout=DICTIONARY_TIMEOUT_SECONDS) as answer:  # noqa: S310 - https only
-                found = bytes(answer.read(1 << 20))
+            with download(location, seconds=DICTIONARY_TIMEOUT_SECONDS) as response:
+                found = bytes(response.read(1 << 20))
         else:
             found = Path(location).read_bytes()
     except FileNotFoundError as error:
         raise BrokenInvariant(
             f"INGEST_DICTIONARY: no file {location!r}; give the path or https URL of it"
         ) from error
-    except OSError as error:
+    except (OSError, HttpError, Transient) as error:
         raise Transient(f"INGEST_DICTIONARY: {location!r} cannot be read: {error}") from error
     if hashlib.sha256(found).hexdigest() != DICTIONARY_SHA256:
         raise BrokenInvariant(

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import Future, ThreadPoolExecutor
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from services.buffer.connection import Connection, info
 from services.shared.errors import ArchiveError
+from services.shared.http import get_direct
 from services.shared.probes import EVERYWHERE, in_thread
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ REDIS_STATUSES = {
     "aof_last_bgrewrite_status": "the last rewrite of the append-only file failed",
     "rdb_last_bgsave_status": "the last snapshot failed",
 }
-# Without a proxy that is configured for the containers: the daemons are on the same network.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class HealthStatus(NamedTuple):
@@ -68,13 +65,10 @@ class Check:
 def check_daemon(url: str) -> HealthStatus:
     """Request a daemon's /healthz; a paused ingester is healthy."""
     try:
-        with _direct.open(url, timeout=DAEMON_SECONDS) as reply:
-            return HealthStatus(healthy=True, details=_parse(reply.read()))
-    except urllib.error.HTTPError as error:
-        with error:
-            return HealthStatus(healthy=False, details=_parse(error.read()))
+        reply = get_direct(url, seconds=DAEMON_SECONDS)
     except OSError as error:
         return HealthStatus(healthy=False, details={"reasons": [f"no answer from {url}: {error}"]})
+    return HealthStatus(healthy=reply.status == HTTPStatus.OK, details=_parse(reply.body))
 
 
 def check_redis(settings: HealthSettings, stopping: Stopping) -> HealthStatus:

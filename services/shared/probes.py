@@ -6,8 +6,6 @@ import contextlib
 import json
 import sys
 import threading
-import urllib.error
-import urllib.request
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, cast
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -16,6 +14,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from services.shared.errors import BrokenInvariant
+from services.shared.http import get_direct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,17 +80,12 @@ def in_thread(server: HTTPServer) -> Iterator[int]:
 def check(url: str) -> int:
     """Request a `/healthz`, print the response, and return the exit code of a container health check."""
     try:
-        # Never through a proxy: the URL is in this container.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=2) as answer:
-            print(answer.read().decode())  # noqa: T201 - Docker keeps what a health check prints
-            return 0
-    except urllib.error.HTTPError as error:
-        with error:
-            print(error.read().decode())  # noqa: T201 - as above
+        reply = get_direct(url, seconds=2)
     except OSError as error:
-        print(error)  # noqa: T201 - as above
-    return 1
+        print(error)  # noqa: T201 - Docker keeps what a health check prints
+        return 1
+    print(reply.body.decode())  # noqa: T201 - as above
+    return 0 if reply.status == HTTPStatus.OK else 1
 
 
 if __name__ == "__main__":

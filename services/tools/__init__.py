@@ -1,1 +1,1 @@
-"""The `archive` command: what a person asks of the files, and mends in them."""
+"""The `archive` command: reads, checks, copies and repairs an archive."""

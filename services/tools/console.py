@@ -1,4 +1,4 @@
-"""How answers are shown: tables for people, JSON and CSV for scripts; progress goes to standard error."""
+"""Output of the commands: tables, JSON, units of bytes and time, and progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-FINE, FOUND, UNUSABLE = 0, 1, 2
-"""Exit codes: nothing to report; something was found; it could not be done."""
+FINE, FOUND, UNUSABLE, STOPPED = 0, 1, 2, 130
+"""Exit codes: nothing to report; something was found; error; ended by a signal."""
 
 _WIDE = 400
-"""Columns where the output is no terminal: what reads it should not find words cut."""
+"""Width in columns where the output is no terminal, so that no word is cut."""
 
 
 def console() -> Console:
@@ -31,7 +31,7 @@ def console() -> Console:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "", *, right: Iterable[str] = ()
 ) -> Table:
-    """Return a table of any values; columns named in `right` are figures."""
+    """Return a table of any values; columns named in `right` are aligned to the right."""
     made = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for name in columns:
         made.add_column(name, justify="right" if name in set(right) else "left", overflow="fold")
@@ -41,7 +41,7 @@ def table(
 
 
 def shown(value: Any) -> str:
-    """Return one value as a person reads it."""
+    """Return a value as text for a table."""
     match value:
         case None:
             text = "-"
@@ -60,13 +60,13 @@ def shown(value: Any) -> str:
     return text
 
 
-def say_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print one JSON document."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=plain) + "\n")
 
 
-def say_json_rows(rows: Iterable[Any]) -> None:
-    """Print a list of objects, one a line, as they come."""
+def print_json_rows(rows: Iterable[Any]) -> None:
+    """Print a JSON list of objects, one object a line, without holding all of them in memory."""
     between = "[\n"
     for row in rows:
         sys.stdout.write(between + json.dumps(row, ensure_ascii=False, default=plain))
@@ -75,25 +75,25 @@ def say_json_rows(rows: Iterable[Any]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON has no word for as text."""
+    """Return a value that JSON cannot represent as text."""
     return instant(value) if isinstance(value, datetime) else shown(value)
 
 
 def instant(when: datetime) -> str:
-    """Return a time as the archive renders it; one without a zone is UTC."""
+    """Return a time in UTC with milliseconds; a time without a zone is taken as UTC."""
     naive = when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
     return naive.isoformat(sep=" ", timespec="milliseconds") + "Z"
 
 
 def instant_us(time_us: int | None) -> str:
-    """Return Unix microseconds as a time to the second, or a dash."""
+    """Return Unix microseconds as a UTC time to the second; a dash for None."""
     if time_us is None:
         return "-"
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def size(count: float) -> str:
-    """Return bytes in the unit that fits."""
+    """Return a number of bytes in the largest fitting unit, e.g. `1.5 MB`."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(count) < 1000:  # noqa: PLR2004 - a step of the unit
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -102,7 +102,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time in its two largest units."""
+    """Return a duration in its two largest units, e.g. `1 h 40 min`."""
     whole = round(seconds)
     for unit, length, below, part in (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
         if abs(whole) >= length:
@@ -111,7 +111,7 @@ def duration(seconds: float) -> str:
 
 
 def progress() -> Progress:
-    """Return a bar that counts bytes, on standard error."""
+    """Return a progress bar in bytes, on standard error."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

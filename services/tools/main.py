@@ -1,4 +1,4 @@
-"""The `archive` command: its commands, in the order in which somebody meets them. Wires; nothing else."""
+"""The `archive` program: registers the commands in the order in which the help lists them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from services.tools.console import UNUSABLE
 
 
 class _Commands(TyperGroup):
-    """Tells what cannot be done in one sentence, with the mend, and exit code 2."""
+    """Prints an error as one sentence on standard error, and exits with code 2."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was named."""
+        """Run a command and translate the errors that a user can act on."""
         try:
             return super().invoke(ctx)
         except (ArchiveError, SettingsError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            print(error, file=sys.stderr)  # noqa: T201 - for the person who asked
+            print(error, file=sys.stderr)  # noqa: T201 - the user reads it, not a log
             raise typer.Exit(UNUSABLE) from error
 
 
@@ -61,35 +61,36 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Asks the archive at ARCHIVE_ROOT, and mends it. Exit codes: 0 fine, 1 found something, 2 unusable.",
+    help="Read, check, copy and repair the archive at ARCHIVE_ROOT. Exit codes: 0 nothing to report, "
+    "1 something was found, 2 error.",
     epilog=_EXAMPLES,
 )
 
 
-_SEE, _ASK, _TRUST, _KEEP = "What is there", "Questions", "Trust", "Upkeep"
-app.command(rich_help_panel=_SEE)(status)
-app.command(rich_help_panel=_SEE)(coverage)
-app.command(rich_help_panel=_SEE)(gaps)
-app.add_typer(rejects, name="rejects", rich_help_panel=_SEE)
-app.command(rich_help_panel=_ASK)(sql)
-app.command(rich_help_panel=_ASK)(export)
-app.command(rich_help_panel=_TRUST)(verify)
-app.add_typer(snapshot, name="snapshot", rich_help_panel=_TRUST)
-app.command(rich_help_panel=_TRUST)(deletions)
-app.command(rich_help_panel=_KEEP)(pull)
-app.command(rich_help_panel=_KEEP)(compact)
+_OVERVIEW, _QUERIES, _CHECKS, _UPKEEP = "Overview", "Queries", "Checks", "Upkeep"
+app.command(rich_help_panel=_OVERVIEW)(status)
+app.command(rich_help_panel=_OVERVIEW)(coverage)
+app.command(rich_help_panel=_OVERVIEW)(gaps)
+app.add_typer(rejects, name="rejects", rich_help_panel=_OVERVIEW)
+app.command(rich_help_panel=_QUERIES)(sql)
+app.command(rich_help_panel=_QUERIES)(export)
+app.command(rich_help_panel=_CHECKS)(verify)
+app.add_typer(snapshot, name="snapshot", rich_help_panel=_CHECKS)
+app.command(rich_help_panel=_CHECKS)(deletions)
+app.command(rich_help_panel=_UPKEEP)(pull)
+app.command(rich_help_panel=_UPKEEP)(compact)
 if find_spec("obstore") is not None:
-    # Only in the image `tools`: the writer's has no network, and none of the packages for it.
+    # Only in the image `tools`: the writer's image has no network and none of the packages for it.
     from services.tools.cli.forget import forget
     from services.tools.cli.offload import offload
     from services.tools.cli.repair import repair
     from services.tools.cli.replay import replay
 
-    _MEND = "With Redis and the network"
-    app.command(rich_help_panel=_MEND)(repair)
-    app.command(rich_help_panel=_MEND)(offload)
+    _ONLINE = "With Redis and the network"
+    app.command(rich_help_panel=_ONLINE)(repair)
+    app.command(rich_help_panel=_ONLINE)(offload)
     rejects.command()(replay)
-    app.command(rich_help_panel=_MEND)(forget)
+    app.command(rich_help_panel=_ONLINE)(forget)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A tool's two connections to Redis: one that pushes, one that looks whether it was committed."""
+"""A command's session with Redis, and waiting until what Redis held is committed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Buffers:
-    """The buffers of the archive at ARCHIVE_ROOT, for a tool."""
+class RedisSession:
+    """Two connections to the Redis of the archive at ARCHIVE_ROOT: one pushes, one reads claims."""
 
     def __init__(self, settings: Settings, stopping: Stopping) -> None:
         self._archive_id = _archive_id(settings.archive_root)
@@ -34,17 +34,23 @@ class Buffers:
         self.claims = Claims(settings.redis_address(), stopping)
 
     def open(self) -> None:
-        """Open both connections anew and look at what must be true; raises Transient or BrokenInvariant."""
+        """Open both connections anew and check that Redis belongs to this archive.
+
+        Raises Transient while Redis or the writer is not ready, BrokenInvariant for another archive's Redis.
+        """
         self.claims.open(fence=False)
         self.pusher.open(self._archive_id)
 
     def close(self) -> None:
-        """Close both."""
+        """Close both connections."""
         self.claims.close()
         self.pusher.close()
 
     def until_done(self, work: Callable[[], T]) -> T | None:
-        """Do it, again after every doubt, with fresh connections; None when stopped."""
+        """Call `work` until it does not raise Transient, on new connections each time.
+
+        Returns what `work` returned, or None when stopped.
+        """
         return until_done(work, self._stopping, self._failed)
 
     def _failed(self, _: Transient) -> None:
@@ -56,40 +62,41 @@ def _archive_id(root: Path) -> str:
         return archive_id_path(root).read_text(encoding="ascii").strip()
     except OSError as error:
         raise BrokenInvariant(
-            f"ARCHIVE_ROOT: {root} is no archive ({error}); give the archive's folder"
+            f"ARCHIVE_ROOT: {root} is no archive ({error}); set it to the archive's folder"
         ) from error
 
 
-class Moment(NamedTuple):
-    """The age of the cursor as it was read at that moment, or after it."""
+class Position(NamedTuple):
+    """Epoch and push number of a cursor that was read from Redis."""
 
     epoch: int
     push: int
 
     @classmethod
-    def of(cls, cursor: Cursor) -> Moment:
-        """Return the moment at which the cursor was this one."""
+    def of(cls, cursor: Cursor) -> Position:
+        """Return the position of a cursor."""
         return cls(*cursor.age())
 
 
 class EpochEnded(Transient):
-    """Redis lost its data since that moment, and with it perhaps what was not committed."""
+    """Redis lost its data since the position was read, and with it perhaps events that were not committed."""
 
 
-def unsettled(claims: Claims, root: Path, moment: Moment, streams: Iterable[Stream]) -> list[Stream]:
-    """Return the streams of which something may still wait that was in Redis at `moment`.
+def uncommitted(claims: Claims, root: Path, position: Position, streams: Iterable[Stream]) -> list[Stream]:
+    """Return the streams that may still have uncommitted events of those in Redis at `position`.
 
-    Raises EpochEnded when that can no longer be known.
+    A stream is committed if its checkpoint is later than the position (the writer reads the cursor before it
+    claims), or if its buffer is empty and it has no claim. Raises EpochEnded when the epoch is another.
     """
     checkpoints = read_checkpoints(root)
-    behind = [stream for stream in streams if not _is_past(checkpoints.get(stream), moment)]
-    # In the direction of the flow: what had left the buffer then and is in no claim now is committed.
+    behind = [stream for stream in streams if not _is_past(checkpoints.get(stream), position)]
+    # RedisSession first, then claims, as events move: what left its buffer and is in no claim is committed.
     depths = claims.depths(behind) if behind else {}
     waiting = [stream for stream in behind if depths[stream] or claims.find(stream)]
-    if claims.position().epoch != moment.epoch:
+    if claims.position().epoch != position.epoch:
         raise EpochEnded("Redis lost its data meanwhile")
     return waiting
 
 
-def _is_past(checkpoint: Cursor | None, moment: Moment) -> bool:
-    return checkpoint is not None and checkpoint.epoch == moment.epoch and checkpoint.push > moment.push
+def _is_past(checkpoint: Cursor | None, position: Position) -> bool:
+    return checkpoint is not None and checkpoint.epoch == position.epoch and checkpoint.push > position.push

@@ -1,28 +1,27 @@
-"""Every TOOLS_* name, its default and its limits."""
+"""Settings of the `archive` command: every TOOLS_* variable with its default and its limits."""
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations at runtime
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from services.archive.paths import refuse_old_layout
+from services.shared.http import is_private
 from services.shared.settings import Settings, SettingsError, load
 
 
 class ToolsSettings(Settings):
-    """What the `archive` command reads from its environment."""
+    """Environment variables of the `archive` command."""
 
     tools_metrics_url: str = Field(
         default="http://127.0.0.1:9102/metrics",
-        description="Where `archive` finds the writer's metrics; it works without them too.",
+        description="URL of the writer's metrics for `archive`; optional.",
     )
     tools_memory_mb: int = Field(
         default=512,
         ge=64,
-        description="Memory that a query of `archive` may take; beyond it the disk is used.",
+        description="Memory limit in MB of a query of `archive`; beyond it the disk is used.",
     )
 
     tools_segments_url: str = Field(
@@ -32,14 +31,14 @@ class ToolsSettings(Settings):
     tools_segments_token_file: Path | None = Field(
         default=None,
         description="File with the API token for that archive, from https://bsky.network/account; "
-        "empty or none: it is not read.",
+        "without it the archive of segments is not used.",
     )
 
     @field_validator("tools_segments_url")
     @classmethod
     def _is_private(cls, url: str) -> str:
         if not is_private(url):
-            raise ValueError("write it as https://HOST; the token could be read on the way otherwise")
+            raise ValueError("write it as https://HOST; over http the token could be intercepted")
         return url
 
     @field_validator("tools_metrics_url")
@@ -50,7 +49,7 @@ class ToolsSettings(Settings):
         return url
 
     def segments_token(self) -> str:
-        """Return the token; empty where there is none. Raises SettingsError."""
+        """Return the API token; empty where none is configured. Raises SettingsError for an unusable file."""
         if self.tools_segments_token_file is None:
             return ""
         try:
@@ -59,33 +58,21 @@ class ToolsSettings(Settings):
             raise SettingsError(f"TOOLS_SEGMENTS_TOKEN_FILE: {error}; give the right path") from error
         if not token.isascii() or not token.isprintable() or " " in token:
             raise SettingsError(
-                f"TOOLS_SEGMENTS_TOKEN_FILE: {self.tools_segments_token_file} must hold the token and no more"
+                f"TOOLS_SEGMENTS_TOKEN_FILE: {self.tools_segments_token_file} must hold only the token"
             )
         return token
 
     @property
     def root(self) -> Path:
-        """The archive's folder, absolute; raises SettingsError where there is none."""
+        """The archive's folder as an absolute path; raises SettingsError where it does not exist."""
         if not self.archive_root.is_dir():
             raise SettingsError(
-                f"ARCHIVE_ROOT: {self.archive_root} is no folder; set it to where the archive lies"
+                f"ARCHIVE_ROOT: {self.archive_root} is no folder; set it to the archive's folder"
             )
         refuse_old_layout(self.archive_root)
         return self.archive_root.resolve()
 
 
 def settings() -> ToolsSettings:
-    """Read the environment; raises SettingsError with the mend."""
+    """Read the environment. Raises SettingsError, whose text names the remedy."""
     return load(ToolsSettings, "TOOLS_")
-
-
-def is_private(address: str) -> bool:
-    """Whether nobody on the way can read what is sent there: https, or this machine itself. Pure."""
-    parts = urlsplit(address)
-    if parts.scheme == "https" and parts.hostname:
-        return True
-    try:
-        here = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False
-    return parts.scheme == "http" and here

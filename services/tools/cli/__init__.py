@@ -1,1 +1,1 @@
-"""The commands of `archive`, one file each."""
+"""The commands of `archive`, one module each."""

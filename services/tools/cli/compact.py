@@ -1,4 +1,4 @@
-"""`archive compact`: what the compactor does by itself, now and for this archive, until nothing is due."""
+"""`archive compact`: compacts this archive once, as the compactor does continuously."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from services.tools.settings import settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-_POLITE = 19
+_NICENESS = 19
 
 
 def compact(
     *,
     close_all: Annotated[
-        bool, typer.Option("--close-all", help="Take every hour for closed: no writer will run.")
+        bool, typer.Option("--close-all", help="Treat every hour as closed, in an archive without a writer.")
     ] = False,
 ) -> None:
-    """Merge the files of closed hours. Exit code 1 if some could not be merged."""
+    """Merge the files of closed hours. Exit code 1 if some hours could not be merged."""
     root = settings().root
     given = load(CompactorSettings, "COMPACT_").model_copy(update={"archive_root": root})
     start_logs("compactor", given.archive_log_level)
-    # The writer has the machine first.
-    os.nice(_POLITE)
+    # The writer has priority.
+    os.nice(_NICENESS)
     before = _extent(root)
     with stopping_on_signals() as stopping:
         compactor = Compactor(given, CompactorMetrics(CollectorRegistry()), CompactorHealth(), stopping)
         with compactor_lock(root):
             is_done = compactor.once(close_all=close_all)
-    console().print(f"{_told(before)} became {_told(_extent(root))}")
+    console().print(f"{_summary(before)} became {_summary(_extent(root))}")
     raise typer.Exit(FINE if is_done else FOUND)
 
 
 def _extent(root: Path) -> tuple[int, int]:
-    """Return how many files there are, and their bytes."""
+    """Return the number of files and their bytes."""
     sizes = [part.path.stat().st_size for part in find(root).parts]
     return len(sizes), sum(sizes)
 
 
-def _told(extent: tuple[int, int]) -> str:
+def _summary(extent: tuple[int, int]) -> str:
     return f"{extent[0]:,} files, {size(extent[1])},"

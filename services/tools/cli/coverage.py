@@ -1,4 +1,4 @@
-"""`archive coverage`: a calendar of hours, coloured by how complete they are."""
+"""`archive coverage`: shows which hours are complete, as a calendar in the terminal, HTML or PNG."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from services.archive.coverage import State
 from services.archive.paths import hour_start, hour_text
 from services.shared.errors import BadInput
 from services.shared.event import Stream
-from services.tools.console import FINE, FOUND, console, say_json
+from services.tools.console import FINE, FOUND, console, print_json
 from services.tools.query.calendar_picture import page, write_png
-from services.tools.query.coverage import HOURS_A_DAY, LOOKS, calendar, read_coverage, span
+from services.tools.query.coverage import CELL_STYLES, HOURS_A_DAY, calendar, last_days, read_coverage
 from services.tools.query.parts import read_hours
 from services.tools.settings import settings
 
@@ -29,23 +29,28 @@ _ALL = "all streams"
 
 def coverage(  # noqa: PLR0913 - each is an option of the command
     *,
-    stream: Annotated[list[str] | None, typer.Option(help="Only this stream; may be repeated.")] = None,
-    each: Annotated[bool, typer.Option("--each", help="A calendar for each stream.")] = False,
-    days: Annotated[int, typer.Option(min=1, help="The last so many days.")] = 30,
+    stream: Annotated[list[str] | None, typer.Option(help="Show this stream only; may be repeated.")] = None,
+    each: Annotated[bool, typer.Option("--each", help="Show a calendar for each stream.")] = False,
+    days: Annotated[int, typer.Option(min=1, help="Show this number of days, up to the last.")] = 30,
     hours: Annotated[
-        str, typer.Option(help="These instead, e.g. 2026-07-04 or 2026-07-01..2026-07-04.")
+        str, typer.Option(help="Show these hours instead, e.g. 2026-07-04 or 2026-07-01..2026-07-04.")
     ] = "",
-    html: Annotated[Path | None, typer.Option(help="Write a page that needs nothing but itself.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Write a picture; needs matplotlib.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The rows of the coverage table.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Write a PNG; needs matplotlib.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows of the coverage table.")] = False,
 ) -> None:
-    """Which hours are complete. Exit code 1 if events may be missing, or named hours are not closed."""
+    """Show which hours are complete.
+
+    Exit code 1 if events may be missing, or an hour named with --hours is not closed yet.
+    """
     given = settings()
     streams = read_names(stream or tuple(Stream))
     table = {key: row for key, row in read_coverage(given.root).items() if row.stream in streams}
-    chosen = read_hours(hours) if hours else span(table, days)
+    chosen = read_hours(hours) if hours else last_days(table, days)
     if not chosen:
-        raise BadInput("no hour was judged yet: hours close by themselves, or run `archive compact`")
+        raise BadInput(
+            "no hour is in the coverage table yet: wait until hours close, or run `archive compact`"
+        )
     rows = [row for row in table.values() if row.hour in chosen]
     groups = (
         {str(one): [row for row in rows if row.stream is one] for one in streams} if each else {_ALL: rows}
@@ -59,14 +64,14 @@ def coverage(  # noqa: PLR0913 - each is an option of the command
     if png is not None:
         write_png(calendars, title, png)
     if as_json:
-        say_json([{**row._asdict(), "hour": hour_text(row.hour)} for row in rows])
+        print_json([{**row._asdict(), "hour": hour_text(row.hour)} for row in rows])
     elif html is None and png is None:
         _show(calendars)
     raise typer.Exit(FINE if is_complete(rows, chosen if hours else range(0), streams) else FOUND)
 
 
 def read_names(names: Iterable[str]) -> list[Stream]:
-    """Return streams by their names. Raises BadInput with the names there are."""
+    """Return the streams with these names. Raises BadInput, which lists all names."""
     wrong = [name for name in names if name not in tuple(Stream)]
     if wrong:
         raise BadInput(f"{wrong[0]!r} is no stream; there are {', '.join(Stream)}")
@@ -74,7 +79,7 @@ def read_names(names: Iterable[str]) -> list[Stream]:
 
 
 def is_complete(rows: Iterable[CoverageRow], named: range, streams: Iterable[Stream]) -> bool:
-    """Whether no hour is partial, and each named hour of each stream is closed or empty. Pure."""
+    """Whether no hour is partial, and each named hour of each stream is complete or empty. Pure."""
     states = {(row.stream, row.hour): row.state for row in rows}
     if State.PARTIAL in states.values():
         return False
@@ -90,11 +95,11 @@ def _show(calendars: Mapping[str, Iterable[Day]]) -> None:
         for day in days:
             line = Text(f"{hour_start(day.number * HOURS_A_DAY):%Y-%m-%d}  ")
             for cell in day.cells:
-                look = LOOKS[cell.kind]
-                line.append(f"{look.glyph} ", style=look.style)
+                look = CELL_STYLES[cell.kind]
+                line.append(f"{look.glyph} ", style=look.terminal)
             screen.print(line)
     key = Text()
-    for look in LOOKS.values():
-        key.append(look.glyph, style=look.style)
+    for look in CELL_STYLES.values():
+        key.append(look.glyph, style=look.terminal)
         key.append(f" {look.meaning}   ")
     screen.print(key)

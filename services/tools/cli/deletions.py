@@ -1,4 +1,4 @@
-"""`archive deletions`: what the compactor took out because it was deleted on the network, pass by pass."""
+"""`archive deletions`: reports rows that the compactor removed because they were deleted on the network."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from services.archive.manifest import Cause, read_rewrites
 from services.archive.paths import REWRITTEN, hour_text
 from services.compactor.deletions.state import NO_PASS, read_state
 from services.shared.event import Stream
-from services.tools.console import FINE, console, instant_us, say_json, table
-from services.tools.offload.index import only_far
+from services.tools.console import FINE, console, instant_us, print_json, table
+from services.tools.offload.index import only_remote
 from services.tools.settings import settings
 
 if TYPE_CHECKING:
@@ -23,40 +23,40 @@ if TYPE_CHECKING:
 
 
 class Removed(NamedTuple):
-    """What one pass took out of one hour."""
+    """Rows that one pass removed from one hour."""
 
     name: str
-    """When the pass began."""
+    """The time when the pass began."""
     stream: str
     hour: str
     done_at: str
     rows: dict[str, int]
-    """By whose deletion: `records`, `accounts`."""
+    """Number of rows by policy: `records`, `accounts`."""
 
 
 def deletions(
-    *, as_json: Annotated[bool, typer.Option("--json", help="One object, with every hour.")] = False
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with every hour.")] = False
 ) -> None:
-    """Show what was removed because it was deleted on the network (COMPACT_APPLY_DELETIONS)."""
+    """Report rows that were removed because they were deleted on the network (COMPACT_APPLY_DELETIONS)."""
     root = settings().root
     last, removed = read_state(root), list(read_removed(root))
-    far = sorted({(one.stream.value, hour_text(one.hour)) for one in only_far(root, Stream)})
+    remote = sorted({(one.stream.value, hour_text(one.hour)) for one in only_remote(root, Stream)})
     if as_json:
-        say_json(
+        print_json(
             {
                 "policy": last.policy or None,
                 "last_pass": None if last == NO_PASS else instant_us(last.at_us),
                 "removed": [one._asdict() for one in removed],
-                "not_reached": [{"stream": stream, "hour": hour} for stream, hour in far],
+                "not_reached": [{"stream": stream, "hour": hour} for stream, hour in remote],
             }
         )
     else:
-        _tell(last, removed, len(far))
+        _print(last, removed, len(remote))
     raise typer.Exit(FINE)
 
 
 def read_removed(root: Path) -> Iterator[Removed]:
-    """Yield what each pass took out of each hour, the oldest pass first."""
+    """Yield the removed rows by pass and hour, the oldest pass first."""
     found = []
     for path in (root / REWRITTEN).glob("*/*.json"):
         for note in read_rewrites(path):
@@ -68,7 +68,7 @@ def read_removed(root: Path) -> Iterator[Removed]:
 
 
 def sums(removed: Iterable[Removed]) -> list[tuple[str, str, str, int, int]]:
-    """Return by pass, stream and policy in how many hours how many rows went. Pure."""
+    """Return number of hours and of rows by pass, stream and policy. Pure."""
     hours: Counter[tuple[str, str, str]] = Counter()
     rows: Counter[tuple[str, str, str]] = Counter()
     for one in removed:
@@ -78,14 +78,14 @@ def sums(removed: Iterable[Removed]) -> list[tuple[str, str, str, int, int]]:
     return [(*key, hours[key], rows[key]) for key in sorted(rows)]
 
 
-def _tell(last: DeletionState, removed: list[Removed], far: int) -> None:
+def _print(last: DeletionState, removed: list[Removed], remote: int) -> None:
     screen = console()
     if removed:
         columns = ("pass", "stream", "policy", "hours", "rows")
         screen.print(table(columns, sums(removed), right=("hours", "rows")))
     if last == NO_PASS:
-        screen.print("no pass was made; COMPACT_APPLY_DELETIONS is the policy, and off by default")
+        screen.print("no pass was made; the setting COMPACT_APPLY_DELETIONS is off by default")
     else:
         screen.print(f"last pass {instant_us(last.at_us)}, policy {last.policy}")
-    if far:
-        screen.print(f"{far:,} hours lie only in the bucket: deletions do not reach them")
+    if remote:
+        screen.print(f"{remote:,} hours are only in the bucket, where deletions are not applied")

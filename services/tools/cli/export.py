@@ -1,4 +1,4 @@
-"""`archive export`: the original events again, equal as JSON, one a line, in the order of their times."""
+"""`archive export`: writes the original events as JSON lines, ordered by time, each once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.shared.errors import BadInput
 from services.shared.event import JETSTREAM_STREAMS, Stream
 from services.tools.query.parts import find, read_time
 from services.tools.query.rebuild import Row, rebuild
-from services.tools.query.tiers import bucket_for, datasets_of, only_there
+from services.tools.query.tiers import bucket_for, datasets_of, remote_files
 from services.tools.query.views import connected, literal, relation
 from services.tools.settings import settings
 
@@ -36,38 +36,46 @@ _LEVELS = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw] | list[str]])
 
 def export(
     *,
-    begin: Annotated[str, typer.Option("--from", help="Only events from then on, e.g. 2026-07-04T14.")] = "",
-    end: Annotated[str, typer.Option("--to", help="Only events before then.")] = "",
-    stream: Annotated[list[str] | None, typer.Option(help="Only of this stream; may be repeated.")] = None,
-    did: Annotated[list[str] | None, typer.Option(help="Only of this account; may be repeated.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write there instead of to standard output.")] = None,
+    begin: Annotated[
+        str, typer.Option("--from", help="Only events at or after this time, e.g. 2026-07-04T14.")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", help="Only events before this time.")] = "",
+    stream: Annotated[
+        list[str] | None, typer.Option(help="Only events of this stream; may be repeated.")
+    ] = None,
+    did: Annotated[
+        list[str] | None, typer.Option(help="Only events of this account; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> None:
-    """Events as Jetstream sent them, JSON lines in the order of time; each once."""
+    """Write events as Jetstream sent them, as JSON lines ordered by time, each once."""
     given = settings()
-    span = (read_time(begin) if begin else 0, read_time(end) if end else _LAST_US)
+    interval = (read_time(begin) if begin else 0, read_time(end) if end else _LAST_US)
     streams = read_streams(stream or JETSTREAM_STREAMS)
-    far = only_there(given.root, streams, range(span[0] // HOUR_US, span[1] // HOUR_US + 1))
-    bucket = bucket_for(given, far, "export")
-    there = (
-        None if bucket is None else There(datasets_of(bucket, far), {(one.stream, one.hour) for one in far})
+    remote = remote_files(given.root, streams, range(interval[0] // HOUR_US, interval[1] // HOUR_US + 1))
+    bucket = bucket_for(given, remote, "export")
+    remote_data = (
+        None
+        if bucket is None
+        else RemoteData(datasets_of(bucket, remote), {(one.stream, one.hour) for one in remote})
     )
     with connected(given.root, given.tools_memory_mb) as connection, _open(out) as sink:
-        for line in lines(connection, given.root, streams, span, did or (), there):
+        for line in lines(connection, given.root, streams, interval, did or (), remote_data):
             sink.write(line)
 
 
-class There(NamedTuple):
-    """What lies only in the bucket."""
+class RemoteData(NamedTuple):
+    """Files that are only in the bucket."""
 
     datasets: Mapping[Stream, ds.Dataset]
     hours: AbstractSet[tuple[Stream, int]]
 
 
 def read_streams(names: Iterable[str]) -> list[Stream]:
-    """Return streams of events by their names. Raises BadInput with the names there are."""
+    """Return the streams of events with these names. Raises BadInput, which lists all names."""
     wrong = [name for name in names if name not in JETSTREAM_STREAMS]
     if wrong:
-        raise BadInput(f"{wrong[0]!r} is no stream of events; there are {', '.join(JETSTREAM_STREAMS)}")
+        raise BadInput(f"{wrong[0]!r} is no stream of events; remote_data are {', '.join(JETSTREAM_STREAMS)}")
     return [Stream(name) for name in names]
 
 
@@ -75,30 +83,33 @@ def lines(  # noqa: PLR0913, PLR0917 - what is read, and what of it
     connection: duckdb.DuckDBPyConnection,
     root: Path,
     streams: Sequence[Stream],
-    span: tuple[int, int],
+    interval: tuple[int, int],
     dids: Sequence[str] = (),
-    there: There | None = None,
+    remote_data: RemoteData | None = None,
 ) -> Iterator[bytes]:
-    """Yield each event's line; `span` is first and end in Unix microseconds. An hour is in hand at a time."""
-    hours = range(span[0] // HOUR_US, span[1] // HOUR_US + 1)
+    """Yield each event's line.
+
+    `interval` is first and end in Unix microseconds. An hour is in hand at a time.
+    """
+    hours = range(interval[0] // HOUR_US, interval[1] // HOUR_US + 1)
     parts = find(root, streams, hours).parts
-    far = there.hours if there is not None else frozenset()
-    for hour in sorted({part.hour for part in parts} | {hour for _, hour in far}):
+    remote = remote_data.hours if remote_data is not None else frozenset()
+    for hour in sorted({part.hour for part in parts} | {hour for _, hour in remote}):
         of_streams = []
         for stream in streams:
             cursor = connection.cursor()
             mine = [part for part in parts if part.hour == hour and part.stream is stream]
             rows = [relation(stream, mine)] if mine else []
-            if there is not None and (stream, hour) in far:
-                cursor.register("far", there.datasets[stream])
-                rows.append(f"SELECT * FROM far WHERE {_is_hour(hour)}")  # noqa: S608 - our own numbers
-            of_streams.append(_of_hour(cursor, stream, rows, span, dids))
+            if remote_data is not None and (stream, hour) in remote:
+                cursor.register("remote", remote_data.datasets[stream])
+                rows.append(f"SELECT * FROM remote WHERE {_is_hour(hour)}")  # noqa: S608 - our own numbers
+            of_streams.append(_of_hour(cursor, stream, rows, interval, dids))
         for _, line in heapq.merge(*of_streams, key=lambda one: one[0]):
             yield line
 
 
 def line_of(stream: Stream, row: Row) -> bytes:
-    """Return the line of a row's event; what its columns hold as JSON is passed on as it was."""
+    """Return the event of a row as a JSON line; JSON inside columns is passed on unchanged."""
     return msgspec.json.encode(rebuild(stream, row, _raw, _LEVELS.decode)) + b"\n"
 
 
@@ -106,14 +117,14 @@ def _of_hour(
     connection: duckdb.DuckDBPyConnection,
     stream: Stream,
     rows: Sequence[str],
-    span: tuple[int, int],
+    interval: tuple[int, int],
     dids: Sequence[str],
 ) -> Iterator[tuple[int, bytes]]:
     if not rows:
         return
     relations = " UNION ALL BY NAME ".join(f"({query})" for query in rows)
     columns = ", ".join(_column(field) for field in SCHEMAS[stream] if field.name != "event_time")
-    wanted = f"time_us >= {span[0]} AND time_us < {span[1]}"
+    wanted = f"time_us >= {interval[0]} AND time_us < {interval[1]}"
     if dids:
         wanted += f" AND did IN ({', '.join(map(literal, dids))})"
     query = f"SELECT {columns} FROM ({relations}) WHERE {wanted} ORDER BY time_us, cursor"  # noqa: S608 - our own names, quoted texts
@@ -141,7 +152,7 @@ def _raw(text: str) -> Any:
 
 @contextmanager
 def _open(out: Path | None) -> Iterator[BinaryIO]:
-    """Give the sink; a file is whole or not there at all."""
+    """Yield the output; a file gets its name only when it is complete."""
     if out is None:
         yield sys.stdout.buffer
         return

@@ -1,4 +1,4 @@
-"""`archive rejects`: the frames that could not be used, kept whole: which, why, and their bytes."""
+"""`archive rejects`: lists frames that were rejected, and prints one of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from services.shared.errors import BadInput
 from services.shared.event import Reason, Stream
-from services.tools.console import FOUND, console, instant_us, say_json, table
+from services.tools.console import FOUND, console, instant_us, print_json, table
 from services.tools.query.views import connected, create_views, literal
 from services.tools.settings import settings
 
@@ -20,17 +20,17 @@ _KEY_DIGITS = 12
 _SHOWN = 80
 _ID = f"left(sha256(frame), {_KEY_DIGITS})"
 
-rejects = typer.Typer(no_args_is_help=True, help="Frames that could not be used, and why.")
+rejects = typer.Typer(no_args_is_help=True, help="List frames that were rejected, and why; replay them.")
 
 
 @rejects.command("list")
 def list_rejects(
     *,
-    reason: Annotated[str, typer.Option(help="Only those with this reason.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    reason: Annotated[str, typer.Option(help="Only rejects with this reason.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Number of rejects to list, the newest first.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """How many for each reason, and the newest of them. Exit code 1 if there are any."""
+    """Count rejects by reason, and list the newest. Exit code 1 if there are any."""
     if reason and reason not in tuple(Reason):
         raise BadInput(f"{reason!r} is no reason; there are {', '.join(Reason)}")
     given = settings()
@@ -43,9 +43,9 @@ def list_rejects(
         )
         newest = _newest(connection, f"reason = {literal(reason)}" if reason else "true", limit)
     if as_json:
-        say_json({"by_reason": counts, "newest": newest})
+        print_json({"by_reason": counts, "newest": newest})
     elif not counts:
-        console().print("no rejects: every frame became an event")
+        console().print("no rejects: every frame is an event")
     else:
         console().print(table(("reason", "frames"), counts.items(), right=("frames",)))
         rows = [
@@ -67,11 +67,11 @@ def list_rejects(
 
 @rejects.command("show")
 def show_reject(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="As `rejects list` names it.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The id that `rejects list` prints.")],
 ) -> None:
-    """Write one frame to standard output, byte for byte."""
+    """Write a rejected frame to standard output, byte for byte."""
     given = settings()
-    if len(identity) < 4 or not all(digit in "0123456789abcdef" for digit in identity):  # noqa: PLR2004 - fewer would be anybody's
+    if len(identity) < 4 or not all(digit in "0123456789abcdef" for digit in identity):  # noqa: PLR2004 - shorter prefixes match too many
         raise BadInput(f"{identity!r} is no id; `archive rejects list` names them")
     with connected(given.root, given.tools_memory_mb) as connection:
         create_views(connection, given.root, (Stream.REJECTS,))
@@ -83,7 +83,7 @@ def show_reject(
 
 
 def _newest(connection: duckdb.DuckDBPyConnection, wanted: str, limit: int) -> list[dict[str, Any]]:
-    """Return the newest rejects without their whole frames, which may be large and no text."""
+    """Return the newest rejects with the beginning of their frames, which may be large and binary."""
     rows = connection.execute(
         f"SELECT {_ID}, received_at, reason, host, stream, octet_length(frame), frame[:{_SHOWN}] FROM rejects"  # noqa: S608 - our own names, quoted reason
         f" WHERE {wanted} ORDER BY received_at DESC LIMIT {limit}"

@@ -1,7 +1,7 @@
-"""`archive rejects replay`: frames that could not be used once and can now become events after all.
+"""`archive rejects replay`: pushes rejected frames that are valid now, after an update or a raised limit.
 
-After an update, or after a limit was raised. The reject stays as history; its event is pushed only if neither
-Redis nor the archive has it, so that a second replay pushes nothing.
+The reject stays as history. Its event is pushed only if neither Redis nor the archive has it, so a second
+replay pushes nothing.
 """
 
 from __future__ import annotations
@@ -23,65 +23,63 @@ from services.shared.lifecycle import stopping_on_signals
 from services.shared.logging import start_logs
 from services.shared.retry import until_done
 from services.shared.settings import load
-from services.tools.console import FINE, FOUND
-from services.tools.query.intervals import Span, row_groups
+from services.tools.console import FINE, FOUND, STOPPED
+from services.tools.query.intervals import Interval, row_groups
 from services.tools.query.parts import find
-from services.tools.redis_session import Buffers
+from services.tools.redis_session import RedisSession
 from services.tools.repair.known import known_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-STOPPED = 130
 
-
-class Sorted(NamedTuple):
-    """What can be made of the rejects now."""
+class SortedRejects(NamedTuple):
+    """Rejects, sorted by whether they are valid now."""
 
     usable: dict[int, dict[bytes, Event]]
     """Events by the hour of their time and by identity."""
     unusable: int
     removed: int
-    """Usable, but their hour was removed here on purpose."""
+    """Number of usable rejects whose hour was removed here on purpose."""
 
 
 def replay(
     *,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Push them; without, it only says what would be.")
+        bool, typer.Option("--yes", help="Push them; without this, only print how many could be pushed.")
     ] = False,
 ) -> None:
-    """Push the rejects that can be used now, after an update or a raised limit, as the events they are."""
+    """Push rejected frames that are valid now, after an update or a raised limit, as events."""
     settings = load(IngesterSettings, "INGEST_")
-    talk = Console(stderr=True)
+    console = Console(stderr=True)
     start_logs("replay", "warning")
     found = sort_rejects(settings.archive_root, settings.ingest_max_event_bytes, frame_opener(settings))
-    talk.print(
+    console.print(
         f"{sum(map(len, found.usable.values())):,} rejected frames can be used now, {found.unusable:,} cannot"
     )
     if found.removed:
-        talk.print(f"{found.removed:,} more could, but their hours were removed here: they are left alone")
+        console.print(f"{found.removed:,} more are not pushed, because their hours were removed here")
     with stopping_on_signals() as stopping:
-        buffers = Buffers(settings, stopping)
-        until_done(buffers.open, stopping, lambda error: talk.print(str(error), markup=False))
+        session = RedisSession(settings, stopping)
+        until_done(session.open, stopping, lambda error: console.print(str(error), markup=False))
         missing = pushed = 0
         for hour, events in sorted(found.usable.items()):
             for some in _slices(events, settings.ingest_push_events):
                 if yes:
-                    pushed += buffers.until_done(lambda: _push(buffers, settings, hour, some)) or 0  # noqa: B023 - called at once
+                    pushed += session.until_done(lambda: _push(session, settings, hour, some)) or 0  # noqa: B023 - called at once
                 else:
-                    missing += len(buffers.until_done(lambda: _missing(buffers, hour, some)) or ())  # noqa: B023 - as above
-        buffers.close()
+                    missing += len(session.until_done(lambda: _missing(session, hour, some)) or ())  # noqa: B023 - as above
+        session.close()
     if not yes:
-        talk.print(f"{missing:,} of them are not in the archive; to push these, add --yes")
+        console.print(f"{missing:,} of them are not in the archive; to push these, add --yes")
         raise typer.Exit(FOUND if missing else FINE)
-    talk.print(f"{pushed:,} were pushed; the writer commits them in its next round")
+    console.print(f"{pushed:,} were pushed; the writer commits them in its next round")
     raise typer.Exit(STOPPED if stopping else FINE)
 
 
-def sort_rejects(root: Path, largest: int, open_frame: Callable[[bytes], bytes]) -> Sorted:
-    """Look at every reject once more, as receiving and encoding would today."""
+def sort_rejects(root: Path, largest: int, open_frame: Callable[[bytes], bytes]) -> SortedRejects:
+    """Validate and encode every reject again, with today's limits."""
     usable: dict[int, dict[bytes, Event]] = defaultdict(dict)
     unusable = removed = 0
     for frame in _frames(root):
@@ -92,12 +90,14 @@ def sort_rejects(root: Path, largest: int, open_frame: Callable[[bytes], bytes])
             removed += 1
         else:
             usable[event.time_us // HOUR_US][event.identity] = event
-    return Sorted(usable, unusable, removed)
+    return SortedRejects(usable, unusable, removed)
 
 
 def _frames(root: Path) -> Iterator[bytes]:
     for hour in sorted({part.hour for part in find(root, (Stream.REJECTS,)).parts}):
-        for table in row_groups(root, Stream.REJECTS, Span(hour * HOUR_US, (hour + 1) * HOUR_US), ["frame"]):
+        for table in row_groups(
+            root, Stream.REJECTS, Interval(hour * HOUR_US, (hour + 1) * HOUR_US), ["frame"]
+        ):
             yield from table["frame"].to_pylist()
 
 
@@ -109,17 +109,20 @@ def _event(frame: bytes, largest: int, open_frame: Callable[[bytes], bytes]) -> 
     return None if encode(event.stream, [event.frame], "").rejected else event
 
 
-def _missing(buffers: Buffers, hour: int, events: Iterable[Event]) -> list[Event]:
-    # The archive files an event under its own time, so one hour tells.
-    known = known_events(buffers.pusher, buffers.root, Span(hour * HOUR_US, (hour + 1) * HOUR_US))
+def _missing(session: RedisSession, hour: int, events: Iterable[Event]) -> list[Event]:
+    # Events are stored by their own time, so only this hour can contain them.
+    known = known_events(session.pusher, session.root, Interval(hour * HOUR_US, (hour + 1) * HOUR_US))
     return [event for event in events if event.identity not in known]
 
 
-def _push(buffers: Buffers, settings: IngesterSettings, hour: int, events: Iterable[Event]) -> int:
-    """Push what is missing of these events, in one transaction with its counts; returns how many."""
-    if buffers.pusher.memory().share() > settings.ingest_pause_percent / 100:
-        raise Transient("Redis is filling; the ingester's events go first")
-    missing = _missing(buffers, hour, events)
+def _push(session: RedisSession, settings: IngesterSettings, hour: int, events: Iterable[Event]) -> int:
+    """Push the missing ones of these events and their counts in one transaction; return their number.
+
+    Raises Transient while Redis is nearly full.
+    """
+    if session.pusher.memory().share() > settings.ingest_pause_percent / 100:
+        raise Transient("Redis is filling; events of the ingester have priority")
+    missing = _missing(session, hour, events)
     elements: dict[Stream, list[bytes]] = defaultdict(list)
     counts: Counter[str] = Counter()
     for event in missing:
@@ -127,7 +130,7 @@ def _push(buffers: Buffers, settings: IngesterSettings, hour: int, events: Itera
         counts[f"{event.stream}:received"] += 1
         counts[f"{event.stream}:pushed"] += 1
     if missing:
-        buffers.pusher.push(elements, counts)
+        session.pusher.push(elements, counts)
     return len(missing)
 
 

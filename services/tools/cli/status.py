@@ -1,4 +1,4 @@
-"""`archive status`: what an operator wants to see, in one screen; works with nothing but the files too."""
+"""`archive status`: one screen with streams, hours, gaps, lag, disk and next steps; needs only the files."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import typer
 from services.archive.checkpoints import read_checkpoints
 from services.archive.coverage import State
 from services.archive.paths import HOUR_US, archive_id_path
-from services.tools.console import console, duration, instant_us, say_json, size, table
+from services.tools.console import console, duration, instant_us, print_json, size, table
 from services.tools.query.coverage import Table, read_coverage
 from services.tools.query.figures import ArchiveFigures, ask_writer, measure, unaccounted
-from services.tools.query.gap_rows import OpenGap, by_reason, read_holes, seconds, touching
+from services.tools.query.gap_rows import OpenGap, by_reason, read_open_gaps, seconds, touching
 from services.tools.settings import settings
 
 if TYPE_CHECKING:
@@ -29,33 +29,33 @@ if TYPE_CHECKING:
 
 DAY_US = 24 * HOUR_US
 _LATE_SECONDS = 900
-"""An archive that is further behind than three rounds is worth a look."""
+"""Lag in seconds, three rounds of the writer, above which a next step is shown."""
 _FEW_DAYS = 14
 _SHOWN = (State.CLOSED, State.PARTIAL, State.OPEN, State.EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """All that `archive status` shows; times in Unix microseconds."""
+    """What `archive status` shows; times in Unix microseconds."""
 
     root: Path
     archive_id: str | None
     now_us: int
     figures: ArchiveFigures
     hours: dict[str, int]
-    """Hours of the coverage table by state, the worst of its streams."""
+    """Number of hours by state in the coverage table; an hour has the worst state of its streams."""
     gaps: list[OpenGap]
-    """Those of the last day."""
+    """Open gaps of the last day."""
     checkpoints: Mapping[Stream, Cursor]
     writer: Figures | None
     disk_free: int
     disk_size: int
     reserve: int
-    """Bytes below which the ingester pauses."""
+    """Free bytes below which the ingester pauses."""
 
     @property
     def bytes_a_day(self) -> float | None:
-        """How much the last whole hours, a day at most, say is added a day; None where there are none."""
+        """Bytes added a day, by the last whole hours, 24 at most; None without such hours."""
         this_hour = self.now_us // HOUR_US
         last = [hour for hour in self.figures.bytes_by_hour if this_hour - 24 <= hour < this_hour]
         if not last:
@@ -64,29 +64,31 @@ class Status:
 
     @property
     def days_left(self) -> float | None:
-        """Days until the ingester pauses for want of room; None where nothing is added."""
+        """Days until the ingester pauses because the disk is low; None where nothing is added."""
         rate = self.bytes_a_day
         return max(0, self.disk_free - self.reserve) / rate if rate else None
 
     @property
     def behind_seconds(self) -> float | None:
-        """How far the oldest checkpoint lies behind now: everything before it is committed."""
+        """Seconds since the oldest checkpoint, before which everything is committed; None without one."""
         if not self.checkpoints:
             return None
         return (self.now_us - min(cursor.time_us for cursor in self.checkpoints.values())) / 1e6
 
 
-def status(*, as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False) -> None:
-    """One screen: streams, hours, gaps, lag, disk, and what to do next."""
-    found = look(settings(), time.time_ns() // 1000)
+def status(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+) -> None:
+    """Show streams, hours, gaps, lag, disk, and what to do next, on one screen."""
+    found = gather(settings(), time.time_ns() // 1000)
     if as_json:
-        say_json(as_object(found))
+        print_json(as_object(found))
     else:
         _show(found)
 
 
-def look(given: ToolsSettings, now_us: int) -> Status:
-    """Gather everything."""
+def gather(given: ToolsSettings, now_us: int) -> Status:
+    """Collect what is shown. Raises OSError and BrokenInvariant for an unreadable archive."""
     root = given.root
     covered = read_coverage(root)
     disk = shutil.disk_usage(root)
@@ -97,7 +99,7 @@ def look(given: ToolsSettings, now_us: int) -> Status:
         now_us=now_us,
         figures=measure(root, covered),
         hours=_worst(covered),
-        gaps=touching(read_holes(root, given.tools_memory_mb), now_us - DAY_US, now_us),
+        gaps=touching(read_open_gaps(root, given.tools_memory_mb), now_us - DAY_US, now_us),
         checkpoints=read_checkpoints(root),
         writer=ask_writer(given.tools_metrics_url),
         disk_free=disk.free,
@@ -107,31 +109,31 @@ def look(given: ToolsSettings, now_us: int) -> Status:
 
 
 def next_steps(found: Status) -> list[str]:
-    """Return what somebody should do, the most urgent first; empty where all is well. Pure."""
+    """Return what the operator should do, the most urgent first; empty where nothing is wrong. Pure."""
     steps = []
     if found.archive_id is None:
         steps.append("this folder is no archive yet: start the writer, or set ARCHIVE_ROOT to the right one")
     lost = {stream: count for stream, count in _unaccounted(found).items() if count}
     for stream, count in sorted(lost.items()):
-        what = "lost" if count < 0 else "doubled"
+        what = "lost" if count < 0 else "duplicated"
         steps.append(f"{stream}: {abs(count)} events {what} by the ledger; run `archive verify`")
     if any(stream.unreadable for stream in found.figures.streams.values()):
         steps.append("some parts cannot be read; run `archive verify`")
-    if found.figures.strays:
-        steps.append(f"{found.figures.strays} files among the parts are none; run `archive verify`")
+    if found.figures.unknown_files:
+        steps.append(f"{found.figures.unknown_files} files are no parts; run `archive verify`")
     if found.days_left is not None and found.days_left < _FEW_DAYS:
-        steps.append(f"the disk is full in {found.days_left:.1f} days; make room, or offload closed hours")
+        steps.append(f"the disk is full in {found.days_left:.1f} days; free space, or offload closed hours")
     if found.checkpoints and (found.behind_seconds or 0) > _LATE_SECONDS:
-        steps.append("commits lie behind; is the writer running, and is the ingester connected?")
+        steps.append("commits are behind; is the writer running, and is the ingester connected?")
     if found.gaps:
         steps.append("events of the last day may be missing; see `archive gaps`, then `archive repair`")
     if found.archive_id is not None and not found.hours:
-        steps.append("no hour was compacted yet; hours close by themselves, or run `archive compact`")
+        steps.append("no hour was compacted yet; wait until hours close, or run `archive compact`")
     return steps
 
 
 def as_object(found: Status) -> dict[str, Any]:
-    """Return it all as JSON has it."""
+    """Return the status as an object for JSON."""
     return {
         "root": str(found.root),
         "archive_id": found.archive_id,
@@ -146,9 +148,9 @@ def as_object(found: Status) -> dict[str, Any]:
             }
             for stream, figures in found.figures.streams.items()
         },
-        "strays": found.figures.strays,
+        "unknown_files": found.figures.unknown_files,
         "hours": found.hours,
-        "gaps_of_last_day": [hole._asdict() for hole in found.gaps],
+        "gaps_of_last_day": [gap._asdict() for gap in found.gaps],
         "unaccounted": unaccounted(found.writer) if found.writer else None,
         "waiting": found.writer["archive_buffer_depth_events"] if found.writer else None,
         "checkpoints": {stream: cursor.time_us for stream, cursor in found.checkpoints.items()},
@@ -191,7 +193,10 @@ def _rows(found: Status) -> list[tuple[Any, ...]]:
 
 
 def _lines(found: Status) -> list[tuple[str, str]]:
-    hours = ", ".join(f"{count:,} {state}" for state, count in found.hours.items()) or "none judged yet"
+    hours = (
+        ", ".join(f"{count:,} {state}" for state, count in found.hours.items())
+        or "none in the coverage table yet"
+    )
     reasons = ", ".join(f"{count} {reason}" for reason, (count, _) in by_reason(found.gaps).items())
     missing = duration(seconds(found.gaps, found.now_us - DAY_US, found.now_us))
     gaps = (
@@ -211,7 +216,7 @@ def _lines(found: Status) -> list[tuple[str, str]]:
 
 def _writer_line(found: Status) -> str:
     if found.writer is None:
-        return "does not answer; TOOLS_METRICS_URL says where it is asked"
+        return "does not answer at TOOLS_METRICS_URL"
     counted = unaccounted(found.writer)
     total = "still counting" if None in counted.values() else sum(_unaccounted(found).values())
     waiting = int(sum(found.writer["archive_buffer_depth_events"].values()))
@@ -231,8 +236,8 @@ def _checkpoint_line(found: Status) -> str:
 
 
 def _unaccounted(found: Status) -> dict[str, int]:
-    told = unaccounted(found.writer) if found.writer else {}
-    return {stream: count for stream, count in told.items() if count is not None}
+    counts = unaccounted(found.writer) if found.writer else {}
+    return {stream: count for stream, count in counts.items() if count is not None}
 
 
 def _lag(found: Status, newest_us: int | None) -> float | None:
@@ -240,7 +245,7 @@ def _lag(found: Status, newest_us: int | None) -> float | None:
 
 
 def _worst(covered: Table) -> dict[str, int]:
-    """Return how many hours there are of each state: an hour is as good as the worst of its streams."""
+    """Return the number of hours by state; an hour has the worst state of its streams."""
     order = (State.EMPTY, State.CLOSED, State.PARTIAL, State.OPEN)
     hours: dict[int, State] = {}
     for (_, hour), row in covered.items():

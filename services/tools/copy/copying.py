@@ -1,4 +1,4 @@
-"""Copies parts: resumed where it broke off, checked before they are seen, then renamed into place."""
+"""Copies parts into an archive: resumes partial downloads, and checks each file before it gets its name."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
     from services.tools.query.parts import PartFile
 
 
-class Wanted(NamedTuple):
-    """A part that is to be here."""
+class PartToCopy(NamedTuple):
+    """A part of the source."""
 
     part: PartFile
-    """Where it will lie."""
+    """With its path in the copy."""
     path: str
-    """Below the archive's root."""
+    """Relative to the root of either archive."""
     bytes: int
     sha256: str
-    """Of the whole file, or empty where only the hash in its footer tells."""
+    """Of the whole file; empty where the source does not name it, and the hash in the footer must do."""
 
 
-def is_here(wanted: Wanted) -> bool:
-    """Whether it was copied before: nothing bears its name that was not checked."""
+def is_copied(wanted: PartToCopy) -> bool:
+    """Whether the part was copied before. Only checked files have their final name."""
     try:
         return wanted.part.path.stat().st_size == wanted.bytes
     except FileNotFoundError:
         return False
 
 
-def copy(source: Source, root: Path, wanted: Wanted, read: Callable[[int], None]) -> None:
-    """Copy one part, going on where an earlier attempt broke off; durable when this returns.
+def copy(source: Source, root: Path, wanted: PartToCopy, read: Callable[[int], None]) -> None:
+    """Copy one part durably, from the byte where an earlier attempt ended; `read` is called with byte counts.
 
-    Raises Transient where the source does not answer, FileNotFoundError where it has the file no more,
-    BadInput where what it gave is not what was wanted: then nothing of it is kept.
+    Raises Transient where the source does not answer, FileNotFoundError where it no longer has the file, and
+    BadInput where the content is not as announced; the content is deleted then.
     """
     staged = root / STAGING / "pull" / f"{hashlib.sha256(wanted.path.encode()).hexdigest()[:24]}.tmp"
     make_directories(root, staged.parent)
@@ -61,28 +61,29 @@ def copy(source: Source, root: Path, wanted: Wanted, read: Callable[[int], None]
                 read(len(block))
         sync_open(file)
         if file.tell() < wanted.bytes:
-            raise Transient(f"{source} broke off in {wanted.path}")
-    if wrong := _wrong(staged, wanted):
+            raise Transient(f"{source}: the connection ended within {wanted.path}")
+    if wrong := _difference(staged, wanted):
         staged.unlink()
-        raise BadInput(f"{source} gave another {wanted.path} than it told of: {wrong}")
+        raise BadInput(f"{source}: {wanted.path} is not as announced: {wrong}")
     publish(root, staged, wanted.part.path)
 
 
-def not_merged_here(mine: Iterable[PartFile], theirs: Sequence[Wanted]) -> list[Wanted]:
-    """Return what of an hour is to be copied: not the parts that the copy itself has compacted since.
+def not_compacted_here(mine: Iterable[PartFile], theirs: Sequence[PartToCopy]) -> list[PartToCopy]:
+    """Return the parts of an hour to copy: without chunks that the copy itself has compacted meanwhile.
 
-    Where the source compacted the hour as well, its file takes the place of what it was made from.
+    `mine` are the copy's parts of that hour. Where the source compacted the hour too, all of its parts are
+    taken.
     """
     if any(one.part.name.is_compacted for one in theirs):
         return list(theirs)
-    merged = {chunk for part in mine if part.name.is_compacted for chunk in _chunks(part)}
-    return [one for one in theirs if one.part.name.id not in merged]
+    compacted = {chunk for part in mine if part.name.is_compacted for chunk in _chunks(part)}
+    return [one for one in theirs if one.part.name.id not in compacted]
 
 
-def replaced(mine: Iterable[PartFile], theirs: Iterable[PartFile]) -> list[PartFile]:
-    """Return the parts of an hour whose every chunk lies in others, which are `theirs` and here now.
+def replaced_parts(mine: Iterable[PartFile], theirs: Iterable[PartFile]) -> list[PartFile]:
+    """Return the copy's parts of an hour whose chunks are all in parts of the source, which are copied too.
 
-    The source compacted them. What it only lost stays: it may be the last copy.
+    The source has compacted them. A part that the source only lost is not returned: the copy may be the last.
     """
     kept = list(theirs)
     names = {part.path for part in kept}
@@ -97,7 +98,7 @@ def _chunks(part: PartFile) -> set[str]:
         return {""}
 
 
-def _wrong(staged: Path, wanted: Wanted) -> str | None:
+def _difference(staged: Path, wanted: PartToCopy) -> str | None:
     size = staged.stat().st_size
     if size != wanted.bytes:
         return f"{size} bytes, not {wanted.bytes}"

@@ -1,17 +1,15 @@
-"""Where a copy is pulled from: a folder, or an address that serves the archive's files and knows ranges."""
+"""Sources of a copy: a mounted folder, or a web server that serves an archive's files and supports ranges."""
 
 from __future__ import annotations
 
 import base64
-import http.client
-import urllib.error
-import urllib.request
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from services.shared.errors import BadInput, Transient
+from services.shared.http import HttpError, download
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +18,27 @@ _SECONDS = 30
 _BLOCK = 1 << 20
 
 
+class Source(Protocol):
+    """An archive that files are copied from; `str` gives its name for messages."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return a small file, or None where there is none. Raises Transient, or BadInput when refused."""
+
+    def blocks(self, path: str, start: int) -> Iterator[bytes]:
+        """Yield a file's bytes from offset `start`.
+
+        Raises Transient; FileNotFoundError for a missing file.
+        """
+
+
 class Folder:
-    """An archive, mounted."""
+    """An archive in a local or mounted folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def __str__(self) -> str:
-        """Name it for people."""
+        """Return the path."""
         return str(self.root)
 
     def read(self, path: str) -> bytes | None:
@@ -40,7 +51,10 @@ class Folder:
             raise Transient(f"cannot read {self.root / path}: {error}") from error
 
     def blocks(self, path: str, start: int) -> Iterator[bytes]:
-        """Yield a file's bytes from `start` on. Raises Transient; FileNotFoundError where it is gone."""
+        """Yield a file's bytes from offset `start`.
+
+        Raises Transient; FileNotFoundError for a missing file.
+        """
         try:
             with (self.root / path).open("rb") as file:
                 file.seek(start)
@@ -53,18 +67,18 @@ class Folder:
 
 
 class Web:
-    """An archive behind a web server; name and password may stand in the address."""
+    """An archive behind a web server; the URL may contain name and password."""
 
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         self._address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
-        self._headers = {"User-Agent": "bluesky-archive"}
+        self._authorization = ""
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self._headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+            self._authorization = f"Basic {base64.b64encode(login.encode()).decode()}"
 
     def __str__(self) -> str:
-        """Name it for people, without the password."""
+        """Return the URL without the password."""
         return self._address
 
     def read(self, path: str) -> bytes | None:
@@ -75,46 +89,35 @@ class Web:
             return None
 
     def blocks(self, path: str, start: int) -> Iterator[bytes]:
-        """Yield a file's bytes from `start` on; errors as those of a folder, and BadInput when refused."""
-        request = urllib.request.Request(f"{self._address}/{quote(path)}", headers=self._headers)  # noqa: S310 - the command takes http and https only
-        if start:
-            request.add_header("Range", f"bytes={start}-")
+        """Yield a file's bytes from offset `start`. Raises as a folder does, and BadInput when refused."""
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - as above
-                if start and answer.status != HTTPStatus.PARTIAL_CONTENT:
-                    raise BadInput(f"{self} does not know ranges; it cannot be pulled from")
-                while block := answer.read(_BLOCK):
+            with download(
+                f"{self._address}/{quote(path)}",
+                authorization=self._authorization,
+                byte_range=f"bytes={start}-" if start else "",
+                seconds=_SECONDS,
+            ) as response:
+                if start and response.status != HTTPStatus.PARTIAL_CONTENT:
+                    raise BadInput(f"{self} does not support ranges; it cannot be pulled from")
+                while block := response.read(_BLOCK):
                     yield block
-        except urllib.error.HTTPError as error:
-            with error:
-                raise _translated(error, f"{self}/{path}") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise Transient(f"cannot read {self}/{path}: {error}") from error
-
-
-class Source(Protocol):
-    """What can be copied from; `str` names it for people."""
-
-    def read(self, path: str) -> bytes | None:
-        """Return a small file, or None where there is none. Raises Transient, or BadInput when refused."""
-
-    def blocks(self, path: str, start: int) -> Iterator[bytes]:
-        """Yield a file's bytes from `start` on. Raises Transient; FileNotFoundError where it is gone."""
+        except HttpError as error:
+            raise _translated(error, f"{self}/{path}") from error
 
 
 def source_of(text: str) -> Folder | Web:
-    """Return the source that somebody named. Raises BadInput for what is none."""
+    """Return the source at a path or URL. Raises BadInput where there is none."""
     if text.startswith(("http://", "https://")):
         return Web(text)
     folder = Path(text)
     if not folder.is_dir():
-        raise BadInput(f"{text} is neither a folder nor an address that begins with http:// or https://")
+        raise BadInput(f"{text} is neither a folder nor a URL that begins with http:// or https://")
     return Folder(folder.resolve())
 
 
-def _translated(error: urllib.error.HTTPError, where: str) -> Exception:
-    if error.code == HTTPStatus.NOT_FOUND:
+def _translated(error: HttpError, where: str) -> Exception:
+    if error.status == HTTPStatus.NOT_FOUND:
         return FileNotFoundError(where)
-    if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code != HTTPStatus.TOO_MANY_REQUESTS:
-        return BadInput(f"{where}: {error.code} {error.reason}; is the address right, and the password?")
-    return Transient(f"{where}: {error.code} {error.reason}")
+    if error.status < HTTPStatus.INTERNAL_SERVER_ERROR and error.status != HTTPStatus.TOO_MANY_REQUESTS:
+        return BadInput(f"{error}; check the address and the password")
+    return Transient(str(error))

@@ -1,1 +1,1 @@
-"""Erases what an account wrote, wherever the archive has it, and says what was where."""
+"""Erases the rows of an account from all files of an archive."""

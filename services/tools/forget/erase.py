@@ -1,4 +1,4 @@
-"""The erasure: hours are rewritten and handed over, trash is deleted, objects are replaced."""
+"""Erases rows: rewrites hours for the writer to swap in, deletes replaced files, and replaces objects."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
     from services.shared.event import Stream
     from services.tools.offload.bucket import Bucket
-    from services.tools.offload.index import Far
+    from services.tools.offload.index import RemoteFile
 
 
 def rewrite_hour(root: Path, stream: Stream, hour: int, condition: str, memory_mb: int) -> bool:
-    """Prepare an hour without these rows, for its owner to swap; False while another change of it waits.
+    """Prepare an hour without these rows, for the writer to swap in.
+
+    Return False while it is prepared already.
 
     Raises Transient when a file was just replaced, DamagedFile for a damaged one.
     """
@@ -42,42 +44,43 @@ def rewrite_hour(root: Path, stream: Stream, hour: int, condition: str, memory_m
     return True
 
 
-def delete_trash(folders: Iterable[Path]) -> None:
-    """Delete these folders of the trash. Raises OSError."""
+def delete_replaced_files(folders: Iterable[Path]) -> None:
+    """Delete these folders of replaced files. Raises OSError."""
     for folder in folders:
         delete_replaced(folder)
 
 
-def replace_object(root: Path, bucket: Bucket, far: Far, condition: str, memory_mb: int) -> int:
-    """Take these rows out of an object; returns how many they were.
+def replace_object(root: Path, bucket: Bucket, remote: RemoteFile, condition: str, memory_mb: int) -> int:
+    """Replace an object by one without these rows; return the number of rows.
 
-    What lies here too is only deleted there: its hour here is rewritten, and the next offload brings that.
+    An object whose file is here too is only deleted: the file here is rewritten, and the next offload
+    uploads it.
     """
-    bench = scratch(root) / "far"
-    shutil.rmtree(bench, ignore_errors=True)
-    make_directories(root, bench / "in")
-    make_directories(root, bench / "out")
-    fetched = bench / "in" / far.object.name
-    bucket.fetch(far.key, fetched)
-    job = _job(far.stream, far.hour, fetched.parent, (read_file(fetched, far.stream),), condition)
-    merged = merge(job, bench / "out", bench / "sorting", MergeLimits(memory_mb))
+    work_dir = scratch(root) / "remote"
+    shutil.rmtree(work_dir, ignore_errors=True)
+    make_directories(root, work_dir / "in")
+    make_directories(root, work_dir / "out")
+    fetched = work_dir / "in" / remote.object.name
+    bucket.fetch(remote.key, fetched)
+    job = _job(remote.stream, remote.hour, fetched.parent, (read_file(fetched, remote.stream),), condition)
+    merged = merge(job, work_dir / "out", work_dir / "sorting", MergeLimits(memory_mb))
     erased = sum(merged.dropped.values())
     if erased:
-        known = [one for one in read_index(root, far.stream, far.hour) if one != far.object]
-        if not (hour_directory(root, far.stream, far.hour) / far.object.name).exists():
-            known += [_brought(bucket, far, bench / "out" / output.name) for output in merged.outputs]
-        write_index(root, far.stream, far.hour, known)
-        bucket.delete(far.key)
-    shutil.rmtree(bench)
+        known = [one for one in read_index(root, remote.stream, remote.hour) if one != remote.object]
+        if not (hour_directory(root, remote.stream, remote.hour) / remote.object.name).exists():
+            known += [_uploaded(bucket, remote, work_dir / "out" / output.name) for output in merged.outputs]
+        write_index(root, remote.stream, remote.hour, known)
+        bucket.delete(remote.key)
+    shutil.rmtree(work_dir)
     return erased
 
 
-def _brought(bucket: Bucket, far: Far, path: Path) -> Object:
-    mine, key = measure(path), key_of(far.stream, far.hour, path.name)
+def _uploaded(bucket: Bucket, remote: RemoteFile, path: Path) -> Object:
+    local, key = measure(path), key_of(remote.stream, remote.hour, path.name)
     bucket.put(key, path)
-    if bucket.measure(key) != mine:
-        raise Transient(f"{bucket.name}/{key} does not read back as it was uploaded; run the same again")
-    return Object(path.name, mine.bytes, mine.sha256, far.object.replaces or far.object.name)
+    if bucket.measure(key) != local:
+        raise Transient(f"{bucket.name}/{key} does not read back as it was uploaded; run the command again")
+    return Object(path.name, local.bytes, local.sha256, remote.object.replaces or remote.object.name)
 
 
 def _job(stream: Stream, hour: int, directory: Path, files: tuple[File, ...], condition: str) -> Job:

@@ -1,4 +1,7 @@
-"""The loop of an erasure: what is buffered first becomes files, then files lose their rows, then copies."""
+"""The loop of an erasure.
+
+Waits until buffered events are committed, then erases rows from files and copies.
+"""
 
 from __future__ import annotations
 
@@ -11,87 +14,87 @@ from services.archive.paths import HOUR_US
 from services.compactor.prepare import is_prepared, sweep
 from services.shared.event import Stream
 from services.shared.retry import until_done
-from services.tools.forget.erase import delete_trash, replace_object, rewrite_hour
-from services.tools.forget.search import in_datasets, in_trash
+from services.tools.forget.erase import delete_replaced_files, replace_object, rewrite_hour
+from services.tools.forget.search import in_datasets, in_replaced
 from services.tools.offload.index import indexed
-from services.tools.redis_session import Moment, unsettled
+from services.tools.redis_session import Position, uncommitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from services.shared.lifecycle import Stopping
     from services.tools.offload.bucket import Bucket
-    from services.tools.redis_session import Buffers
+    from services.tools.redis_session import RedisSession
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 Hours = Counter[tuple[Stream, int]]
 """Rows by stream and hour."""
 
 
 @dataclass
-class Erased:
-    """What was where, and what still is."""
+class ErasureReport:
+    """Numbers of rows that were erased, and that are left."""
 
     rows: Hours = field(default_factory=Counter)
-    """Erased from the datasets."""
-    trash: int = 0
-    """Rows in folders of the trash that were deleted."""
+    """Erased from files of the streams."""
+    replaced: int = 0
+    """Rows in folders of replaced files that were deleted."""
     objects: Hours = field(default_factory=Counter)
     """Erased in the bucket."""
     open: Hours = field(default_factory=Counter)
-    """Still there: these hours may still grow, and are rewritten when they are closed."""
+    """Left in hours that are not closed yet."""
 
 
 class Forget:
-    """Erases rows that meet `wanted`; a writer must run, and the turn must be ours."""
+    """Erases rows that match `wanted`. A writer must run, and the compactor's lock must be held."""
 
     def __init__(
-        self, buffers: Buffers, wanted: Mapping[Stream, str], memory_mb: int, stopping: Stopping
+        self, session: RedisSession, wanted: Mapping[Stream, str], memory_mb: int, stopping: Stopping
     ) -> None:
-        self._buffers = buffers
-        self._root = buffers.root
+        self._session = session
+        self._root = session.root
         self._wanted = wanted
         self._memory_mb = memory_mb
         self._stopping = stopping
-        self.erased = Erased()
+        self.erased = ErasureReport()
 
-    def run(self, bucket: Bucket | None, told: Callable[[str], None]) -> Erased:
-        """Erase until nothing is left that can be erased now, or stopped."""
-        told("waiting until the writer has committed what is buffered")
-        self._settle()
+    def run(self, bucket: Bucket | None, report: Callable[[str], None]) -> ErasureReport:
+        """Erase until no row is left in closed hours, or stopped; `report` is called with each step."""
+        report("waiting until the writer has committed buffered events")
+        self._wait_committed()
         sweep(self._root)
-        told("rewriting hours")
-        while not self._stopping and self._rewrite(told):
+        report("rewriting hours")
+        while not self._stopping and self._rewrite(report):
             pass
         if self._stopping:
             return self.erased
         if bucket is not None:
-            told("looking into the bucket")
+            report("searching the bucket")
             self._replace(bucket)
-        told("emptying the trash of it")
-        trash = in_trash(self._root, self._wanted, self._memory_mb)
-        delete_trash(trash)
-        self.erased.trash = sum(trash.values())
-        self._buffers.until_done(self._buffers.pusher.rewrite_log)
+        report("deleting replaced files")
+        replaced = in_replaced(self._root, self._wanted, self._memory_mb)
+        delete_replaced_files(replaced)
+        self.erased.replaced = sum(replaced.values())
+        self._session.until_done(self._session.pusher.rewrite_log)
         return self.erased
 
-    def _settle(self) -> None:
-        """Wait until what is in Redis now is committed: its lists are never edited."""
-        moment = self._buffers.until_done(lambda: Moment.of(self._buffers.pusher.cursor()))
-        while moment is not None and self._waits(moment):
-            if self._stopping.sleep(LOOK_SECONDS):
+    def _wait_committed(self) -> None:
+        """Wait until events that are in Redis now are committed: its lists are never edited."""
+        position = self._session.until_done(lambda: Position.of(self._session.pusher.cursor()))
+        while position is not None and self._waits(position):
+            if self._stopping.sleep(POLL_SECONDS):
                 return
 
-    def _waits(self, moment: Moment) -> bool:
-        """Whether something may still be in Redis that was there at that moment."""
+    def _waits(self, position: Position) -> bool:
+        """Whether events that were in Redis at that position may be uncommitted."""
         return bool(
-            self._buffers.until_done(
-                lambda: unsettled(self._buffers.claims, self._root, moment, self._wanted)
+            self._session.until_done(
+                lambda: uncommitted(self._session.claims, self._root, position, self._wanted)
             )
         )
 
-    def _rewrite(self, told: Callable[[str], None]) -> bool:
-        """Hand over every closed hour that has such rows, and wait for the swaps; whether there were any."""
+    def _rewrite(self, report: Callable[[str], None]) -> bool:
+        """Rewrite every closed hour with such rows and wait for the swaps; return whether rows are left."""
         rows = self._rows()
         closed = {at for at in rows if (at[1] + 1) * HOUR_US <= watermark_us(self._root)}
         self.erased.open = Counter({at: count for at, count in rows.items() if at not in closed})
@@ -99,15 +102,15 @@ class Forget:
             if self._stopping:
                 return False
             self._prepare(stream, hour)
-        told(f"{len(closed):,} hours are prepared; the writer swaps them in its next round")
+        report(f"{len(closed):,} hours are prepared; the writer swaps them in its next round")
         for stream, hour in closed:
             while is_prepared(self._root, stream, hour):
-                if self._stopping.sleep(LOOK_SECONDS):
+                if self._stopping.sleep(POLL_SECONDS):
                     return False
         left = self._rows()
         for at in closed:
             self.erased.rows[at] += max(0, rows[at] - left[at])
-        # A late part voids a swap: once more then.
+        # A late part cancels a swap; the hour is rewritten again then.
         return any(left[at] for at in closed)
 
     def _rows(self) -> Hours:
@@ -126,20 +129,20 @@ class Forget:
             self._stopping,
             lambda _: None,
         ):
-            if self._stopping.sleep(LOOK_SECONDS):
+            if self._stopping.sleep(POLL_SECONDS):
                 return
 
     def _replace(self, bucket: Bucket) -> None:
-        for far in list(indexed(self._root, self._wanted)):
+        for remote in list(indexed(self._root, self._wanted)):
             if self._stopping:
                 return
-            condition = self._wanted[far.stream]
+            condition = self._wanted[remote.stream]
             rows = until_done(
-                lambda far=far, condition=condition: replace_object(  # type: ignore[misc]
-                    self._root, bucket, far, condition, self._memory_mb
+                lambda remote=remote, condition=condition: replace_object(  # type: ignore[misc]
+                    self._root, bucket, remote, condition, self._memory_mb
                 ),
                 self._stopping,
                 lambda _: None,
             )
             if rows:
-                self.erased.objects[far.stream, far.hour] += rows
+                self.erased.objects[remote.stream, remote.hour] += rows

@@ -1,4 +1,4 @@
-"""Where rows of an account lie: in the datasets, in the trash, in the bucket."""
+"""Finds rows of an account: conditions as SQL for each stream, and the files with such rows."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 FILES_AT_ONCE = 200
 
 
-class Held(NamedTuple):
-    """A file that has rows of the account."""
+class FileRows(NamedTuple):
+    """A file with rows of the account, and their number."""
 
     stream: Stream
     hour: int
@@ -32,21 +32,21 @@ class Held(NamedTuple):
     rows: int
 
 
-def in_datasets(root: Path, wanted: Mapping[Stream, str], memory_mb: int) -> list[Held]:
-    """Return the files of the datasets that have such rows. Raises Transient when one was just replaced."""
+def in_datasets(root: Path, wanted: Mapping[Stream, str], memory_mb: int) -> list[FileRows]:
+    """Return the streams' files with such rows. Raises Transient when a file was just replaced."""
     found = []
     for stream, condition in wanted.items():
         files = [part.path for part in find(root, (stream,)).parts]
         for path, rows in _counts(root, files, condition, memory_mb):
             hour = hour_of(path.parent)
             if hour is None:
-                raise BrokenInvariant(f"{path} lies in no hour; run: archive verify")
-            found.append(Held(stream, hour, path, rows))
+                raise BrokenInvariant(f"{path} is in no hour; run: archive verify")
+            found.append(FileRows(stream, hour, path, rows))
     return found
 
 
-def in_trash(root: Path, wanted: Mapping[Stream, str], memory_mb: int) -> dict[Path, int]:
-    """Return the folders of the trash that have such rows, and how many."""
+def in_replaced(root: Path, wanted: Mapping[Stream, str], memory_mb: int) -> dict[Path, int]:
+    """Return the folders of replaced files with such rows, and the number of rows."""
     found: dict[Path, int] = {}
     for stream, condition in wanted.items():
         files = sorted((root / REPLACED / stream).glob("*/*.parquet*"))
@@ -85,10 +85,10 @@ _TEXTS = {
 
 
 def conditions(did: str, *, mentions: bool) -> dict[Stream, str]:
-    """Return for each stream that can hold rows of the account when a row is one; never NULL.
+    """Return a SQL condition for each stream that may have rows of the account; it is never NULL. Pure.
 
-    `mentions`: also rows of others that name the account. A reject is no event that could be read, so its
-    bytes decide: one that names the account goes either way. Raises BadInput for what is no DID.
+    With `mentions` it also matches rows of others that name the account. Rejects are matched by their
+    bytes: one that names the account is matched in any case. Raises BadInput for an invalid DID.
     """
     if not DID.fullmatch(did):
         raise BadInput(f"{did!r} is no DID; write it as did:plc:ewvi7nxzyoun6zhxrhs64oiz")
@@ -105,5 +105,5 @@ def conditions(did: str, *, mentions: bool) -> dict[Stream, str]:
 
 
 def _named(column: str, did: str) -> str:
-    # No letter of a DID may follow: did:web:a.org is not did:web:a.org.uk.
+    # No character of a DID may follow: did:web:a.org is not did:web:a.org.uk.
     return f"regexp_matches({column}, '{re.escape(did)}([^A-Za-z0-9._:%-]|[.:]?$|[.:][^A-Za-z0-9._:%-])')"

@@ -1,1 +1,1 @@
-"""Copies of closed hours in a bucket, and reading them beside what lies here."""
+"""Copies closed hours to a bucket, and reads files that are only there."""

@@ -1,4 +1,4 @@
-"""The bucket: the file that speaks S3. Its errors become ours here."""
+"""The bucket: the only module that uses S3. It translates obstore's errors."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ READ_BYTES = 8 << 20
 
 
 class Measured(NamedTuple):
-    """What a file or an object is, byte for byte."""
+    """Size and hash of a file or an object."""
 
     bytes: int
     sha256: str
 
 
 class Bucket:
-    """The bucket of ARCHIVE_OBJECT_STORE; every method raises Transient when the server does not answer."""
+    """The bucket of ARCHIVE_OBJECT_STORE.
+
+    Every method raises Transient when the server does not answer, and SettingsError when it refuses the keys.
+    """
 
     def __init__(self, settings: Settings, *, retry_seconds: float = 120.0) -> None:
         if not settings.archive_object_store:
@@ -56,14 +59,14 @@ class Bucket:
         )
 
     def put(self, key: str, path: Path) -> None:
-        """Upload a file; an object of that key is replaced as a whole."""
-        with self._speaking(key):
+        """Upload a file; an object with that key is replaced atomically."""
+        with self._translating(key):
             obstore.put(self._store, key, path)
 
     def measure(self, key: str) -> Measured | None:
-        """Read an object to its end; None when there is none."""
+        """Download an object and return its size and hash; None where there is none."""
         digest, size = hashlib.sha256(), 0
-        with self._speaking(key):
+        with self._translating(key):
             try:
                 for block in obstore.get(self._store, key).stream(READ_BYTES):
                     digest.update(block)
@@ -73,39 +76,39 @@ class Bucket:
         return Measured(size, digest.hexdigest())
 
     def size(self, key: str) -> int | None:
-        """Return an object's size; None when there is none."""
-        with self._speaking(key):
+        """Return an object's size; None where there is none."""
+        with self._translating(key):
             try:
                 return int(obstore.head(self._store, key)["size"])
             except FileNotFoundError:
                 return None
 
     def open(self, key: str) -> ReadableFile:
-        """Open an object for reading anywhere in it."""
-        with self._speaking(key):
+        """Open an object for reading, with seeking."""
+        with self._translating(key):
             return obstore.open_reader(self._store, key)
 
     def fetch(self, key: str, path: Path) -> None:
-        """Download an object."""
-        with self._speaking(key), path.open("wb") as file:
+        """Download an object to a file."""
+        with self._translating(key), path.open("wb") as file:
             for block in obstore.get(self._store, key).stream(READ_BYTES):
                 file.write(block)
 
     def blocks(self, key: str, start: int) -> Iterator[bytes]:
-        """Yield an object's bytes from `start` on. Raises FileNotFoundError where there is none."""
-        with self._speaking(key):
+        """Yield an object's bytes from offset `start`. Raises FileNotFoundError where there is none."""
+        with self._translating(key):
             for block in obstore.get(self._store, key, options={"range": {"offset": start}}).stream(
                 READ_BYTES
             ):
                 yield bytes(block)
 
     def delete(self, key: str) -> None:
-        """Delete an object; none is no error."""
-        with self._speaking(key), contextlib.suppress(FileNotFoundError):
+        """Delete an object, if there is one."""
+        with self._translating(key), contextlib.suppress(FileNotFoundError):
             obstore.delete(self._store, key)
 
     @contextlib.contextmanager
-    def _speaking(self, key: str) -> Iterator[None]:
+    def _translating(self, key: str) -> Iterator[None]:
         try:
             yield
         except (PermissionDeniedError, UnauthenticatedError) as error:
@@ -117,13 +120,10 @@ class Bucket:
 
 
 def measure(path: Path) -> Measured:
-    """Read a file to its end. Raises OSError."""
-    digest, size = hashlib.sha256(), 0
+    """Return size and hash of a file. Raises OSError."""
     with path.open("rb") as file:
-        while block := file.read(READ_BYTES):
-            digest.update(block)
-            size += len(block)
-    return Measured(size, digest.hexdigest())
+        digest = hashlib.file_digest(file, "sha256")
+        return Measured(file.tell(), digest.hexdigest())
 
 
 def _keys(path: Path | None) -> tuple[str, str]:

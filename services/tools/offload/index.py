@@ -1,6 +1,6 @@
-"""What lies in the bucket, as noted beside the archive after it was verified; and what lies only there.
+"""The index of objects in the bucket, and the files that are only there.
 
-`.state/offloaded/<stream>/<hour>.json`, a list of objects. Nothing is noted before its bytes were read back.
+`.state/offloaded/<stream>/<hour>.json` is a list of objects. An object is added after it was read back.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 
 class Object(msgspec.Struct, frozen=True):
-    """One file of an hour, in the bucket."""
+    """An object: the copy of a file of an hour."""
 
     name: str
     bytes: int
     sha256: str
     replaces: str = ""
-    """The file whose place it takes, where that was another one: rows of it were erased."""
+    """The file that it replaces, where rows of that were erased."""
 
 
-class Far(NamedTuple):
-    """An object that takes the place of a file that is no longer here."""
+class RemoteFile(NamedTuple):
+    """An object with its stream and hour."""
 
     stream: Stream
     hour: int
@@ -48,17 +48,17 @@ class Far(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Where it lies below the bucket's prefix: as the file lay below the archive's root."""
+        """Its key below the bucket's prefix, which is the file's path below the archive's root."""
         return key_of(self.stream, self.hour, self.object.name)
 
 
 def key_of(stream: Stream, hour: int, name: str) -> str:
-    """Return where a file of an hour lies below the bucket's prefix."""
+    """Return the key of a file of an hour, below the bucket's prefix."""
     return part_key(stream, hour, name)
 
 
 def read_index(root: Path, stream: Stream, hour: int) -> tuple[Object, ...]:
-    """Return what of an hour lies in the bucket. Raises OSError, or BrokenInvariant for a damaged note."""
+    """Return the indexed objects of an hour. Raises OSError, or BrokenInvariant for a damaged index."""
     path = _path(root, stream, hour)
     try:
         return msgspec.json.decode(path.read_bytes(), type=tuple[Object, ...])
@@ -71,25 +71,25 @@ def read_index(root: Path, stream: Stream, hour: int) -> tuple[Object, ...]:
 
 
 def write_index(root: Path, stream: Stream, hour: int, objects: Iterable[Object]) -> None:
-    """Note, durably, what of an hour lies in the bucket. Raises OSError."""
-    noted = sorted(objects, key=lambda one: one.name)
-    write_durably(root, _path(root, stream, hour), msgspec.json.format(msgspec.json.encode(noted)))
+    """Write the index of an hour's objects durably. Raises OSError."""
+    listed = sorted(objects, key=lambda one: one.name)
+    write_durably(root, _path(root, stream, hour), msgspec.json.format(msgspec.json.encode(listed)))
 
 
-def indexed(root: Path, streams: Iterable[Stream]) -> Iterator[Far]:
-    """Yield every object that is noted."""
+def indexed(root: Path, streams: Iterable[Stream]) -> Iterator[RemoteFile]:
+    """Yield every indexed object of these streams. Raises as `read_index` does."""
     for stream in streams:
         for path in sorted((root / OFFLOADED / stream.value).glob("*.json")):
             hour = hour_of_text(path.stem)
-            yield from (Far(stream, hour, one) for one in read_index(root, stream, hour))
+            yield from (RemoteFile(stream, hour, one) for one in read_index(root, stream, hour))
 
 
-def only_far(root: Path, streams: Iterable[Stream]) -> list[Far]:
-    """Return the objects whose files were removed here because of them.
+def only_remote(root: Path, streams: Iterable[Stream]) -> list[RemoteFile]:
+    """Return the objects whose files were removed here by an offload.
 
-    A file that was merged into another one meanwhile is no such: its rows are here.
+    Files that were merged into another one meanwhile are left out: their rows are here.
     """
-    found: list[Far] = []
+    found: list[RemoteFile] = []
     for stream in streams:
         for path in sorted((root / REMOVED / stream.value).glob("*.json")):
             hour = hour_of_text(path.stem)
@@ -101,8 +101,8 @@ def only_far(root: Path, streams: Iterable[Stream]) -> list[Far]:
                 for one in removal.inputs
                 if not (directory / one.name).exists()
             }
-            noted = read_index(root, stream, hour)
-            found += [Far(stream, hour, one) for one in noted if (one.replaces or one.name) in gone]
+            stored = read_index(root, stream, hour)
+            found += [RemoteFile(stream, hour, one) for one in stored if (one.replaces or one.name) in gone]
     return found
 
 

@@ -1,6 +1,8 @@
-"""Reads what lies only in the bucket as if it lay here: a dataset a stream, fetched page by page.
+"""Reads files that are only in the bucket.
 
-DuckDB's own way to S3 is an extension from the internet; Arrow reads any file object.
+One Arrow dataset a stream, which downloads only the pages it needs.
+
+Arrow reads any file object, while DuckDB would need an extension from the internet for S3.
 """
 
 from __future__ import annotations
@@ -20,15 +22,15 @@ if TYPE_CHECKING:
 
     from services.shared.event import Stream
     from services.tools.offload.bucket import Bucket
-    from services.tools.offload.index import Far
+    from services.tools.offload.index import RemoteFile
 
 HOURS = pa.schema([(name, pa.int32()) for name in ("year", "month", "day", "hour")])
 
 
-def datasets(bucket: Bucket, far: Iterable[Far]) -> dict[Stream, ds.Dataset]:
-    """Return a dataset of each stream that has objects; its hours prune as directories do."""
+def datasets(bucket: Bucket, remote: Iterable[RemoteFile]) -> dict[Stream, ds.Dataset]:
+    """Return a dataset of each stream with objects; filters on year, month, day and hour skip files."""
     sizes: dict[Stream, dict[str, int]] = {}
-    for one in far:
+    for one in remote:
         sizes.setdefault(one.stream, {})[one.key] = one.object.bytes
     return {
         stream: ds.dataset(
@@ -43,7 +45,7 @@ def datasets(bucket: Bucket, far: Iterable[Far]) -> dict[Stream, ds.Dataset]:
 
 
 class _Objects(pafs.FileSystemHandler):  # type: ignore[misc]
-    """The files that are named, to be read and nothing else."""
+    """A read-only file system of the given objects."""
 
     def __init__(self, bucket: Bucket, sizes: dict[str, int]) -> None:
         self._bucket = bucket
@@ -74,7 +76,7 @@ class _Objects(pafs.FileSystemHandler):  # type: ignore[misc]
         return self.open_input_file(path)
 
     def _only_read(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError("the bucket is only read here")
+        raise NotImplementedError("the bucket is read-only here")
 
     get_file_info_selector = create_dir = delete_dir = delete_dir_contents = _only_read
     delete_root_dir_contents = delete_file = move = copy_file = _only_read
@@ -82,7 +84,7 @@ class _Objects(pafs.FileSystemHandler):  # type: ignore[misc]
 
 
 class _Reading:
-    """A file as Arrow wants one: bytes, and `closed`."""
+    """A file object for Arrow: returns bytes and has `closed`."""
 
     def __init__(self, file: ReadableFile) -> None:
         self._file = file

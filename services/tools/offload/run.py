@@ -1,6 +1,8 @@
-"""The work of an offload: which hours, and for each: upload, read back, note, and only then hand over.
+"""Offloads hours.
 
-Repeated after any end it goes on where it was: what is noted is not uploaded again.
+Uploads their files, reads them back, indexes them, and only then hands hours over for removal.
+
+It can be ended and repeated at any time: indexed files are not uploaded again.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 
 
-class Closed(NamedTuple):
-    """An hour that holds compacted files only."""
+class ClosedHour(NamedTuple):
+    """An hour with compacted files only."""
 
     stream: Stream
     hour: int
@@ -33,70 +35,73 @@ class Closed(NamedTuple):
 
 
 @dataclass
-class Done:
-    """What came of it."""
+class OffloadCounts:
+    """Counts of an offload."""
 
     uploaded: int = 0
     bytes: int = 0
-    there: int = 0
-    """Files that were in the bucket before."""
+    already_present: int = 0
+    """Number of files that were in the bucket before."""
     handed_over: int = 0
-    """Hours that the writer will remove here."""
+    """Number of hours that the writer will remove here."""
     changed: int = 0
-    """Hours that changed meanwhile: next time."""
+    """Number of hours that changed meanwhile and are left for the next run."""
 
 
-def closed_hours(stream: Stream, hours: Mapping[int, tuple[str, ...]]) -> list[Closed]:
-    """Return the hours that are compacted, by the names in them; the oldest first."""
+def closed_hours(stream: Stream, hours: Mapping[int, tuple[str, ...]]) -> list[ClosedHour]:
+    """Return the hours whose files are all compacted, by their names, the oldest first. Pure."""
     return [
-        Closed(stream, hour, names)
+        ClosedHour(stream, hour, names)
         for hour, names in sorted(hours.items())
         if all((name := parse_name(one)) is not None and name.is_compacted for one in names)
     ]
 
 
 def is_old_enough(hour: int, keep_hours: float, now_us: int) -> bool:
-    """Whether an hour ended longer ago than so many hours."""
+    """Whether an hour ended at least `keep_hours` ago. Pure."""
     return (hour + 1) * HOUR_US <= now_us - keep_hours * HOUR_US
 
 
 class Offload:
-    """Brings hours to a bucket."""
+    """Copies hours to a bucket."""
 
-    def __init__(self, root: Path, bucket: Bucket, told: Callable[[int], None]) -> None:
+    def __init__(self, root: Path, bucket: Bucket, report: Callable[[int], None]) -> None:
         self._root = root
         self._bucket = bucket
-        self._told = told
-        self.done = Done()
+        self._report = report
+        self.counts = OffloadCounts()
 
-    def upload(self, closed: Closed) -> bool:
-        """Upload what of an hour is not there, and note it; False when the hour changed meanwhile."""
+    def upload(self, closed: ClosedHour) -> bool:
+        """Upload and index the missing files of an hour; return False when the hour changed meanwhile."""
         known = {one.name: one for one in read_index(self._root, closed.stream, closed.hour)}
         directory = hour_directory(self._root, closed.stream, closed.hour)
         try:
             for name in closed.names:
                 if name in known:
-                    self.done.there += 1
-                    self._told(known[name].bytes)
+                    self.counts.already_present += 1
+                    self._report(known[name].bytes)
                     continue
                 known[name] = self._upload(closed, directory / name)
                 write_index(self._root, closed.stream, closed.hour, known.values())
         except FileNotFoundError:
-            self.done.changed += 1
+            self.counts.changed += 1
             return False
         return True
 
-    def hand_over(self, closed: Closed) -> bool:
-        """Let the writer remove an hour whose files all lie verified in the bucket; whether that was so."""
+    def hand_over(self, closed: ClosedHour) -> bool:
+        """Let the writer remove an hour whose files are all in the bucket; return whether they are.
+
+        Raises Transient where an object is missing or has another size.
+        """
         stream, hour = closed.stream, closed.hour
-        noted = {one.name: one for one in read_index(self._root, stream, hour)}
+        indexed = {one.name: one for one in read_index(self._root, stream, hour)}
         if (
-            any(name not in noted for name in closed.names)
+            any(name not in indexed for name in closed.names)
             or manifest_path(self._root, stream, hour).exists()
         ):
             return False
         for name in closed.names:
-            if self._bucket.size(key_of(stream, hour, name)) != noted[name].bytes:
+            if self._bucket.size(key_of(stream, hour, name)) != indexed[name].bytes:
                 raise Transient(
                     f"{self._bucket.name}/{key_of(stream, hour, name)} is no longer what was uploaded; "
                     "nothing was removed; take it out of .offloaded and run: archive offload"
@@ -104,23 +109,23 @@ class Offload:
         try:
             write_manifest(self._root, removal_of(self._root, stream, hour, closed.names, Cause.OFFLOAD))
         except FileNotFoundError:
-            self.done.changed += 1
+            self.counts.changed += 1
             return False
-        self.done.handed_over += 1
+        self.counts.handed_over += 1
         return True
 
-    def _upload(self, closed: Closed, path: Path) -> Object:
+    def _upload(self, closed: ClosedHour, path: Path) -> Object:
         mine = measure(path)
         key = key_of(closed.stream, closed.hour, path.name)
         for _ in range(ATTEMPTS):
-            # There already, whole: an earlier run ended before it could note it.
+            # It may be there already: an earlier run ended before it was indexed.
             if self._bucket.size(key) != mine.bytes or not self._is_whole(key, mine):
                 self._bucket.put(key, path)
                 if not self._is_whole(key, mine):
                     continue
-            self.done.uploaded += 1
-            self.done.bytes += mine.bytes
-            self._told(mine.bytes)
+            self.counts.uploaded += 1
+            self.counts.bytes += mine.bytes
+            self._report(mine.bytes)
             return Object(path.name, mine.bytes, mine.sha256)
         raise Transient(f"{self._bucket.name}/{key} does not read back as it was uploaded; try again later")
 
@@ -128,8 +133,8 @@ class Offload:
         return self._bucket.measure(key) == mine
 
 
-def total_bytes(root: Path, hours: Iterable[Closed]) -> int:
-    """Return the size of what may have to be uploaded."""
+def total_bytes(root: Path, hours: Iterable[ClosedHour]) -> int:
+    """Return the size of all files of these hours."""
     return sum(
         _size(hour_directory(root, one.stream, one.hour) / name) for one in hours for name in one.names
     )

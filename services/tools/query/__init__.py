@@ -1,1 +1,1 @@
-"""What the archive holds: parts, rows, coverage, gaps and figures, with DuckDB and from the file names."""
+"""Reads an archive: parts, rows, coverage, gaps and figures."""

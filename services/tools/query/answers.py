@@ -1,4 +1,4 @@
-"""Answers of DuckDB, as they come; no statement that could change a file is run."""
+"""Runs a user's SQL in DuckDB. Statements that could change a file are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROWS_AT_ONCE = 2048
 
 
 class Answer:
-    """The rows of one statement, as they come; times are UTC without saying so, as DuckDB shows them."""
+    """The rows of one statement, streamed; times are UTC without a zone, as DuckDB shows them."""
 
     def __init__(self, found: duckdb.DuckDBPyRelation | None) -> None:
         self._reader = None if found is None else found.to_arrow_reader(_ROWS_AT_ONCE)
@@ -35,18 +35,21 @@ class Answer:
         ]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Give each row by column; raises BadInput with DuckDB's own words."""
+        """Yield each row as a dict. Raises BadInput with DuckDB's message."""
         if self._reader is None:
             return
         try:
             for batch in self._reader:
                 yield from _naive(batch).to_pylist()
         except (duckdb.Error, pa.ArrowException, OSError) as error:
-            raise BadInput(_told(error)) from error
+            raise BadInput(_message(error)) from error
 
 
 def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Answer:
-    """Run the statements of a query; return the rows of the last. Raises BadInput with DuckDB's own words."""
+    """Run the statements of a query and return the rows of the last.
+
+    Raises BadInput with DuckDB's message.
+    """
     try:
         statements = connection.extract_statements(query)
         for statement in statements:
@@ -59,33 +62,36 @@ def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Answer:
             connection.execute(statement)
         return Answer(connection.sql(statements[-1]))
     except (duckdb.Error, pa.ArrowException) as error:
-        raise BadInput(_told(error)) from error
+        raise BadInput(_message(error)) from error
 
 
-def _told(error: Exception) -> str:
-    # Between the listing of files and their opening compaction may have put another in their place.
-    again = "; parts were just merged into one: ask again" if "No such file" in str(error) else ""
+def _message(error: Exception) -> str:
+    # Compaction may replace files between their listing and their opening.
+    again = "; files were just compacted: run the query again" if "No such file" in str(error) else ""
     return f"{error}{again}"
 
 
 def refused(kind: str, statement: str) -> str | None:
-    """Return why a statement is not run, or None. EXPLAIN ANALYZE and CREATE could do what others may not."""
+    """Return why a statement is refused, or None.
+
+    EXPLAIN ANALYZE and CREATE can contain statements that are refused by themselves.
+    """
     if kind in _ALLOWED and (kind == "SELECT" or not _WRITES_FILES.search(statement)):
         return None
-    return f"{kind} is not for here: the archive is only read; SELECT, and CREATE in memory, are"
+    return f"{kind} is refused: the archive is read-only; use SELECT, or CREATE for tables in memory"
 
 
 def show(answer: Answer) -> None:
-    """Print a table of the rows, the first thousand of them."""
+    """Print the first thousand rows as a table."""
     first = list(itertools.islice(answer, _ROWS_SHOWN + 1))
     rows = [[row[name] for name in answer.columns] for row in first[:_ROWS_SHOWN]]
     console().print(table(answer.columns, rows, right=answer.figures))
     if len(first) > _ROWS_SHOWN:
-        console().print(f"there are more than {_ROWS_SHOWN:,} rows; --json and --csv give all", style="dim")
+        console().print(f"there are more than {_ROWS_SHOWN:,} rows; --json and --csv print all", style="dim")
 
 
 def _naive(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Take the zone, always UTC here, from the times: for it Python would ask the machine's own database."""
+    """Drop the zone of times, which is always UTC: converting it would need a time zone database."""
     columns = [
         column.cast(pa.timestamp(column.type.unit)) if pa.types.is_timestamp(column.type) else column
         for column in batch.columns

@@ -1,4 +1,4 @@
-"""The calendar as a page that needs nothing but itself, or as a PNG where matplotlib is there."""
+"""The coverage calendar as a self-contained HTML page with SVG, or as a PNG with matplotlib."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.archive.paths import hour_start, hour_text
 from services.shared.errors import BadInput
-from services.tools.query.coverage import HOURS_A_DAY, LOOKS
+from services.tools.query.coverage import CELL_STYLES, HOURS_A_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,10 +28,10 @@ h2{margin:1.5em 0 .3em;font-size:16px} text{font:11px system-ui,sans-serif;fill:
 
 
 def page(calendars: Mapping[str, Sequence[Day]], title: str) -> str:
-    """Return the HTML of several calendars, by name. Pure."""
+    """Return an HTML page of calendars by name. Pure."""
     key = "".join(
         f'<span class="key" style="background:{look.colour}"></span>{escape(look.meaning)}'
-        for look in LOOKS.values()
+        for look in CELL_STYLES.values()
     )
     body = "".join(f"<h2>{escape(name)}</h2>{drawing(days)}" for name, days in calendars.items())
     return (
@@ -41,7 +41,7 @@ def page(calendars: Mapping[str, Sequence[Day]], title: str) -> str:
 
 
 def drawing(days: Sequence[Day]) -> str:
-    """Return the SVG of one calendar; each cell tells its figures where the mouse rests. Pure."""
+    """Return the SVG of one calendar; a tooltip of each cell gives its figures. Pure."""
     width, height = _LEFT + HOURS_A_DAY * _STEP, _TOP + len(days) * _STEP
     hours = "".join(
         f'<text x="{_LEFT + hour * _STEP}" y="14">{hour:02d}</text>' for hour in range(0, HOURS_A_DAY, 3)
@@ -54,17 +54,17 @@ def drawing(days: Sequence[Day]) -> str:
 
 
 def write_png(calendars: Mapping[str, Sequence[Day]], title: str, path: Path) -> None:
-    """Draw the calendars into a file. Raises BadInput without matplotlib, as in the writer's image."""
+    """Write the calendars as a PNG. Raises BadInput without matplotlib, as in the writer's image."""
     try:
         colors: Any = importlib.import_module("matplotlib.colors")
         figures: Any = importlib.import_module("matplotlib.figure")
     except ImportError as error:
-        raise BadInput("--png needs matplotlib (pip install matplotlib); --html needs nothing") from error
+        raise BadInput("--png needs matplotlib (pip install matplotlib); --html works without it") from error
     days = max(map(len, calendars.values()))
     figure = figures.Figure(figsize=(9, (1.2 + 0.22 * days) * len(calendars) + 1.2), layout="constrained")
     figure.suptitle(title)
-    kinds = list(LOOKS)
-    palette = colors.ListedColormap([look.colour for look in LOOKS.values()])
+    kinds = list(CELL_STYLES)
+    palette = colors.ListedColormap([look.colour for look in CELL_STYLES.values()])
     for axes, (name, calendar) in zip(
         figure.subplots(len(calendars), squeeze=False)[:, 0], calendars.items(), strict=True
     ):
@@ -77,7 +77,7 @@ def write_png(calendars: Mapping[str, Sequence[Day]], title: str, path: Path) ->
         axes.set_xticks(range(0, HOURS_A_DAY + 1, 3))
         axes.invert_yaxis()
     patches: Any = importlib.import_module("matplotlib.patches")
-    keys = [patches.Patch(color=look.colour, label=look.meaning) for look in LOOKS.values()]
+    keys = [patches.Patch(color=look.colour, label=look.meaning) for look in CELL_STYLES.values()]
     figure.legend(handles=keys, loc="outside lower center", ncols=3, fontsize=7)
     figure.savefig(path, dpi=120)
 
@@ -88,13 +88,13 @@ def _line(day: Day, top: int) -> str:
 
 
 def _rectangle(cell: Cell, left: int, top: int) -> str:
-    look = LOOKS[cell.kind]
-    told = f"{hour_text(cell.hour)}: {look.meaning}"
+    look = CELL_STYLES[cell.kind]
+    tooltip = f"{hour_text(cell.hour)}: {look.meaning}"
     if cell.kind != "unknown":
-        told += f"; {cell.rows:,} rows, {cell.completeness:.0%} without a gap"
+        tooltip += f"; {cell.rows:,} rows, {cell.completeness:.0%} without a gap"
     return (
         f'<rect x="{left}" y="{top}" width="{_CELL}" height="{_CELL}" rx="2" fill="{look.colour}">'
-        f"<title>{escape(told)}</title></rect>"
+        f"<title>{escape(tooltip)}</title></rect>"
     )
 
 

@@ -1,4 +1,8 @@
-"""The coverage table as a calendar: a day a line, an hour a cell, coloured by how complete it is. Pure."""
+"""The coverage table, which the compactor keeps, and the calendar that is drawn from it.
+
+The table says for each stream and hour how complete it is. An hour without a row was not evaluated yet and
+counts as open.
+"""
 
 from __future__ import annotations
 
@@ -21,33 +25,33 @@ HOURS_A_DAY = 24
 HOUR_SECONDS = 3600
 
 
-class Look(NamedTuple):
+class CellStyle(NamedTuple):
     """How cells of one kind are drawn."""
 
     glyph: str
-    """Tells the kind where there is no colour."""
-    style: str
-    """For the terminal."""
+    """Tells the kinds apart without colours."""
+    terminal: str
+    """Rich's name of the colour."""
     colour: str
     """For pictures."""
     meaning: str
 
 
-LOOKS: dict[str, Look] = {
-    "closed": Look("█", "green", "#2e9e5b", "complete"),
-    "partial": Look("▒", "yellow", "#e0a526", "events may be missing"),
-    "broken": Look("░", "red", "#d1473f", "half of the hour or more may be missing"),
-    "open": Look("·", "cyan", "#5aa9e6", "events are still expected"),
-    "empty": Look("○", "bright_black", "#b9c0c7", "no event, and no doubt"),
-    "unknown": Look(" ", "default", "#eceff1", "before the archive, or not judged yet"),
+CELL_STYLES: dict[str, CellStyle] = {
+    "closed": CellStyle("█", "green", "#2e9e5b", "complete"),
+    "partial": CellStyle("▒", "yellow", "#e0a526", "events may be missing"),
+    "broken": CellStyle("░", "red", "#d1473f", "half of the hour or more may be missing"),
+    "open": CellStyle("·", "cyan", "#5aa9e6", "events are still expected"),
+    "empty": CellStyle("○", "bright_black", "#b9c0c7", "no events and no gap"),
+    "unknown": CellStyle(" ", "default", "#eceff1", "before the archive, or not evaluated yet"),
 }
-"""By kind, as in the table; `broken` are partial hours that lack the more."""
+"""By the state in the table; `broken` are partial hours with a gap of half an hour or more."""
 
 _WORST = ("empty", "closed", "open", "partial", "broken")
 
 
 class Cell(NamedTuple):
-    """One hour, of one stream or of several."""
+    """One hour of one or several streams."""
 
     hour: int
     kind: str
@@ -69,7 +73,7 @@ class Day(NamedTuple):
 
 
 def calendar(rows: Iterable[CoverageRow], hours: range) -> list[Day]:
-    """Return the days that the hours lie in; an hour is as good as the worst of its rows."""
+    """Return the days of these hours; a cell shows the worst state of its rows."""
     cells: dict[int, Cell] = {}
     for row in rows:
         if row.hour in hours:
@@ -80,14 +84,14 @@ def calendar(rows: Iterable[CoverageRow], hours: range) -> list[Day]:
 
 
 def kind_of(row: CoverageRow) -> str:
-    """Return how an hour is drawn."""
+    """Return the key of `CELL_STYLES` for a row."""
     if row.state is State.PARTIAL and row.gap_seconds >= HOUR_SECONDS / 2:
         return "broken"
     return row.state.value
 
 
-def span(rows: Mapping[tuple[Stream, int], CoverageRow], days: int) -> range:
-    """Return the hours of the last days that the table knows of; empty for an empty table."""
+def last_days(rows: Mapping[tuple[Stream, int], CoverageRow], days: int) -> range:
+    """Return the hours of the last days in the table; an empty range for an empty table."""
     known = [hour for _, hour in rows]
     if not known:
         return range(0)
@@ -113,10 +117,7 @@ Table = dict[tuple["Stream", int], CoverageRow]
 
 
 def read_coverage(root: Path) -> Table:
-    """Return every row there is; empty where nothing was judged yet.
-
-    Raises BrokenInvariant where a file of it cannot be read.
-    """
+    """Return all rows of the coverage table. Raises BrokenInvariant where a file of it cannot be read."""
     try:
         return {(row.stream, row.hour): row for row in coverage.read_coverage(root)}
     except (OSError, BadInput, UnreadableFile) as error:
@@ -126,7 +127,7 @@ def read_coverage(root: Path) -> Table:
 
 
 def is_newer(root: Path, part: PartFile) -> bool:
-    """Whether a part came after its day's rows were written, which then do not know of it yet."""
+    """Whether a part is newer than the rows of its day, which then do not count it yet."""
     table = root / "coverage" / f"{hour_start(part.hour):year=%Y/month=%m/day=%d}" / "coverage.parquet"
     try:
         return part.path.stat().st_mtime_ns > table.stat().st_mtime_ns
@@ -134,6 +135,6 @@ def is_newer(root: Path, part: PartFile) -> bool:
         return True
 
 
-def is_settled(row: CoverageRow) -> bool:
-    """Whether no more events are expected in the hour; a partial one has a gap."""
+def is_closed(row: CoverageRow) -> bool:
+    """Whether no more events are expected in the hour: it is complete, partial or empty."""
     return row.state is not State.OPEN

@@ -1,9 +1,8 @@
-"""Rows, files and bytes of each stream: of a settled hour from the coverage table, else from footers."""
+"""Figures of the streams, from the coverage table and footers, and figures of the running writer."""
 
 from __future__ import annotations
 
 import math
-import urllib.request
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from services.archive.parquet import DamagedFile, UnreadableFile, open_part
 from services.archive.paths import HOUR_US
 from services.shared.event import Stream
-from services.tools.query.coverage import is_settled
+from services.shared.http import get_direct
+from services.tools.query.coverage import is_closed
 from services.tools.query.parts import find
 
 if TYPE_CHECKING:
@@ -26,33 +26,36 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class StreamFigures:
-    """One stream, summed."""
+    """Totals of a stream."""
 
     rows: int = 0
     parts: int = 0
     bytes: int = 0
     newest_us: int | None = None
     unreadable: int = 0
-    """Parts whose footer cannot be read; their rows are not counted."""
+    """Number of parts whose footer cannot be read; their rows are not counted."""
 
 
 @dataclass(slots=True)
 class ArchiveFigures:
-    """All streams, and how fast they grow."""
+    """Figures of all streams, and bytes by hour."""
 
     streams: dict[Stream, StreamFigures]
-    strays: int
+    unknown_files: int
     bytes_by_hour: dict[int, int]
 
 
 def measure(root: Path, covered: Mapping[tuple[Stream, int], CoverageRow]) -> ArchiveFigures:
-    """Sum up what lies there. Raises OSError where the archive cannot be read."""
+    """Sum up rows, parts and bytes: of closed hours from the coverage table, of others from their files.
+
+    Raises OSError where the archive cannot be read.
+    """
     found = find(root)
-    figures = ArchiveFigures({stream: StreamFigures() for stream in Stream}, len(found.strays), {})
+    figures = ArchiveFigures({stream: StreamFigures() for stream in Stream}, len(found.unknown_files), {})
     for (stream, hour), parts in _by_hour(found.parts).items():
         mine = figures.streams[stream]
         known = covered.get((stream, hour))
-        if known is not None and is_settled(known) and known.parts == len(parts):
+        if known is not None and is_closed(known) and known.parts == len(parts):
             rows, newest, size = known.rows, known.last_us, known.bytes
             mine.parts += known.parts
         else:
@@ -82,7 +85,7 @@ def _read(parts: Iterable[PartFile], mine: StreamFigures) -> tuple[int, int | No
 
 
 def _newest(part: PartFile) -> int:
-    """Return the greatest time in a part: its name's, which of a chunk may lie in a later hour's part."""
+    """Return the time of the newest row: the name's, which may be of the chunk's part in a later hour."""
     return min(part.name.last_us, (part.hour + 1) * HOUR_US - 1)
 
 
@@ -100,19 +103,15 @@ ASKED = ("archive_unaccounted_events", "archive_buffer_depth_events")
 
 
 def ask_writer(url: str) -> Figures | None:
-    """Return the figures, or None where nobody answers with any."""
-    # Never through a proxy: it is a machine of ours that is asked.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    """Return the figures of the writer's metrics, or None where no writer answers."""
     try:
-        with opener.open(url, timeout=_SECONDS) as answer:
-            text = answer.read().decode()
-        return read_figures(text)
-    except (OSError, ValueError):  # away, or not Prometheus' text
+        return read_figures(get_direct(url, seconds=_SECONDS).body.decode())
+    except (OSError, ValueError):  # no answer, or not Prometheus' text
         return None
 
 
 def read_figures(text: str) -> Figures:
-    """Read the figures out of Prometheus' text. Raises ValueError where it is another."""
+    """Read the figures from metrics in Prometheus' text format. Raises ValueError for other text."""
     found: Figures = {name: {} for name in ASKED}
     for family in text_string_to_metric_families(text):
         if family.name in found:
@@ -121,6 +120,6 @@ def read_figures(text: str) -> Figures:
 
 
 def unaccounted(figures: Mapping[str, Mapping[str, float]]) -> dict[str, int | None]:
-    """Return the events beyond those pushed, a stream; None while the writer still counts."""
-    told = figures["archive_unaccounted_events"]
-    return {stream: None if math.isnan(value) else int(value) for stream, value in told.items()}
+    """Return the unaccounted events by stream; None while the writer still counts."""
+    counts = figures["archive_unaccounted_events"]
+    return {stream: None if math.isnan(value) else int(value) for stream, value in counts.items()}

@@ -1,4 +1,4 @@
-"""The holes that the stream `gaps` tells of, and how much event time they cover, each moment once."""
+"""Rows of the stream `gaps`: which gaps are open, how much event time they cover, and what was repaired."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from services.archive.gaps import what_is_left
 from services.archive.paths import HOUR_US
 from services.shared.event import Gap, GapReason, Stream
-from services.tools.query.intervals import Span, merged, minus, row_groups
+from services.tools.query.intervals import Interval, merged, minus, row_groups
 from services.tools.query.parts import find
 from services.tools.query.views import connected, create_views
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class OpenGap(NamedTuple):
-    """One row of `gaps`."""
+    """A row of `gaps`, or the part of it that no repair covers."""
 
     from_us: int
     to_us: int
@@ -32,86 +32,85 @@ class OpenGap(NamedTuple):
 
     @property
     def is_archive_start(self) -> bool:
-        """Whether it says only that the archive began: no time that should be there."""
+        """Whether the row only marks the archive's start, before which nothing is expected."""
         return self.reason == GapReason.ARCHIVE_START
 
 
-def read_holes(root: Path, memory_mb: int) -> list[OpenGap]:
-    """Return every hole that the rows of `gaps` leave, the oldest first; repairs are taken out."""
+def read_open_gaps(root: Path, memory_mb: int) -> list[OpenGap]:
+    """Return the open gaps of the archive, repaired intervals subtracted, the oldest first."""
     columns = ", ".join(OpenGap._fields)
     with connected(root, memory_mb) as connection:
         create_views(connection, root, (Stream.GAPS,))
         rows = connection.execute(f"SELECT {columns} FROM gaps ORDER BY from_us, to_us").fetchall()  # noqa: S608 - our own names
     noted = [OpenGap(*row) for row in rows]
-    repairs = [(hole.from_us, hole.to_us) for hole in noted if hole.reason == GapReason.REPAIRED]
+    repairs = [(gap.from_us, gap.to_us) for gap in noted if gap.reason == GapReason.REPAIRED]
     return [
-        hole._replace(from_us=from_us, to_us=to_us)
-        for hole in noted
-        for from_us, to_us in what_is_left(hole.reason, (hole.from_us, hole.to_us), repairs)
+        gap._replace(from_us=from_us, to_us=to_us)
+        for gap in noted
+        for from_us, to_us in what_is_left(gap.reason, (gap.from_us, gap.to_us), repairs)
     ]
 
 
-def seconds(holes: Iterable[OpenGap], from_us: int = 0, to_us: int = 1 << 62) -> float:
-    """Return the seconds that the holes cover between two times; what two of them cover counts once."""
-    spans = sorted(
-        (max(hole.from_us, from_us), min(hole.to_us, to_us)) for hole in holes if not hole.is_archive_start
+def seconds(gaps: Iterable[OpenGap], from_us: int = 0, to_us: int = 1 << 62) -> float:
+    """Return the seconds that gaps cover between two times; where gaps overlap, the time counts once."""
+    intervals = sorted(
+        (max(gap.from_us, from_us), min(gap.to_us, to_us)) for gap in gaps if not gap.is_archive_start
     )
     covered, reached = 0, from_us
-    for begin, end in spans:
+    for begin, end in intervals:
         covered += max(0, end - max(begin, reached))
         reached = max(reached, end)
     return covered / 1e6
 
 
-def by_reason(holes: Iterable[OpenGap]) -> dict[str, tuple[int, float]]:
-    """Return for each reason how many holes there are and their seconds."""
+def by_reason(gaps: Iterable[OpenGap]) -> dict[str, tuple[int, float]]:
+    """Return the number of gaps and their seconds for each reason."""
     sorts: dict[str, list[OpenGap]] = {}
-    for hole in holes:
-        sorts.setdefault(hole.reason, []).append(hole)
+    for gap in gaps:
+        sorts.setdefault(gap.reason, []).append(gap)
     return {reason: (len(some), seconds(some)) for reason, some in sorted(sorts.items())}
 
 
-def touching(holes: Iterable[OpenGap], from_us: int, to_us: int) -> list[OpenGap]:
-    """Return the holes that reach into an interval, the archive start left out."""
-    return [
-        hole for hole in holes if hole.from_us < to_us and hole.to_us >= from_us and not hole.is_archive_start
-    ]
+def touching(gaps: Iterable[OpenGap], from_us: int, to_us: int) -> list[OpenGap]:
+    """Return the gaps that overlap an interval, without the archive start."""
+    return [gap for gap in gaps if gap.from_us < to_us and gap.to_us >= from_us and not gap.is_archive_start]
 
 
-NO_HOLES = (GapReason.ARCHIVE_START, GapReason.REPAIRED)
+NOT_GAPS = (GapReason.ARCHIVE_START, GapReason.REPAIRED)
+"""Reasons of rows that do not mean missing events."""
 POINT_US = 1_000_000
-"""How far around a doubt that has no length of its own is read."""
+"""Length of the interval that is read for a gap without a length, in microseconds."""
 _NAMES = ["from_us", "to_us", "reason", "host", "received_at", "collection"]
 
 
 def gap_rows(pusher: OperatorPusher, root: Path, now_us: int) -> list[Gap]:
-    """Return all rows, those that still wait in Redis included."""
+    """Return all rows of `gaps` in Redis and in the archive. Raises what `row_groups` raises."""
     found: dict[Gap, None] = {}
-    for elements in pusher.waiting(Stream.GAPS):
-        found.update(dict.fromkeys(msgspec.json.decode(element, type=Gap) for element in elements))
+    for events in pusher.waiting(Stream.GAPS):
+        found.update(dict.fromkeys(msgspec.json.decode(event, type=Gap) for event in events))
     hours = (part.hour for part in find(root, (Stream.GAPS,)).parts)
-    noted = Span(min(hours, default=now_us // HOUR_US) * HOUR_US, now_us + HOUR_US)
-    for table in row_groups(root, Stream.GAPS, noted, _NAMES):
+    archived = Interval(min(hours, default=now_us // HOUR_US) * HOUR_US, now_us + HOUR_US)
+    for table in row_groups(root, Stream.GAPS, archived, _NAMES):
         found.update(dict.fromkeys(msgspec.convert(row, Gap) for row in table.to_pylist()))
     return list(found)
 
 
-def holes(rows: Iterable[Gap], since_us: int) -> list[Span]:
-    """Return where events may be missing after `since_us`, in order; what was repaired is left out."""
+def intervals_to_repair(rows: Iterable[Gap], since_us: int) -> list[Interval]:
+    """Return the intervals after `since_us` in which events may be missing and that were not repaired."""
     rows = list(rows)
-    doubts = [
-        Span(row.from_us, row.to_us if row.to_us > row.from_us else row.from_us + POINT_US)
+    gaps = [
+        Interval(row.from_us, row.to_us if row.to_us > row.from_us else row.from_us + POINT_US)
         for row in rows
-        if row.reason not in NO_HOLES and row.to_us > since_us
+        if row.reason not in NOT_GAPS and row.to_us > since_us
     ]
-    return minus(merged(doubts), repaired(rows))
+    return minus(merged(gaps), repaired(rows))
 
 
-def repaired(rows: Iterable[Gap]) -> list[Span]:
-    """Return what was repaired."""
-    return merged(Span(row.from_us, row.to_us) for row in rows if row.reason is GapReason.REPAIRED)
+def repaired(rows: Iterable[Gap]) -> list[Interval]:
+    """Return the intervals that were repaired."""
+    return merged(Interval(row.from_us, row.to_us) for row in rows if row.reason is GapReason.REPAIRED)
 
 
-def hosts_in_doubt(rows: Iterable[Gap]) -> set[str]:
-    """Return the hosts that the holes are told of: others are asked first."""
-    return {row.host for row in rows if row.reason not in NO_HOLES}
+def hosts_with_gaps(rows: Iterable[Gap]) -> set[str]:
+    """Return the hosts that a gap is recorded for."""
+    return {row.host for row in rows if row.reason not in NOT_GAPS}

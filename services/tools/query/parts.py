@@ -1,4 +1,4 @@
-"""What lies in the datasets, by names alone: parts, and what is none. Pure but for listing directories."""
+"""Lists the parts of an archive by file name, and reads times and hours that a user writes."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
 
 class PartFile(NamedTuple):
-    """A part where it lies."""
+    """A part and its location."""
 
     path: Path
     stream: Stream
     hour: int
-    """Of its directory, counted from 1970-01-01T00Z."""
+    """The hour of its directory, counted from 1970-01-01T00Z."""
     name: PartName
 
 
 class Found(NamedTuple):
-    """Everything below the datasets' roots."""
+    """All files of the streams."""
 
     parts: list[PartFile]
-    strays: list[Path]
-    """Files that are no parts: a reader's pattern may reach them all the same."""
+    unknown_files: list[Path]
+    """Files that are no parts. A reader's pattern may match them nevertheless."""
 
 
 _LEVELS = 4
-"""Year, month, day, hour."""
+"""Directories below a stream: year, month, day, hour."""
 ALL_HOURS = range(1 << 40)
-"""Hours are counted from 1970-01-01T00Z."""
+"""Hours, counted from 1970-01-01T00Z."""
 
 
 def read_time(text: str) -> int:
     """Return the Unix microseconds of `2026-07-04`, `2026-07-04T14` or `2026-07-04T14:30:00Z`.
 
-    UTC where no zone is given. Raises BadInput with the mend.
+    A time without a zone is UTC. Raises BadInput with examples.
     """
     try:
         when = datetime.fromisoformat(text)
@@ -57,9 +57,9 @@ def read_time(text: str) -> int:
 
 
 def read_hours(text: str) -> range:
-    """Return the hours of `2026-07-04`, `2026-07-04T14` or `<first>..<last>`, both ends in.
+    """Return the hours of `2026-07-04`, `2026-07-04T14` or `<first>..<last>`, both ends included.
 
-    Raises BadInput with the mend.
+    Raises BadInput with the remedy.
     """
     first, _, last = text.partition("..")
     begins, ends = read_time(first), read_time(last or first)
@@ -71,7 +71,7 @@ def read_hours(text: str) -> range:
 
 
 def find(root: Path, streams: Iterable[Stream] = tuple(Stream), hours: range = ALL_HOURS) -> Found:
-    """List the datasets; what vanishes meanwhile is left out.
+    """List the files of streams and hours, without those that are removed meanwhile.
 
     Raises OSError where the archive cannot be read.
     """
@@ -83,7 +83,7 @@ def find(root: Path, streams: Iterable[Stream] = tuple(Stream), hours: range = A
             for file in names:
                 name = None if hour is None else parse_name(file)
                 if hour is None or name is None:
-                    found.strays.append(folder / file)
+                    found.unknown_files.append(folder / file)
                 elif hour in hours:
                     found.parts.append(PartFile(folder / file, stream, hour, name))
     return found

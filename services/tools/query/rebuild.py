@@ -1,7 +1,7 @@
-"""From a row back to its event, by the rules in DATA.md and by nothing else. Pure.
+"""Rebuilds events from rows, by the rules in DATA.md. Pure.
 
-Stands on nothing of ours: the tests' judge reads by it what the writer wrote, and a shared mistake would
-judge itself right.
+Imports nothing of this project: the tests' audit rebuilds with it what the writer encoded, and a mistake in
+shared code would go unnoticed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _KIND_OF = {"identities": "identity", "accounts": "account"}
 def rebuild(stream: str, row: Row, value: Read, levels: Read) -> Row:
     """Return the event of a row; timestamps in the row are Unix microseconds.
 
-    `value` reads the JSON of a column, `levels` that of `extra`, two levels deep: a reader who wants texts as
-    they were keeps what lies below unread.
+    `value` decodes the JSON of a column, `levels` that of `extra`, two levels deep; a caller that wants JSON
+    unchanged passes decoders that leave deeper levels undecoded.
     """
     extra = levels(row["extra"]) if row["extra"] is not None else {}
     kind = _KIND_OF.get(stream, "commit")

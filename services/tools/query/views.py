@@ -1,6 +1,6 @@
-"""DuckDB over the archive: a view a stream, where repeats of hours that are not compacted yet are hidden.
+"""DuckDB over the archive: one view a stream; duplicates in hours that are not compacted yet are hidden.
 
-The connection reads the archive and nothing else, and writes nowhere: its database is in memory.
+The connection can read files of the archive only. Its database is in memory.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _SPILL_BYTES = 20_000_000_000
 
 @contextmanager
 def connected(root: Path, memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection that can read below `root` (absolute) and nowhere else.
+    """Yield a connection that can read files below `root` (an absolute path) only.
 
-    What exceeds the memory goes to `.state/spill`: in a container `/tmp` is memory too. The spill never takes
-    more than half of the free disk space, for the writer needs it.
+    Beyond the memory limit it spills to `.state/spill`, because `/tmp` of a container is memory. The
+    spill takes half of the free disk space at most, because the writer needs the rest.
     """
     spill = root / SPILL
     room = min(_SPILL_BYTES, shutil.disk_usage(root).free // 2)
@@ -54,62 +54,62 @@ def create_views(
     connection: duckdb.DuckDBPyConnection,
     root: Path,
     streams: Sequence[Stream] = tuple(Stream),
-    far: Mapping[Stream, ds.Dataset] = MappingProxyType({}),
+    remote: Mapping[Stream, ds.Dataset] = MappingProxyType({}),
 ) -> None:
-    """Make a view of each stream as it lies there now; one without parts is empty and has all columns.
+    """Create a view of each stream over its current parts; a stream without parts has an empty view.
 
-    `far`: what of a stream lies elsewhere, in addition.
+    `remote` are datasets of files that are only in the bucket.
     """
     parts = find(root, streams).parts
     for stream in streams:
         mine = [part for part in parts if part.stream is stream]
         query = relation(stream, mine) if mine else _empty(stream)
-        if stream in far:
-            connection.register(f"far_{stream}", far[stream])
+        if stream in remote:
+            connection.register(f"far_{stream}", remote[stream])
             query = f"({query}) UNION ALL BY NAME (SELECT * FROM far_{stream})"  # noqa: S608 - our own names
         connection.execute(f"CREATE OR REPLACE VIEW {stream} AS {query}")
 
 
 def relation(stream: Stream, parts: Sequence[PartFile]) -> str:
-    """Return the query of all columns of these parts, each event once within its hour.
+    """Return a query of all columns of these parts that returns each event once within its hour.
 
-    Only hours that hold more than one compacted file's rows are searched for repeats; filters on the
-    partition's columns reach the files through that search.
+    Only hours with parts that are not compacted are searched for duplicates. Filters on year, month, day and
+    hour still skip files.
     """
-    settled, unsettled = _by_state(parts)
+    compacted, uncompacted = _by_state(parts)
     chosen = []
-    if settled:
-        chosen.append(f"SELECT * FROM {scan(settled)}")  # noqa: S608 - quoted paths
-    if unsettled:
+    if compacted:
+        chosen.append(f"SELECT * FROM {scan(compacted)}")  # noqa: S608 - quoted paths
+    if uncompacted:
         once = ", ".join(f'"{name}"' for name in (*_PARTITION, *IDENTITY_COLUMNS[stream]))
         first = f"QUALIFY row_number() OVER (PARTITION BY {once}) = 1"
-        chosen.append(f"SELECT * FROM {scan(unsettled)} {first}")  # noqa: S608 - as above
+        chosen.append(f"SELECT * FROM {scan(uncompacted)} {first}")  # noqa: S608 - as above
     return " UNION ALL BY NAME ".join(f"({query})" for query in chosen)
 
 
 def scan(paths: Iterable[Path], *, more: str = "") -> str:
-    """Return the table function that reads these files; `more` are further arguments of it."""
+    """Return the call of DuckDB's read_parquet for these files; `more` are further arguments."""
     files = ", ".join(literal(str(path)) for path in paths)
     hive = f"hive_partitioning = true, hive_types = {{{_HIVE}}}, union_by_name = true"
     return f"read_parquet([{files}], {hive}{more})"
 
 
 def literal(text: str) -> str:
-    """Return a text as SQL writes it."""
+    """Return a text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def _by_state(parts: Sequence[PartFile]) -> tuple[list[Path], list[Path]]:
-    """Return the files of hours that are compacted whole, and those of all other hours."""
-    unsettled = {part.hour for part in parts if not part.name.is_compacted}
+    """Return the files of fully compacted hours, and those of all other hours."""
+    uncompacted = {part.hour for part in parts if not part.name.is_compacted}
     return (
-        [part.path for part in parts if part.hour not in unsettled],
-        [part.path for part in parts if part.hour in unsettled],
+        [part.path for part in parts if part.hour not in uncompacted],
+        [part.path for part in parts if part.hour in uncompacted],
     )
 
 
 def _empty(stream: Stream) -> str:
-    """Return a query with the stream's columns and no row."""
+    """Return a query with the columns of a stream and no rows."""
     columns = [f'CAST(NULL AS {_sql_type(field.type)}) AS "{field.name}"' for field in SCHEMAS[stream]]
     columns += [f"CAST(NULL AS INT) AS {name}" for name in _PARTITION]
     return f"SELECT {', '.join(columns)} WHERE false"

@@ -1,1 +1,1 @@
-"""Reads an interval again from hosts that still keep it, and pushes what the archive lacks."""
+"""Reads an interval again, from hosts or an archive of segments, and pushes events that the archive lacks."""

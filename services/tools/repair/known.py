@@ -1,4 +1,4 @@
-"""The identities that Redis and the archive already have of an interval: these are not pushed again."""
+"""Identities of events that Redis and the archive already have: these are not pushed again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.archive.paths import HOUR_US, hour_start
 from services.jetstream.validate import event_identity, reject_identity, validate
 from services.shared.errors import BadInput
 from services.shared.event import JETSTREAM_STREAMS, Reason, Stream
-from services.tools.query.intervals import Span, row_groups
+from services.tools.query.intervals import Interval, row_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,58 +35,62 @@ class _Reject(msgspec.Struct):
 
 
 Datasets = Mapping[Stream, ds.Dataset]
-"""What of a stream lies only in the bucket."""
+"""Datasets of files that are only in the bucket, by stream."""
 
 
 def known_identities(
-    pusher: OperatorPusher, root: Path, span: Span, now_us: int, far: Datasets = MappingProxyType({})
+    pusher: OperatorPusher,
+    root: Path,
+    interval: Interval,
+    now_us: int,
+    remote: Datasets = MappingProxyType({}),
 ) -> set[bytes]:
-    """Return the identities of all events with a time in `span`, and of all rejects since its beginning."""
-    found = known_events(pusher, root, span)
-    for stream, dataset in far.items():
+    """Return the identities of events with a time in `interval`, and of rejects received since its begin."""
+    found = known_events(pusher, root, interval)
+    for stream, dataset in remote.items():
         if stream in JETSTREAM_STREAMS:
-            found.update(_offloaded(dataset, stream, span))
-    for elements in pusher.waiting(Stream.REJECTS):
-        for element in elements:
-            found.add(reject_identity(base64.b64decode(msgspec.json.decode(element, type=_Reject).frame)))
-    # A reject is filed under its receipt, which may be any time after.
-    found.update(_rejected(root, Span(span.from_us, now_us + HOUR_US)))
+            found.update(_offloaded(dataset, stream, interval))
+    for events in pusher.waiting(Stream.REJECTS):
+        for raw in events:
+            found.add(reject_identity(base64.b64decode(msgspec.json.decode(raw, type=_Reject).frame)))
+    # A reject is stored by the time of its receipt, which may be any time later.
+    found.update(_rejected(root, Interval(interval.from_us, now_us + HOUR_US)))
     return found
 
 
-def known_events(pusher: OperatorPusher, root: Path, span: Span) -> set[bytes]:
-    """Return the identities of all events with a time in `span`.
+def known_events(pusher: OperatorPusher, root: Path, interval: Interval) -> set[bytes]:
+    """Return the identities of all events with a time in `interval`.
 
-    Redis first, then the archive: what moves from one to the other meanwhile is seen in at least one.
+    Redis is read before the archive, so that an event that moves meanwhile is seen in at least one of them.
     """
-    found = set(_buffered(pusher, span))
+    found = set(_buffered(pusher, interval))
     for stream in JETSTREAM_STREAMS:
-        found.update(_archived(root, stream, span))
+        found.update(_archived(root, stream, interval))
     return found
 
 
-def _buffered(pusher: OperatorPusher, span: Span) -> Iterator[bytes]:
+def _buffered(pusher: OperatorPusher, interval: Interval) -> Iterator[bytes]:
     for stream in JETSTREAM_STREAMS:
-        for elements in pusher.waiting(stream):
-            for element in elements:
+        for events in pusher.waiting(stream):
+            for raw in events:
                 try:
-                    event = validate(element, ANY_SIZE)
+                    event = validate(raw, ANY_SIZE)
                 except BadInput:
-                    continue  # not of this version's making: the writer will make a reject of it
-                if span.from_us <= event.time_us < span.to_us:
+                    continue  # pushed by another version: the writer will reject it
+                if interval.from_us <= event.time_us < interval.to_us:
                     yield event.identity
 
 
-def _archived(root: Path, stream: Stream, span: Span) -> Iterator[bytes]:
-    for table in row_groups(root, stream, span, [*_names(stream), "time_us"]):
+def _archived(root: Path, stream: Stream, interval: Interval) -> Iterator[bytes]:
+    for table in row_groups(root, stream, interval, [*_names(stream), "time_us"]):
         times = table["time_us"]
-        inside = pc.and_(pc.greater_equal(times, span.from_us), pc.less(times, span.to_us))
+        inside = pc.and_(pc.greater_equal(times, interval.from_us), pc.less(times, interval.to_us))
         yield from _identities(stream, table.filter(inside))
 
 
-def _offloaded(dataset: ds.Dataset, stream: Stream, span: Span) -> Iterator[bytes]:
-    inside = (ds.field("time_us") >= span.from_us) & (ds.field("time_us") < span.to_us)
-    for hour in range(span.from_us // HOUR_US, -(-span.to_us // HOUR_US)):
+def _offloaded(dataset: ds.Dataset, stream: Stream, interval: Interval) -> Iterator[bytes]:
+    inside = (ds.field("time_us") >= interval.from_us) & (ds.field("time_us") < interval.to_us)
+    for hour in range(interval.from_us // HOUR_US, -(-interval.to_us // HOUR_US)):
         start = hour_start(hour)
         there = inside & (ds.field("year") == start.year) & (ds.field("month") == start.month)
         there &= (ds.field("day") == start.day) & (ds.field("hour") == start.hour)
@@ -103,8 +107,8 @@ def _identities(stream: Stream, table: pa.Table) -> Iterator[bytes]:
         yield event_identity((values[0], kind, values[1]) if kind else values)
 
 
-def _rejected(root: Path, span: Span) -> Iterator[bytes]:
-    for table in row_groups(root, Stream.REJECTS, span, ["frame", "reason"]):
+def _rejected(root: Path, interval: Interval) -> Iterator[bytes]:
+    for table in row_groups(root, Stream.REJECTS, interval, ["frame", "reason"]):
         for frame, reason in zip(table["frame"].to_pylist(), table["reason"].to_pylist(), strict=True):
             yield reject_identity(frame)
             if reason == Reason.ENCODE_FAILED:

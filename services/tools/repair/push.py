@@ -1,4 +1,4 @@
-"""Pushes what a repair found, when there is room: the ingester's events go first."""
+"""Pushes events that a repair found while Redis has room; events of the ingester have priority."""
 
 from __future__ import annotations
 
@@ -26,20 +26,23 @@ FOR_EVER_SECONDS = 1e9
 EVERY_IDENTITY = 1 << 40
 
 
-class Pushing:
-    """One repair's pushes and their counts."""
+class RepairPusher:
+    """Pushes of one repair, and their counts."""
 
     def __init__(self, settings: IngesterSettings, pusher: OperatorPusher, stopping: Stopping) -> None:
         self._pusher = pusher
         self._stopping = stopping
         self.metrics = IngesterMetrics(CollectorRegistry())
-        """Of this process alone; nobody asks for them."""
+        """Required by the ingester's classes; not exported."""
         self._backpressure = Backpressure(settings, self.metrics)
         self.counts: Counter[str] = Counter()
-        """Of all pushes, as they are added to `archive:pushed`."""
+        """Sum of all pushes, as added to `archive:pushed`."""
 
     def push(self, pending: PendingPush, since: Cursor, dedup: DedupWindow) -> bool:
-        """Push it; return False when stopped before. Raises Transient when Redis must be read again."""
+        """Push the events; return False when stopped before.
+
+        Raises Transient when it is unknown whether they were pushed; the interval is to be read again then.
+        """
         push = pending.build(since, "", Counter(), time.time_ns() // 1000)
         while not self._stopping:
             self._room()
@@ -56,14 +59,14 @@ class Pushing:
         return False
 
     def _room(self) -> None:
-        """Wait while the ingester would be paused."""
+        """Wait while the ingester would be paused for want of memory or disk."""
         self._backpressure.decide(self._pusher.memory())
         while self._backpressure.paused and not self._stopping.sleep(TICK_SECONDS):
             self._backpressure.decide(self._pusher.memory())
 
 
-def remembering(known: set[bytes]) -> DedupWindow:
-    """Return a window of these identities, which never evicts any; empties the set."""
+def dedup_window_of(known: set[bytes]) -> DedupWindow:
+    """Move these identities out of the set into a dedup window that never evicts them."""
     dedup = DedupWindow(FOR_EVER_SECONDS, EVERY_IDENTITY)
     dedup.refill([RecentPush(0, tuple(known))])
     known.clear()

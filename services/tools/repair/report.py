@@ -1,12 +1,12 @@
-"""What a repair says: what it will do, how far it is, and what could not be had."""
+"""Output of `archive repair`: the plan, progress and the result."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from services.jetstream.connection import DisconnectReason
-from services.tools.console import FINE, FOUND, size
-from services.tools.query.intervals import Span, minus
+from services.tools.console import FINE, FOUND, STOPPED, size
+from services.tools.query.intervals import Interval, minus
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -17,77 +17,81 @@ if TYPE_CHECKING:
 
     from services.tools.repair.run import Outcome
 
-STOPPED = 130
-WHYS: dict[str, str] = {
+REASONS: dict[str, str] = {
     DisconnectReason.CLOSED: "keeps nothing older, or closed the connection",
-    DisconnectReason.STEPPED_BACK: "gave its live tail: it has not come so far, or its clock is wrong",
+    DisconnectReason.STEPPED_BACK: "sent its newest events: it has not come so far, or its clock is wrong",
     DisconnectReason.OVERSIZE_FRAME: "sent a frame larger than INGEST_MAX_FRAME_BYTES",
 }
-"""What the end of a host's last connection means here."""
-MEND = (
-    "Older events lie in Jetstream's archive of segments. To read them: make a token at "
+"""Explanations of why a host's last connection ended."""
+REMEDY = (
+    "Older events are in Jetstream's archive of segments. To read them: make a token at "
     "https://bsky.network/account, write it into the file that TOOLS_SEGMENTS_TOKEN_FILE names "
     "(in the Compose stack: secrets/segments_token), and run the same command again."
 )
 
 
-def teller(
-    progress: Progress, spans: Sequence[Span], fetched: Callable[[], int]
+def progress_reporter(
+    progress: Progress, intervals: Sequence[Interval], fetched: Callable[[], int]
 ) -> Callable[[int, Counter[str]], None]:
-    """Return what is told of each push: event time, and all counts so far."""
-    total = sum(span.seconds() for span in spans)
-    task = progress.add_task("reading again", total=total, said="")
+    """Return a function to call after each push, with event time and all counts: it updates the progress."""
+    total = sum(interval.seconds() for interval in intervals)
+    task = progress.add_task("reading again", total=total, detail="")
 
-    def told(time_us: int, counts: Counter[str]) -> None:
-        done = sum(max(0.0, Span(span.from_us, min(span.to_us, time_us)).seconds()) for span in spans)
+    def report(time_us: int, counts: Counter[str]) -> None:
+        done = sum(
+            max(0.0, Interval(interval.from_us, min(interval.to_us, time_us)).seconds())
+            for interval in intervals
+        )
         pushed, known = (
             sum(count for name, count in counts.items() if name.endswith(f":{what}"))
             for what in ("pushed", "duplicate")
         )
-        said = f"{pushed:,} were missing, {known:,} were not"
+        detail = f"{pushed:,} were missing, {known:,} were not"
         if fetched():
-            said += f"; {size(fetched())} fetched"
-        progress.update(task, completed=done, said=said)
+            detail += f"; {size(fetched())} fetched"
+        progress.update(task, completed=done, detail=detail)
 
-    return told
+    return report
 
 
-def tell_plan(
-    console: Console, wanted: Sequence[Span], spans: Sequence[Span], sources: Sequence[str]
+def print_plan(
+    console: Console, wanted: Sequence[Interval], intervals: Sequence[Interval], sources: Sequence[str]
 ) -> None:
-    """Say what will be read, and from where."""
-    for span in spans:
-        console.print(f"will read again: {span} ({span.seconds():,.0f} s)")
-    for span in minus(wanted, spans):
-        console.print(f"not now: {span}: repaired before, or the ingester still reads it by itself")
-    if spans:
+    """Print what will be read, and from which sources."""
+    for interval in intervals:
+        console.print(f"to read: {interval} ({interval.seconds():,.0f} s)")
+    for interval in minus(wanted, intervals):
+        console.print(f"skipped: {interval}: repaired before, or the ingester still reads it by itself")
+    if intervals:
         console.print(f"from: {', '.join(sources)}", markup=False)
 
 
-def tell_too_old(console: Console, older: Sequence[Span]) -> int:
-    """Say which holes on record are left alone for want of a token; returns the exit code."""
-    for span in older:
-        console.print(f"cannot be had: {span}: it lies before the look-back", style="red")
+def print_too_old(console: Console, older: Sequence[Interval]) -> int:
+    """Print the gaps that are not read because there is no token; return the exit code."""
+    for interval in older:
+        console.print(f"unavailable: {interval}: it is older than the look-back", style="red")
     if older:
-        console.print(MEND, markup=False)
+        console.print(REMEDY, markup=False)
     return FOUND if older else FINE
 
 
-def tell_outcome(console: Console, outcome: Outcome, *, stopped: bool, with_archive: bool) -> int:
-    """Say what came of it; returns the exit code."""
-    for span in outcome.repaired:
-        console.print(f"repaired: {span}", style="green")
+def print_outcome(console: Console, outcome: Outcome, *, stopped: bool, with_archive: bool) -> int:
+    """Print the result; return the exit code."""
+    for interval in outcome.repaired:
+        console.print(f"repaired: {interval}", style="green")
     pushed, known = outcome.total("pushed"), outcome.total("duplicate")
     console.print(f"{pushed:,} events were missing and are in the archive now; {known:,} were there before")
-    for span in outcome.not_had:
-        console.print(f"cannot be had: {span}: nobody who was asked has it", style="red")
-    for name, why in outcome.whys.items():
-        console.print(f"  {name}: {WHYS.get(why, why)}", markup=False)
-    if outcome.not_had and not with_archive:
-        console.print(MEND, markup=False)
-    for span in outcome.unsure:
-        console.print(f"not sure: {span}: not seen committed; run the same command again", style="yellow")
+    for interval in outcome.unavailable:
+        console.print(f"unavailable: {interval}: no source has it", style="red")
+    for name, why in outcome.reasons.items():
+        console.print(f"  {name}: {REASONS.get(why, why)}", markup=False)
+    if outcome.unavailable and not with_archive:
+        console.print(REMEDY, markup=False)
+    for interval in outcome.unconfirmed:
+        console.print(
+            f"unconfirmed: {interval}: not seen committed; run the same command again", style="yellow"
+        )
     if stopped:
         console.print("Stopped; run the same command again to go on from here.")
         return STOPPED
-    return FOUND if outcome.not_had or outcome.unsure else FINE
+    return FOUND if outcome.unavailable or outcome.unconfirmed else FINE

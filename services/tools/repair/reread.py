@@ -1,6 +1,7 @@
-"""Reads one interval once more from one host, through the ingester's own receiver and pending push.
+"""Reads an interval again from a host, with the ingester's receiver.
 
-As a window that is read once more, it never moves the cursor; the end is the first event beyond it.
+Events are read as those of a cut-over's window, which never move the cursor. The first event after the
+interval ends the reading.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from services.jetstream.receive import Receiver
 from services.jetstream.resume import ResumeHint, ResumePlan
 from services.jetstream.validate import validator
 from services.shared.cursor import Cursor, Window
-from services.tools.query.intervals import Span
-from services.tools.repair.push import TICK_SECONDS, remembering
+from services.tools.query.intervals import Interval
+from services.tools.repair.push import TICK_SECONDS, dedup_window_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -27,61 +28,61 @@ if TYPE_CHECKING:
     from services.jetstream.pending import PendingPush
     from services.jetstream.settings import IngesterSettings
     from services.shared.lifecycle import Stopping
-    from services.tools.repair.push import Pushing
+    from services.tools.repair.push import RepairPusher
 
 SLACK_US = 1_000_000
-"""A host may send events a little out of their order."""
+"""A host may send events slightly out of order."""
 BEHIND_US = 600_000_000
-"""A v2 host may begin a minute or two before the time it is asked for."""
+"""A v2 host may begin a minute or two before the requested time."""
 EARLIEST_US = 10**15
-"""A v2 host takes a smaller cursor for a sequence number."""
+"""A v2 host interprets a smaller cursor as a sequence number."""
 
 
 @dataclass
 class Reading:
-    """What reading an interval from one host brought so far."""
+    """What a host has sent of an interval so far."""
 
     first_us: int | None = None
-    """Event time of the first event sent: the host has nothing from before it, if it lies in the interval."""
+    """Time of the first event; if it is inside the interval, the host has nothing older."""
     last_us: int | None = None
     read_through: bool = False
-    """An event beyond the interval came, so there is nothing more in it."""
+    """Whether an event after the interval was received, so that the interval is complete."""
     why: str = ""
-    """How the connection ended."""
+    """Reason of the end of the connection."""
 
-    def covered(self, asked: Span) -> Span | None:
-        """Return what of the interval this host has told whole."""
+    def covered(self, asked: Interval) -> Interval | None:
+        """Return the part of the interval that the host has sent completely, or None."""
         if self.first_us is None or self.last_us is None:
             return None
         from_us = max(asked.from_us, self.first_us)
         to_us = asked.to_us if self.read_through else min(asked.to_us, self.last_us - SLACK_US)
-        return Span(from_us, to_us) if to_us > from_us else None
+        return Interval(from_us, to_us) if to_us > from_us else None
 
 
 class Reread:
-    """Pushes what a host has and the archive has not; raises Transient when that must be looked at again."""
+    """Reads intervals from hosts and pushes events that the archive lacks."""
 
     def __init__(
         self,
         settings: IngesterSettings,
-        pushing: Pushing,
+        pusher: RepairPusher,
         stopping: Stopping,
         open_frame: Callable[[bytes], bytes],
-        told: Callable[[int, Counter[str]], None],
+        report: Callable[[int, Counter[str]], None],
     ) -> None:
         self._settings = settings
-        self._pushing = pushing
+        self._pusher = pusher
         self._stopping = stopping
         self._validate = validator(settings.ingest_max_event_bytes, open_frame)
-        self._told = told
+        self._report = report
         self._margin_us = int(settings.ingest_host_rewind_seconds * 1e6)
 
-    async def read(self, host: str, asked: Span, known: set[bytes]) -> Reading:
-        """Read `asked`, and a little around it because hosts' clocks differ, from `host`."""
-        dedup = remembering(known)
+    async def read(self, host: str, asked: Interval, known: set[bytes]) -> Reading:
+        """Read `asked` from `host`, with a margin because clocks differ. Raises Transient as a push does."""
+        dedup = dedup_window_of(known)
         bounds = PushLimits(self._settings.ingest_push_events, self._settings.ingest_push_bytes)
         inbox = Inbox(bounds, dedup, self._validate)
-        receiver = Receiver(self._settings, inbox, self._pushing.metrics)
+        receiver = Receiver(self._settings, inbox, self._pusher.metrics)
         plan = self._plan(host, asked)
         window = Window(plan.position, asked.to_us + self._margin_us, host)
         connection = ConnectionState(plan, time.monotonic(), window)
@@ -101,9 +102,9 @@ class Reread:
         reading.read_through = connection.is_window_complete
         return reading
 
-    def _plan(self, host: str, asked: Span) -> ResumePlan:
+    def _plan(self, host: str, asked: Interval) -> ResumePlan:
         position = max(asked.from_us - self._margin_us, EARLIEST_US)
-        # Only the position counts: what is known tells repeats, and the times tell what the host still has.
+        # Only the position matters: known identities reveal duplicates, and times what the host still has.
         return ResumePlan(
             host, position, exact=False, hint=ResumeHint(), cursor=Cursor(position, epoch=0, push=0)
         )
@@ -117,10 +118,10 @@ class Reread:
                 reading.first_us = first_us
             reading.last_us = max(last_us, reading.last_us or 0)
         if reading.first_us is not None and reading.first_us < connection.plan.position - BEHIND_US:
-            # It gives its live tail: it has not come as far yet, or its clock is wrong.
+            # It sends its newest events: it has not reached this time yet, or its clock is wrong.
             connection.end(DisconnectReason.STEPPED_BACK, discard=True)
             return
         for one, reason, _ in pending.endings:
             one.end(reason)
-        if await asyncio.to_thread(self._pushing.push, pending, connection.plan.cursor, dedup):
-            self._told(reading.last_us or connection.plan.position, self._pushing.counts)
+        if await asyncio.to_thread(self._pusher.push, pending, connection.plan.cursor, dedup):
+            self._report(reading.last_us or connection.plan.position, self._pusher.counts)

@@ -1,4 +1,7 @@
-"""The loop of a repair: piece by piece, from hosts or an archive, and a row for what is committed at last."""
+"""The loop of a repair.
+
+Reads each piece from hosts or the archive of segments, and records what is committed.
+"""
 
 from __future__ import annotations
 
@@ -10,189 +13,204 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from services.shared.errors import BadInput
 from services.shared.event import Gap, GapReason, Stream
-from services.tools.query.intervals import Span, merged, minus, pieces
-from services.tools.redis_session import EpochEnded, Moment, unsettled
+from services.tools.query.intervals import Interval, merged, minus, pieces
+from services.tools.redis_session import EpochEnded, Position, uncommitted
 from services.tools.repair.known import known_identities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from services.shared.lifecycle import Stopping
-    from services.tools.redis_session import Buffers
+    from services.tools.redis_session import RedisSession
     from services.tools.repair.known import Datasets
-    from services.tools.repair.push import Pushing
+    from services.tools.repair.push import RepairPusher
     from services.tools.repair.refill import Refill, Refilled
     from services.tools.repair.reread import Reading, Reread
 
 PIECE_US = 600_000_000
-"""One piece's identities are in memory at a time: ten minutes are a million at most."""
+"""Length of a piece. The identities of one piece are in memory: a million at most in ten minutes."""
 KNOWN_MARGIN_US = 300_000_000
-"""Two hosts give the same event times up to minutes apart when one of them was cut off."""
+"""Two hosts may give the same event times that differ by minutes, when one of them was cut off."""
 ATTEMPTS_PER_HOST = 3
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 
-class Unsettled(NamedTuple):
-    """An interval that was pushed and whose row is still owed."""
+class PendingRow(NamedTuple):
+    """An interval that was pushed, and whose row `repaired` is pushed once it is committed."""
 
-    span: Span
+    interval: Interval
     host: str
-    moment: Moment
+    position: Position
 
 
 @dataclass
 class Outcome:
-    """What came of a repair."""
+    """Result of a repair."""
 
-    repaired: list[Span] = field(default_factory=list)
-    """Committed and on record."""
-    not_had: list[Span] = field(default_factory=list)
-    """Nobody who was asked has it (any more)."""
-    unsure: list[Span] = field(default_factory=list)
-    """Pushed, and Redis lost its data or we were stopped before it was committed: to be done again."""
+    repaired: list[Interval] = field(default_factory=list)
+    """Committed and recorded in `gaps`."""
+    unavailable: list[Interval] = field(default_factory=list)
+    """No source that was read has these intervals."""
+    unconfirmed: list[Interval] = field(default_factory=list)
+    """Pushed, but Redis lost its data or the command was stopped before they were committed.
+
+    To be repeated.
+    """
     counts: Counter[str] = field(default_factory=Counter)
-    """As in `archive:pushed`: received, pushed, duplicate, rejected by stream."""
-    whys: dict[str, str] = field(default_factory=dict)
-    """By host or archive: why it did not bring all, the last time."""
+    """As in `archive:pushed`: received, pushed, duplicate and rejected events by stream."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """By source: why its last reading was incomplete."""
 
     def total(self, what: str) -> int:
-        """Return the events that were received, pushed or duplicate."""
+        """Return the number of received, pushed or duplicate events of all streams."""
         return sum(count for name, count in self.counts.items() if name.endswith(f":{what}"))
 
 
 class Sources(NamedTuple):
-    """Where a repair may read."""
+    """Where a repair reads events, and files that are only in the bucket."""
 
     reread: Reread
     hosts: tuple[str, ...]
-    """The first one first."""
+    """In the order in which they are read."""
     refill: Refill | None
-    """An archive of segments, if there is a token for it."""
+    """The archive of segments, if there is a token for it."""
     floor_us: int
-    """What lies before, the hosts need not be asked for when there is an archive."""
-    far: Datasets
-    """What we have already, and only in the bucket."""
+    """Before this time hosts are not read if there is an archive of segments."""
+    remote: Datasets
+    """Own events that are only in the bucket, for comparison."""
 
 
 class Repair:
-    """Everything between the hosts and the last row."""
+    """Repairs intervals."""
 
-    def __init__(self, buffers: Buffers, sources: Sources, pushing: Pushing, stopping: Stopping) -> None:
-        self._buffers = buffers
+    def __init__(
+        self, session: RedisSession, sources: Sources, pusher: RepairPusher, stopping: Stopping
+    ) -> None:
+        self._session = session
         self._sources = sources
-        self._pushing = pushing
+        self._pusher = pusher
         self._stopping = stopping
         self._floors: dict[str, int] = {}
-        self._owed: list[Unsettled] = []
+        self._pending: list[PendingRow] = []
         self._is_refused = False
         self.outcome = Outcome()
 
-    def run(self, spans: Iterable[Span]) -> Outcome:
-        """Repair these intervals: what hosts may keep from them, all else from the archive."""
-        for span in spans:
-            for piece in pieces(span, PIECE_US):
+    def run(self, intervals: Iterable[Interval]) -> Outcome:
+        """Repair intervals.
+
+        Recent ones from hosts, all others and what is missing from the archive of segments.
+        """
+        for interval in intervals:
+            for piece in pieces(interval, PIECE_US):
                 missing = [piece]
                 for host in self._hosts_for(piece):
-                    missing = [rest for span in missing for rest in self._from(host, span)]
-                missing = [rest for span in missing for rest in self._from_archive(span)]
+                    missing = [rest for interval in missing for rest in self._from(host, interval)]
+                missing = [rest for interval in missing for rest in self._from_archive(interval)]
                 if not self._stopping:
-                    self.outcome.not_had.extend(missing)
-                    self._note(wait=False)
-        self._note(wait=True)
-        self.outcome.counts = self._pushing.counts
+                    self.outcome.unavailable.extend(missing)
+                    self._record(wait=False)
+        self._record(wait=True)
+        self.outcome.counts = self._pusher.counts
         self.outcome.repaired = merged(self.outcome.repaired)
-        self.outcome.not_had = merged(self.outcome.not_had)
+        self.outcome.unavailable = merged(self.outcome.unavailable)
         return self.outcome
 
-    def _hosts_for(self, piece: Span) -> tuple[str, ...]:
+    def _hosts_for(self, piece: Interval) -> tuple[str, ...]:
         is_old = piece.to_us <= self._sources.floor_us
         return () if is_old and self._sources.refill is not None else self._sources.hosts
 
-    def _from(self, host: str, span: Span) -> list[Span]:
-        """Read a span from one host; returns what is still missing of it."""
-        missing = [span]
+    def _from(self, host: str, interval: Interval) -> list[Interval]:
+        """Read an interval from one host; return what is still missing of it."""
+        missing = [interval]
         for _ in range(ATTEMPTS_PER_HOST):
             if not missing or self._stopping or self._floors.get(host, 0) >= missing[-1].to_us:
                 break
             asked = missing[-1]
-            reading = self._buffers.until_done(lambda asked=asked: self._read(host, asked))  # type: ignore[misc]
+            reading = self._session.until_done(lambda asked=asked: self._read(host, asked))  # type: ignore[misc]
             if reading is None:
                 break
             covered = reading.covered(asked)
             if covered is not None:
                 missing = minus(missing, [covered])
-                if not self._owe([covered], host):
+                if not self._add_pending([covered], host):
                     break
             if reading.first_us is not None and reading.first_us > asked.from_us:
-                # It keeps nothing older; what is left of this span is not to be had here.
+                # The host keeps nothing older.
                 self._floors[host] = reading.first_us
             if missing:
-                self.outcome.whys[host] = reading.why
+                self.outcome.reasons[host] = reading.why
         return missing
 
-    def _from_archive(self, span: Span) -> list[Span]:
-        """Read a span from the archive of segments; returns what is still missing of it."""
+    def _from_archive(self, interval: Interval) -> list[Interval]:
+        """Read an interval from the archive of segments; return what is still missing of it."""
         refill = self._sources.refill
         if refill is None or self._is_refused or self._stopping:
-            return [span]
+            return [interval]
         try:
-            read = self._buffers.until_done(lambda: self._refilled(refill, span))
+            read = self._session.until_done(lambda: self._refilled(refill, interval))
         except BadInput as error:
-            # It refuses us, or is none: what was pushed until then is found again by the next repair.
+            # It refuses requests. Events pushed before are recognized as known by the next repair.
             self._is_refused = True
-            self.outcome.whys[refill.name] = str(error)
-            return [span]
-        if read is None or not self._owe(read.covered, refill.name):
-            return [span]
+            self.outcome.reasons[refill.name] = str(error)
+            return [interval]
+        if read is None or not self._add_pending(read.covered, refill.name):
+            return [interval]
         if read.why:
-            self.outcome.whys[refill.name] = read.why
-        return minus([span], read.covered)
+            self.outcome.reasons[refill.name] = read.why
+        return minus([interval], read.covered)
 
-    def _owe(self, covered: list[Span], name: str) -> bool:
-        """Owe a row for what is pushed; False when stopped before."""
+    def _add_pending(self, covered: list[Interval], name: str) -> bool:
+        """Record intervals as pushed; return False when stopped before."""
         if not covered:
             return True
-        moment = self._buffers.until_done(lambda: Moment.of(self._buffers.pusher.cursor()))
-        if moment is None:
-            self.outcome.unsure.extend(covered)
+        position = self._session.until_done(lambda: Position.of(self._session.pusher.cursor()))
+        if position is None:
+            self.outcome.unconfirmed.extend(covered)
             return False
-        self._owed.extend(Unsettled(span, name, moment) for span in covered)
+        self._pending.extend(PendingRow(interval, name, position) for interval in covered)
         return True
 
-    def _read(self, host: str, asked: Span) -> Reading:
+    def _read(self, host: str, asked: Interval) -> Reading:
         return asyncio.run(self._sources.reread.read(host, asked, self._known(asked)))
 
-    def _refilled(self, refill: Refill, asked: Span) -> Refilled:
+    def _refilled(self, refill: Refill, asked: Interval) -> Refilled:
         return refill.read(asked, self._known(asked))
 
-    def _known(self, asked: Span) -> set[bytes]:
-        around = Span(asked.from_us - KNOWN_MARGIN_US, asked.to_us + KNOWN_MARGIN_US)
+    def _known(self, asked: Interval) -> set[bytes]:
+        around = Interval(asked.from_us - KNOWN_MARGIN_US, asked.to_us + KNOWN_MARGIN_US)
         now_us = time.time_ns() // 1000
-        return known_identities(self._buffers.pusher, self._buffers.root, around, now_us, self._sources.far)
+        return known_identities(
+            self._session.pusher, self._session.root, around, now_us, self._sources.remote
+        )
 
-    def _note(self, *, wait: bool) -> None:
-        """Push a row for each interval that is committed; `wait`: for all of them."""
-        while self._owed:
-            left: list[Unsettled] = []
-            for one in self._owed:
-                settled = self._buffers.until_done(lambda one=one: self._is_settled(one))  # type: ignore[misc]
-                if settled is None:
+    def _record(self, *, wait: bool) -> None:
+        """Push a row `repaired` for each committed interval; with `wait`, until all are committed."""
+        while self._pending:
+            left: list[PendingRow] = []
+            for one in self._pending:
+                recorded = self._session.until_done(lambda one=one: self._record_if_committed(one))  # type: ignore[misc]
+                if recorded is None:
                     left.append(one)
-            self._owed = left
-            if not wait or not left or self._stopping.sleep(LOOK_SECONDS):
+            self._pending = left
+            if not wait or not left or self._stopping.sleep(POLL_SECONDS):
                 break
         if wait:
-            self.outcome.unsure.extend(one.span for one in self._owed)
+            self.outcome.unconfirmed.extend(one.interval for one in self._pending)
 
-    def _is_settled(self, one: Unsettled) -> bool | None:
-        """Push the row if it is due; None while it is not."""
+    def _record_if_committed(self, one: PendingRow) -> bool | None:
+        """Push the row.
+
+        Return None while events of the interval are uncommitted, False if that is unknown.
+        """
         try:
-            if unsettled(self._buffers.claims, self._buffers.root, one.moment, Stream):
+            if uncommitted(self._session.claims, self._session.root, one.position, Stream):
                 return None
         except EpochEnded:
-            self.outcome.unsure.append(one.span)
+            self.outcome.unconfirmed.append(one.interval)
             return False
-        row = Gap(one.span.from_us, one.span.to_us, GapReason.REPAIRED, one.host, time.time_ns() // 1000)
-        self._buffers.pusher.push({Stream.GAPS: [row.encode()]}, {f"{Stream.GAPS}:pushed": 1})
-        self.outcome.repaired.append(one.span)
+        row = Gap(
+            one.interval.from_us, one.interval.to_us, GapReason.REPAIRED, one.host, time.time_ns() // 1000
+        )
+        self._session.pusher.push({Stream.GAPS: [row.encode()]}, {f"{Stream.GAPS}:pushed": 1})
+        self.outcome.repaired.append(one.interval)
         return True

@@ -1,1 +1,4 @@
-"""Jetstream v2's archive of segments: what lies where in it, and its rows as events of the v1 wire."""
+"""Reads Jetstream v2's archive of segments.
+
+Its HTTP API, the file format, and rows as events of the v1 wire.
+"""

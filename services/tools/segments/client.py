@@ -1,24 +1,22 @@
-"""Asks over HTTP, with a token, patiently; the file that speaks HTTP to an archive of segments.
+"""HTTP client of an archive of segments: requests with a token, and retries.
 
-What passes (no answer, 429, 5xx, a body that ends early) is asked for again, as late as the server wishes;
-what does not is BadInput with the mend, or NotHad where only this one thing is not to be had.
+Failures that can pass (no answer, 429, 5xx, a body that ends early) are retried, after the time that the
+server asks for. Others raise BadInput with the remedy, or Unavailable where only the requested item cannot
+be read.
 """
 
 from __future__ import annotations
 
 import email.utils
-import http.client
 import time
-import urllib.error
-import urllib.request
 from http import HTTPStatus
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from urllib.parse import urlencode
 
 from services.shared.errors import BadInput, Transient
+from services.shared.http import HttpError, download
 from services.shared.retry import until_done
-from services.tools.settings import is_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,20 +24,20 @@ if TYPE_CHECKING:
     from services.shared.lifecycle import Stopping
 
 ATTEMPTS = 6
-"""With the back-off between them about ten seconds, after which a person should look."""
+"""About ten seconds with the back-off between them."""
 LONGEST_WAIT_SECONDS = 900.0
-"""A server that wants more is left alone until the command is typed again."""
+"""Where the server asks for a longer wait, the command ends and names the time to run it again."""
 SECONDS = 60.0
 ACCOUNT = "https://bsky.network/account"
 _GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
 
-class NotHad(BadInput):
-    """This one thing cannot be had; others may."""
+class Unavailable(BadInput):
+    """One item cannot be read from the archive of segments; others can."""
 
 
-class Later(Transient):
-    """Not now; with the seconds that the server wants to be left alone."""
+class RetryLater(Transient):
+    """The request failed for now; `seconds` is the wait that the server asks for."""
 
     def __init__(self, message: str, seconds: float = 0.0) -> None:
         super().__init__(message)
@@ -47,85 +45,82 @@ class Later(Transient):
 
 
 class Answer(NamedTuple):
-    """What came."""
+    """A successful response."""
 
     body: bytes
     tag: str
-    """The ETag, without its quotes; empty where there is none."""
+    """The ETag without quotes; empty where there is none."""
     is_part: bool
-    """The range that was asked for, and not all."""
+    """Whether the body is the requested range and not the whole file."""
 
 
-class Asking:
-    """Asks one server; `said` is told of every wait."""
+class SegmentClient:
+    """Sends requests to one server; `report` is called with a message before every longer wait."""
 
-    def __init__(self, address: str, token: str, stopping: Stopping, said: Callable[[str], None]) -> None:
+    def __init__(self, address: str, token: str, stopping: Stopping, report: Callable[[str], None]) -> None:
         self.address = address.rstrip("/")
         self._token = token
         self._stopping = stopping
-        self._said = said
-        self._opener = urllib.request.build_opener(_Elsewhere())
+        self._report = report
         self.bytes = 0
-        """Downloaded so far: the public hosts meter them."""
+        """Bytes downloaded so far; the public hosts meter them."""
 
-    def get(self, path: str, words: Mapping[str, str | int], *, part: range | None = None) -> Answer:
-        """Ask for `path`; with `part`, for these bytes of it.
+    def get(self, path: str, parameters: Mapping[str, str | int], *, part: range | None = None) -> Answer:
+        """Request `path`, or the bytes `part` of it.
 
-        Raises NotHad (404, 410), BadInput, and Later only when stopping.
+        Raises Unavailable for 404 and 410, BadInput for failures that do not pass, and RetryLater when
+        stopping.
         """
         failures = count(1)
 
         def failed(error: Transient) -> None:
-            seconds = error.seconds if isinstance(error, Later) else 0.0
+            seconds = error.seconds if isinstance(error, RetryLater) else 0.0
             if seconds > LONGEST_WAIT_SECONDS:
                 when = time.strftime("%H:%M", time.gmtime(time.time() + seconds))
                 raise BadInput(f"{error}; run the same command again after {when} UTC") from error
             if next(failures) >= ATTEMPTS:
                 raise BadInput(f"{error}; {ATTEMPTS} attempts: run the same command again later") from error
             if seconds:
-                self._said(f"{error}; waiting {seconds:,.0f} s")
+                self._report(f"{error}; waiting {seconds:,.0f} s")
                 self._stopping.sleep(seconds)
 
-        answer = until_done(lambda: self._ask(path, words, part), self._stopping, failed)
+        answer = until_done(lambda: self._request(path, parameters, part), self._stopping, failed)
         if answer is None:
-            raise Later("stopped")
+            raise RetryLater("stopped")
         return answer
 
-    def _ask(self, path: str, words: Mapping[str, str | int], part: range | None) -> Answer:
-        url = f"{self.address}/{path}" + (f"?{urlencode(words)}" if words else "")
-        request = urllib.request.Request(url, headers={"User-Agent": "bluesky-archive"})  # noqa: S310 - the settings take https, and http to this machine only
-        # Not sent to another server that this one points to.
-        request.add_unredirected_header("Authorization", f"Bearer {self._token}")
-        if part is not None:
-            request.add_header("Range", f"bytes={part.start}-{part.stop - 1}")
+    def _request(self, path: str, parameters: Mapping[str, str | int], part: range | None) -> Answer:
+        url = f"{self.address}/{path}" + (f"?{urlencode(parameters)}" if parameters else "")
         try:
-            with self._opener.open(request, timeout=SECONDS) as answer:
-                body = answer.read()
+            with download(
+                url,
+                authorization=f"Bearer {self._token}",
+                byte_range=f"bytes={part.start}-{part.stop - 1}" if part is not None else "",
+                private=True,
+                seconds=SECONDS,
+            ) as response:
+                body = response.read()
                 self.bytes += len(body)
-                tag = answer.headers.get("ETag", "").removeprefix("W/").strip('"')
-                return Answer(body, tag, answer.status == HTTPStatus.PARTIAL_CONTENT)
-        except urllib.error.HTTPError as error:
-            with error:
-                self._translate(error, url)
-        except (OSError, http.client.HTTPException) as error:
-            raise Later(f"{url}: {error or type(error).__name__}") from error
+                tag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
+                return Answer(body, tag, response.status == HTTPStatus.PARTIAL_CONTENT)
+        except HttpError as error:
+            self._translate(error)
 
-    def _translate(self, error: urllib.error.HTTPError, url: str) -> NoReturn:
-        told = f"{url}: {error.code} {error.reason}"
-        if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    def _translate(self, error: HttpError) -> NoReturn:
+        if error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise BadInput(
-                f"{self.address} refuses the token ({error.code}): make a new one at {ACCOUNT} and put it "
+                f"{self.address} refuses the token ({error.status}): make a new one at {ACCOUNT} and put it "
                 "into the file that TOOLS_SEGMENTS_TOKEN_FILE names"
             ) from error
-        if error.code in _GONE:
-            raise NotHad(told) from error
-        if error.code == HTTPStatus.TOO_MANY_REQUESTS or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise Later(told, _seconds(error.headers.get("Retry-After"), time.time())) from error
-        raise BadInput(f"{told}; is TOOLS_SEGMENTS_URL the address of a Jetstream v2 host?") from error
+        if error.status in _GONE:
+            raise Unavailable(str(error)) from error
+        if error.status == HTTPStatus.TOO_MANY_REQUESTS or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise RetryLater(str(error), _seconds(error.retry_after, time.time())) from error
+        raise BadInput(f"{error}; is TOOLS_SEGMENTS_URL the address of a Jetstream v2 host?") from error
 
 
 def _seconds(text: str | None, now: float) -> float:
-    """Return what a Retry-After asks for: seconds, or a date. Pure."""
+    """Return the seconds that a Retry-After asks for, given as a number or a date. Pure."""
     if text is None:
         return 0.0
     if text.strip().isdigit():
@@ -134,21 +129,3 @@ def _seconds(text: str | None, now: float) -> float:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
     except ValueError:
         return 0.0
-
-
-class _Elsewhere(urllib.request.HTTPRedirectHandler):
-    """Follows to a server of signed downloads, if nobody can listen on the way."""
-
-    def redirect_request(  # noqa: PLR0913, PLR0917 - the library's signature
-        self,
-        req: urllib.request.Request,
-        fp: Any,
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        """Return the request that follows."""
-        if not is_private(newurl):
-            raise BadInput(f"{req.full_url} leads to {newurl}, which everybody on the way could read")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)

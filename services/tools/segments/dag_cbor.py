@@ -1,7 +1,7 @@
-"""Pure: DAG-CBOR becomes the values of atproto's JSON: links `{"$link"}`, bytes `{"$bytes"}`.
+"""Decodes DAG-CBOR to the values of atproto's JSON: links as `{"$link"}`, bytes as `{"$bytes"}`. Pure.
 
-Source: the DAG-CBOR specification of IPLD, and atproto's "Data Model": a map with text keys, no other tag
-than 42, nothing of indefinite length, nothing behind the value. No library for it is among our packages.
+Source: the DAG-CBOR specification of IPLD, and atproto's "Data Model": maps with text keys, no tag but 42, no
+indefinite length, no bytes after the value. None of the project's packages decodes it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from services.shared.errors import BadInput
 
 DEEPEST = 256
-"""indigo writes 32 levels at most."""
+"""Largest depth that is decoded; indigo writes 32 levels at most."""
 _LINK = 42
 _ARGUMENTS = {24: ">B", 25: ">H", 26: ">I", 27: ">Q"}
 _SIMPLE = {20: False, 21: True, 22: None}
@@ -23,14 +23,14 @@ _DAG_CBOR_SHA256 = b"\x01\x71\x12\x20"
 
 
 def read_record(raw: bytes) -> Any:
-    """Return a record as JSON has it, commonly a map. Raises BadInput for bytes that hold none."""
+    """Return a record as a value of JSON, usually a dict. Raises BadInput for other bytes."""
     reader = _Reader(raw)
     try:
         value = reader.value(0)
     except (struct.error, UnicodeDecodeError) as error:
         raise BadInput(f"no DAG-CBOR: {error}") from error
     if reader.at != len(raw):
-        raise BadInput(f"no DAG-CBOR: {len(raw) - reader.at:,} bytes lie behind it")
+        raise BadInput(f"no DAG-CBOR: {len(raw) - reader.at:,} bytes follow it")
     return value
 
 
@@ -44,7 +44,7 @@ def _text_of_link(link: bytes) -> str:
 
 
 class _Reader:
-    """Reads values one after the other; a value that needs more bytes than there are raises struct.error."""
+    """Reads values one after the other. Raises BadInput or struct.error where bytes are missing."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -86,7 +86,7 @@ class _Reader:
 
     def _simple(self, small: int) -> Any:
         if small == _DOUBLE:
-            # No value of atproto's data model, and on the v1 wire all the same.
+            # Not in atproto's data model, but it occurs on the v1 wire.
             return self._unpack(">d")[0]
         if small not in _SIMPLE:
             raise BadInput(f"no DAG-CBOR: the simple value {small}")
@@ -108,7 +108,7 @@ class _Reader:
         return {"$link": _text_of_link(link[1:])}
 
     def _fitting(self, count: int) -> int:
-        """Return a number of values that can be there: each takes a byte at least."""
+        """Return the number of values, if there are enough bytes: each value takes one at least."""
         if count > len(self._raw) - self.at:
             raise BadInput("no DAG-CBOR: it ends too early")
         return count

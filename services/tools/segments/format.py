@@ -1,11 +1,13 @@
-"""Pure: the form of a segment: its header, the index of its blocks, and the rows of a block.
+"""The file format of segments.
 
-Source: jetstream's docs/README.md, "3. Data Layout" (`.jss`, header version 1, all integers little-endian).
-All that is taken for granted of the form stands in this file; where that text is silent, this is assumed:
-- the header's and the index's checksum (xxh3) names a generation of the file; it is compared, never computed,
-  because each block has a checksum of its own and the index is held against the list and against itself;
-- the index lies at `block_index_offset`, directly before the DID filter, which tells an entry's size;
-- a segment's events are the sum of its blocks', after a compaction too;
+Header, index of blocks, rows of a block, and a row as a frame of the v1 wire. Pure.
+
+Source: jetstream's docs/README.md, "3. Data Layout" (`.jss`, header version 1, little-endian integers), and
+internal/subscribe, `Encode`, for frames. Assumptions where that text says nothing:
+- the checksum (xxh3) of header and index identifies a generation of the file; it is compared, never
+  computed: each block has its own checksum, and the index is compared with the list and with itself;
+- the index is at `block_index_offset`, directly before the DID filter, which gives the size of an entry;
+- a segment's events are the sum of its blocks' events, also after a compaction;
 - blocks are compressed without a dictionary.
 """
 
@@ -28,9 +30,9 @@ HEADER_BYTES = 256
 MAGIC = b"jss0"
 VERSION = 1
 PREFIX_BYTES = 8
-"""A block's length stands before it in the file; `getBlock` leaves it out."""
+"""Length field before each block in the file, which `getBlock` omits."""
 LARGEST_BLOCK = 1 << 28
-"""Uncompressed: a whole segment is about as much compressed."""
+"""Limit of a block's uncompressed size; a whole segment has about as many compressed bytes."""
 
 _HEADER = struct.Struct("<4sQHIIIQQqqQQQQQ")
 _ENTRY = struct.Struct("<QIIIQQqq")
@@ -39,18 +41,18 @@ CREATE, UPDATE, DELETE, IDENTITY, ACCOUNT, SYNC, CREATE_RESYNC = range(1, 8)
 
 
 class Damaged(BadInput):
-    """Bytes that are not what they should be; another download may be."""
+    """Bytes that are not in this format; another download may be undamaged."""
 
 
 class Header(NamedTuple):
     """The first `HEADER_BYTES` of a sealed segment."""
 
     checksum: str
-    """16 hexadecimal digits: the generation, as the list and the ETag have it."""
+    """16 hexadecimal digits that identify the generation, as in the list and the ETag."""
     blocks: int
     events: int
     index_at: int
-    """Where the index of the blocks begins."""
+    """Offset of the index of blocks."""
     index_bytes: int
 
 
@@ -62,20 +64,20 @@ class Block(NamedTuple):
     compressed: int
     uncompressed: int
     events: int
-    """0: all of its rows were compacted away."""
+    """0 where compaction removed all rows."""
     first_seq: int
     last_seq: int
     first_us: int
     last_us: int
-    """Both ends are in, in Unix microseconds of receipt by that server."""
+    """Times of the first and last event's receipt by that host, in Unix microseconds."""
 
 
 class Row(NamedTuple):
-    """One event as it lies in a block."""
+    """One event of a block."""
 
     seq: int
     witnessed_us: int
-    """When that server received it: what it told as `time_us` then."""
+    """When that host received it, which it sent as `time_us` then; in Unix microseconds."""
     kind: int
     did: str
     collection: str
@@ -86,29 +88,29 @@ class Row(NamedTuple):
 
 
 def read_header(raw: bytes) -> Header:
-    """Read a header. Raises Damaged for what is none of a sealed segment of this version."""
+    """Decode the header of a sealed segment of this version. Raises Damaged for other bytes."""
     if len(raw) < HEADER_BYTES or not raw.startswith(MAGIC):
-        raise Damaged("it does not begin as a segment does")
+        raise Damaged("it does not begin with a segment's magic bytes")
     values = _HEADER.unpack_from(raw)
     checksum, version, blocks, events = values[1:5]
     filter_at, index_at = values[11], values[14]
     if checksum == 0:
         raise Damaged("it is not sealed")
     if version != VERSION:
-        raise Damaged(f"it is of version {version}; this program knows {VERSION}: is there a newer one?")
+        raise Damaged(f"it has version {version}; this program reads {VERSION}: is there a newer release?")
     index_bytes = filter_at - index_at
     if index_at < HEADER_BYTES or index_bytes != blocks * _ENTRY.size:
-        raise Damaged("its index has another form than this program knows: is there a newer one?")
+        raise Damaged("its index has another form than this program reads: is there a newer release?")
     return Header(f"{checksum:016x}", blocks, events, index_at, index_bytes)
 
 
 def read_index(raw: bytes, header: Header) -> list[Block]:
-    """Read the index of the blocks. Raises Damaged for one that contradicts itself or its header."""
+    """Decode the index of blocks. Raises Damaged where it contradicts itself or the header."""
     if len(raw) != header.index_bytes:
         raise Damaged(f"its index has {len(raw):,} bytes, not {header.index_bytes:,}")
     blocks = [Block(number, *entry) for number, entry in enumerate(_ENTRY.iter_unpack(raw))]
     if sum(block.events for block in blocks) != header.events:
-        raise Damaged("its blocks hold another number of events than its header says")
+        raise Damaged("its blocks have another number of events than its header")
     ends = [HEADER_BYTES, *(block.offset + PREFIX_BYTES + block.compressed for block in blocks)]
     if (
         any(block.offset < end for block, end in zip(blocks, ends, strict=False))
@@ -123,41 +125,41 @@ def read_index(raw: bytes, header: Header) -> list[Block]:
 
 
 def open_block(frame: bytes, block: Block) -> bytes:
-    """Return a block's body, checked by its own checksum and its sizes. Raises Damaged when damaged."""
+    """Decompress a block, and check its checksum and sizes. Raises Damaged."""
     if len(frame) != block.compressed:
-        raise Damaged(f"{len(frame):,} bytes came, not {block.compressed:,}")
+        raise Damaged(f"{len(frame):,} bytes were received, not {block.compressed:,}")
     if block.uncompressed > LARGEST_BLOCK:
-        raise Damaged(f"it says that it becomes {block.uncompressed:,} bytes")
+        raise Damaged(f"its uncompressed size is {block.uncompressed:,} bytes")
     try:
-        said = zstandard.get_frame_parameters(frame)
-        if said.dict_id:
-            raise Damaged(f"it needs the dictionary {said.dict_id}, which this program does not know")
-        if not said.has_checksum:
+        parameters = zstandard.get_frame_parameters(frame)
+        if parameters.dict_id:
+            raise Damaged(f"it needs the dictionary {parameters.dict_id}, which this program does not have")
+        if not parameters.has_checksum:
             raise Damaged("it has no checksum")
-        if said.content_size not in (block.uncompressed, zstandard.CONTENTSIZE_UNKNOWN):
-            raise Damaged(f"it becomes {said.content_size:,} bytes, not {block.uncompressed:,}")
+        if parameters.content_size not in (block.uncompressed, zstandard.CONTENTSIZE_UNKNOWN):
+            raise Damaged(f"it has {parameters.content_size:,} bytes, not {block.uncompressed:,}")
         body = zstandard.ZstdDecompressor().decompress(
             frame, max_output_size=block.uncompressed, allow_extra_data=False
         )
     except zstandard.ZstdError as error:
-        raise Damaged(f"it does not unpack: {error}") from error
+        raise Damaged(f"it does not decompress: {error}") from error
     if len(body) != block.uncompressed:
-        raise Damaged(f"it became {len(body):,} bytes, not {block.uncompressed:,}")
+        raise Damaged(f"it decompressed to {len(body):,} bytes, not {block.uncompressed:,}")
     return body
 
 
 def read_rows(body: bytes, block: Block) -> list[Row]:
-    """Read the rows of a block's body. Raises Damaged for one that contradicts itself or the index."""
+    """Decode the rows of a block. Raises Damaged where the block contradicts itself or the index."""
     try:
         return list(_rows(body, block))
     except (struct.error, IndexError, UnicodeDecodeError) as error:
-        raise Damaged(f"its columns do not fit: {error}") from error
+        raise Damaged(f"its columns are inconsistent: {error}") from error
 
 
 def _rows(body: bytes, block: Block) -> Iterator[Row]:
     (count,) = _COUNT.unpack_from(body)
     if count != block.events:
-        raise Damaged(f"it holds {count:,} events, not {block.events:,}")
+        raise Damaged(f"it has {count:,} events, not {block.events:,}")
     columns, at = [], _COUNT.size
     for letter in "QqqBBHBBI":
         column = struct.Struct(f"<{count}{letter}")
@@ -170,9 +172,9 @@ def _rows(body: bytes, block: Block) -> Iterator[Row]:
         at += sum(column_sizes)
     payloads = list(_cut(body, at, sizes))
     if at + sum(sizes) != len(body):
-        raise Damaged("its columns do not fill it")
+        raise Damaged("bytes follow its columns")
     if any(not block.first_seq <= seq <= block.last_seq for seq in seqs):
-        raise Damaged("it holds events that the index has elsewhere")
+        raise Damaged("it has events that the index has elsewhere")
     for seq, when, kind, collection, did, rkey, rev, payload in zip(
         seqs, witnessed, kinds, *texts, payloads, strict=True
     ):
@@ -187,27 +189,29 @@ def _cut(body: bytes, at: int, sizes: Sequence[int]) -> Iterator[bytes]:
 
 OPERATIONS = {CREATE: "create", UPDATE: "update", DELETE: "delete"}
 _KINDS = {IDENTITY: "identity", ACCOUNT: "account"}
-_UNHEARD = (SYNC, CREATE_RESYNC)
+_NOT_ON_V1 = (SYNC, CREATE_RESYNC)
 
 
 def frame_of(row: Row) -> bytes | None:
-    """Return a row's frame, or None where the wire has none. Raises BadInput for a row that holds no event.
+    """Return a row as a v1 frame, or None for a kind of row that v1 does not send.
 
-    `time_us` is when that server received it, as it told it then: a time that its operator set later would
-    file the event outside the hole it is missing from.
+    Raises BadInput for no event.
+
+    `time_us` is the time of receipt, as the host sent it then, and not a time set later by its operator,
+    which could be outside the gap.
     """
-    if row.kind in _UNHEARD:
+    if row.kind in _NOT_ON_V1:
         return None
-    told: dict[str, Any] = {"did": row.did, "time_us": row.witnessed_us}
+    event: dict[str, Any] = {"did": row.did, "time_us": row.witnessed_us}
     if row.kind in _KINDS:
         kind = _KINDS[row.kind]
-        told |= {"kind": kind, kind: read_record(row.payload)}
+        event |= {"kind": kind, kind: read_record(row.payload)}
     elif row.kind in OPERATIONS:
-        told |= {"kind": "commit", "commit": _commit(row)}
+        event |= {"kind": "commit", "commit": _commit(row)}
     else:
         raise BadInput(f"a row of an unknown kind: {row.kind}")
-    told["cursor"] = row.seq
-    return msgspec.json.encode(told)
+    event["cursor"] = row.seq
+    return msgspec.json.encode(event)
 
 
 def _commit(row: Row) -> dict[str, Any]:

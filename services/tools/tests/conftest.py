@@ -1,4 +1,4 @@
-"""The command as somebody types it."""
+"""Fixtures: an archive of two hours, and a function that runs the command on a copy of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def truth() -> dict[Stream, list[bytes]]:
 
 @pytest.fixture(scope="session")
 def healthy(tmp_path_factory: pytest.TempPathFactory, truth: dict[Stream, list[bytes]]) -> Path:
-    """Give an archive of these events that nobody touches."""
+    """Give an archive of these events, which tests must not change."""
     return archive(tmp_path_factory.mktemp("healthy") / "archive", truth, chunk=400)
 
 
@@ -49,6 +49,6 @@ def ask(root: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setenv("ARCHIVE_ROOT", str(root))
     monkeypatch.setenv("TOOLS_METRICS_URL", "http://127.0.0.1:1/metrics")
     for module in ("pull", "compact"):
-        # Loggers keep the standard error that they were first made for; here each run has its own.
+        # Loggers keep the standard error of their creation, but each run here has its own.
         monkeypatch.setattr(f"services.tools.cli.{module}.start_logs", lambda *_names: None)
     return lambda *words: CliRunner().invoke(app, list(words))

@@ -1,4 +1,4 @@
-"""Archives made by the writer's own code, and the coverage that a compactor would have noted."""
+"""Makes archives with the writer's code, and coverage tables as the compactor writes them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ORIGIN = ChunkOrigin(writer_version="1", epoch="1", host="wss://host.test")
 def events(
     count: int, *, first_us: int = START_US, rate: float = 1.0, seed: int = 11
 ) -> dict[Stream, list[bytes]]:
-    """Return believable events by stream; at one a second, 3600 are an hour."""
+    """Return realistic events by stream; at a rate of 1 a second, 3600 are an hour."""
     found: dict[Stream, list[bytes]] = defaultdict(list)
     for frame in Traffic(seed, first_us, rate, count).truth(HostView()):
         found[Stream(stream_of(frame))].append(frame)
@@ -55,7 +55,7 @@ def archive(root: Path, by_stream: dict[Stream, list[bytes]], *, chunk: int = 10
     return root
 
 
-def settle(root: Path) -> Path:
+def close_hours(root: Path) -> Path:
     """Let all streams have passed two hours after the last event, and judge the hours; returns the root."""
     (root / ".state/checkpoints").mkdir(parents=True, exist_ok=True)
     cursor = Cursor(time_us=START_US + 4 * HOUR_US, epoch=1, push=1)
@@ -65,11 +65,11 @@ def settle(root: Path) -> Path:
     return root
 
 
-def note_gaps(root: Path, *spans: tuple[int, int], reason: GapReason = GapReason.CURSOR_TOO_OLD) -> None:
-    """Commit rows of `gaps`, each from so many to so many seconds after the start."""
+def note_gaps(root: Path, *intervals: tuple[int, int], reason: GapReason = GapReason.CURSOR_TOO_OLD) -> None:
+    """Commit rows of `gaps`, given as seconds after the start."""
     rows = [
         Gap(START_US + begin * 1_000_000, START_US + end * 1_000_000, reason, "wss://host.test", START_US)
-        for begin, end in spans
+        for begin, end in intervals
     ]
     write(root, Stream.GAPS, [row.encode() for row in rows])
 
@@ -82,7 +82,7 @@ def cover(root: Path, *rows: dict[str, Any]) -> None:
         whole = dict.fromkeys(coverage.SCHEMA.names, 0) | {"first_us": None, "last_us": None}
         whole |= row | {"hour": start, "updated_at": start}
         days[start.strftime("year=%Y/month=%m/day=%d")].append(whole)
-    for day, told in days.items():
+    for day, reported in days.items():
         path = root / "coverage" / day / "coverage.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.Table.from_pylist(told, coverage.SCHEMA), path)
+        pq.write_table(pa.Table.from_pylist(reported, coverage.SCHEMA), path)

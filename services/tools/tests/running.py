@@ -1,4 +1,4 @@
-"""The operators' commands as real processes, with what production lets them do in Redis."""
+"""Runs commands as real processes, with the Redis user that production gives them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECONDS = 120.0
 
 
 def settings_of(running: Pipeline) -> dict[str, str]:
-    """Return the environment of a tool beside these daemons."""
+    """Return the environment of a command beside these daemons."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
     return {**env, **running.ingester.settings, "REDIS_URL": running.redis.url("operator"), "COLUMNS": "200"}
 
@@ -37,12 +37,12 @@ def started(running: Pipeline, *words: str, **more: str) -> subprocess.Popen[str
 
 
 def run(running: Pipeline, *words: str, **more: str) -> tuple[int, str]:
-    """Run `archive` to its end; returns its exit code and all it said."""
+    """Run `archive`; return its exit code and its output."""
     process = started(running, *words, **more)
     with process:
         try:
-            out, said = process.communicate(timeout=SECONDS * TIMEOUT_FACTOR)
+            out, output = process.communicate(timeout=SECONDS * TIMEOUT_FACTOR)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-    return process.returncode, out + said
+    return process.returncode, out + output

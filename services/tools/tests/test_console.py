@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Values as text for tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from services.tools.console import duration, instant, instant_us, shown, size
 
 
-def test_figures() -> None:
+def test_sizes_and_durations() -> None:
     assert [size(one) for one in (0, 999, 1000, 1_500_000, 2e9, 3e12)] == [
         "0 B",
         "999 B",
@@ -25,7 +25,7 @@ def test_figures() -> None:
     ]
 
 
-def test_values() -> None:
+def test_values_as_text() -> None:
     noon = datetime(2026, 7, 4, 12, tzinfo=UTC)
     assert instant(noon) == instant(noon.replace(tzinfo=None)) == "2026-07-04 12:00:00.000Z"
     assert instant_us(None) == shown(None) == "-"

@@ -1,4 +1,4 @@
-"""A real pipeline's archive, while it runs: every command answers, and what it answers is the truth."""
+"""Every command on the archive of a running pipeline, compared with the events that its host sent."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def test_a_running_pipelines_archive(pipeline: Callable[..., Pipeline]) -> None:
         60,
         "the ledger comes to 0",
     )
-    told = json.loads(archive("status", "--json"))
-    rows = {stream: figures["rows"] for stream, figures in told["streams"].items() if figures["rows"]}
+    reported = json.loads(archive("status", "--json"))
+    rows = {stream: figures["rows"] for stream, figures in reported["streams"].items() if figures["rows"]}
     assert rows == Counter(stream for stream, _ in truth) | {"gaps": 1}
-    assert set(told["checkpoints"]) == set(told["streams"])
+    assert set(reported["checkpoints"]) == set(reported["streams"])
     assert json.loads(archive("verify", "--json"))["findings"] == []
     counted = json.loads(archive("sql", "--json", "SELECT count(DISTINCT did) AS n FROM likes"))
     likes = {json.loads(frame)["did"] for stream, frame in truth if stream == "likes"}

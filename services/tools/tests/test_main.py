@@ -1,4 +1,4 @@
-"""The table of contents, and how mistakes are told."""
+"""The list of commands, and errors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from services.tools.tests.conftest import Ask
 
 
-def test_help_is_a_table_of_contents(ask: Ask) -> None:
+def test_help_lists_the_commands(ask: Ask) -> None:
     shown = ask("--help").stdout
-    for word in ("What is there", "Questions", "status", "gaps", "sql", "Exit codes"):
+    for word in ("Overview", "Queries", "status", "gaps", "sql", "Exit codes"):
         assert word in shown
     assert ask().exit_code == 2
 
 
-def test_the_installed_command_is_this_one(ask: Ask) -> None:
+def test_the_installed_program_is_this_one(ask: Ask) -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     module, _, name = project["project"]["scripts"]["archive"].partition(":")
     assert callable(getattr(importlib.import_module(module), name))

@@ -1,4 +1,4 @@
-"""README's examples are what the commands print; `…` stands for what differs from place to place."""
+"""The examples in README are what the commands print; `…` stands for text that differs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from services.shared.event import Reason, Reject, Stream
 from services.tools.main import app
-from services.tools.tests.making import START_US, note_gaps, settle, write
+from services.tools.tests.making import START_US, close_hours, note_gaps, write
 from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def examples() -> list[tuple[str, str]]:
     return _EXAMPLE.findall(README.read_text(encoding="utf-8"))
 
 
-def test_the_examples_are_what_is_printed(
+def test_the_examples_in_the_readme_are_what_is_printed(
     root: Path, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     note_gaps(root, (600, 1500))
@@ -37,7 +37,7 @@ def test_the_examples_are_what_is_printed(
         Stream.REJECTS,
         [Reject(Reason.NOT_JSON, b"not an event", "wss://host.test", START_US).encode()],
     )
-    settle(root)
+    close_hours(root)
     monkeypatch.chdir(tmp_path)
     checker = doctest.OutputChecker()
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -49,7 +49,7 @@ def test_the_examples_are_what_is_printed(
         assert checker.check_output(wanted, shown, flags), f"archive {words}\n{shown}"
 
 
-def test_every_command_has_its_chapter() -> None:
+def test_every_command_is_in_the_readme() -> None:
     text = README.read_text(encoding="utf-8")
     names = [command.callback.__name__ for command in app.registered_commands if command.callback]
     names += [group.name for group in app.registered_groups if group.name]

@@ -1,4 +1,4 @@
-"""Committed is said only when it is so: by a later checkpoint, or by an empty buffer with no claim."""
+"""Sessions with Redis, and when events count as committed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
 from services.shared.lifecycle import Stopping
 from services.shared.settings import Settings
-from services.tools.redis_session import Buffers, EpochEnded, Moment, unsettled
+from services.tools.redis_session import EpochEnded, Position, RedisSession, uncommitted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,45 +42,45 @@ def tools(redis_server: RedisServer) -> Redis:
     return client
 
 
-def test_a_checkpoint_says_so_only_when_it_is_later(tmp_path: Path, tools: Redis, claims: Claims) -> None:
+def test_only_a_later_checkpoint_means_committed(tmp_path: Path, tools: Redis, claims: Claims) -> None:
     create_checkpoints(tmp_path, Stream, cursor(5))
     tools.rpush("archive:buffer:posts", "a")
     tools.rpush("archive:claim:likes:100", "b")
-    assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == list(STREAMS), (
+    assert uncommitted(claims, tmp_path, Position(1, 5), STREAMS) == list(STREAMS), (
         "the same cursor is not enough"
     )
     write_checkpoint(tmp_path, Stream.POSTS, cursor(6))
-    assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == [Stream.LIKES]
+    assert uncommitted(claims, tmp_path, Position(1, 5), STREAMS) == [Stream.LIKES]
 
 
-def test_where_the_cursor_stands_still_an_empty_redis_says_so(
-    tmp_path: Path, tools: Redis, claims: Claims
-) -> None:
+def test_an_empty_buffer_without_claims_means_committed(tmp_path: Path, tools: Redis, claims: Claims) -> None:
     create_checkpoints(tmp_path, Stream, cursor(5))
     tools.rpush("archive:claim:likes:100", "b")
-    assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == [Stream.LIKES]
+    assert uncommitted(claims, tmp_path, Position(1, 5), STREAMS) == [Stream.LIKES]
     tools.delete("archive:claim:likes:100")
-    assert unsettled(claims, tmp_path, Moment(1, 5), STREAMS) == []
+    assert uncommitted(claims, tmp_path, Position(1, 5), STREAMS) == []
 
 
-def test_another_epoch_says_nothing(tmp_path: Path, tools: Redis, claims: Claims) -> None:
+def test_another_epoch_raises(tmp_path: Path, tools: Redis, claims: Claims) -> None:
     create_checkpoints(tmp_path, Stream, cursor(9))
     tools.set("archive:epoch", "2 life")
     with pytest.raises(EpochEnded):
-        unsettled(claims, tmp_path, Moment(1, 5), STREAMS)
+        uncommitted(claims, tmp_path, Position(1, 5), STREAMS)
 
 
 def test_a_folder_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BrokenInvariant, match="ARCHIVE_ROOT"):
-        Buffers(Settings(archive_root=tmp_path), Stopping())
+        RedisSession(Settings(archive_root=tmp_path), Stopping())
 
 
-def test_work_that_was_in_doubt_is_not_done_when_stopping(tmp_path: Path) -> None:
+def test_work_is_not_repeated_when_stopping(tmp_path: Path) -> None:
     (tmp_path / ".state").mkdir()
     (tmp_path / ".state/id").write_text("0123456789abcdef", encoding="ascii")
     stopping = Stopping()
-    buffers = Buffers(Settings(archive_root=tmp_path, redis_url="redis://tools:any@127.0.0.1:9/0"), stopping)
+    session = RedisSession(
+        Settings(archive_root=tmp_path, redis_url="redis://tools:any@127.0.0.1:9/0"), stopping
+    )
     with pytest.raises(Transient):
-        buffers.open()
+        session.open()
     stopping.set()
-    assert buffers.until_done(lambda: "done") is None
+    assert session.until_done(lambda: "done") is None

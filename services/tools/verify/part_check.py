@@ -1,7 +1,7 @@
-"""One part, held against its own footer, its name and its place; what it says of its chunk is handed on.
+"""Checks one part against its footer, its name and its location.
 
-The hash covers every row as it was written; the footer itself is held against the name, the schema and the
-rows, so a byte that flips there is found where it changes what the file says of them.
+The hash covers all rows. The footer has no hash: it is compared with the name, the schema and the rows, so
+a flipped byte in it is found where it changes one of these.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Fault(StrEnum):
-    """What can be wrong with an archive: the whole list."""
+    """All kinds of faults that a check can find."""
 
     UNREADABLE = "unreadable"
     """Not Parquet, truncated, or without a footer of this archive."""
@@ -38,27 +38,27 @@ class Fault(StrEnum):
     ALTERED = "altered"
     """Its rows are not the bytes that were written."""
     WRONG_ROWS = "wrong_rows"
-    """Other rows than its footer or its name says."""
+    """The number of rows differs from footer or name."""
     WRONG_PLACE = "wrong_place"
-    """Another stream's, or another hour's."""
+    """It belongs to another stream or hour."""
     WRONG_NAME = "wrong_name"
-    """Its name says other times, or another chunk, than it holds."""
+    """Its rows have other times, or are of another chunk, than its name says."""
     WRONG_SCHEMA = "wrong_schema"
-    """Its columns are not the stream's."""
+    """Its columns are not those of the stream."""
     UNSORTED = "unsorted"
-    """Its rows are not in the order that its footer says."""
-    STRAY = "stray"
-    """A file in a dataset that is no part."""
+    """Its rows are not in the order that its footer declares."""
+    UNKNOWN_FILE = "unknown_file"
+    """A file below a stream's folder that is not a part."""
     MISSING = "missing"
-    """A part of a chunk, or of a settled hour, is not there."""
+    """A part of a chunk or of a closed hour is missing."""
     DUPLICATE = "duplicate"
-    """An event is there twice."""
+    """An event is stored twice."""
     UNACCOUNTED = "unaccounted"
-    """The writer's ledger does not come to 0."""
+    """The writer's ledger is not at 0."""
 
 
 DAMAGE = frozenset(set(Fault) - {Fault.NO_ACCESS, Fault.MISSING, Fault.DUPLICATE, Fault.UNACCOUNTED})
-"""Faults of one file that end when it is taken out of the datasets."""
+"""Faults of one file that end when it is moved away."""
 
 
 class Finding(NamedTuple):
@@ -66,30 +66,30 @@ class Finding(NamedTuple):
 
     fault: Fault
     where: str
-    """The file, relative to the archive; the hour or stream where it is none of one file."""
+    """The file, relative to the root; the stream and hour where the fault is not in one file."""
     what: str
 
 
 @dataclass(slots=True)
-class Checked:
-    """A part that was looked at."""
+class CheckedPart:
+    """Result of the check of a part."""
 
     part: PartFile
     findings: list[Finding] = field(default_factory=list)
     rows: int = 0
     bytes: int = 0
     number: int = 0
-    """Which of its chunk's parts it is, of `of`; 0 where it is compacted or cannot be read."""
+    """Its number among the `of` parts of its chunk; 0 for a compacted or unreadable file."""
     of: int = 0
     footer: dict[str, str] = field(default_factory=dict)
 
 
-def check_part(root: Path, part: PartFile, read: Callable[[int], None]) -> Checked:
-    """Look at one part; `read` is told of the bytes as they are read.
+def check_part(root: Path, part: PartFile, read: Callable[[int], None]) -> CheckedPart:
+    """Check a part; `read` is called with the number of bytes after each block.
 
-    Raises FileNotFoundError where it was taken away meanwhile.
+    Raises FileNotFoundError where the part was removed meanwhile.
     """
-    checked = Checked(part, bytes=part.path.lstat().st_size)
+    checked = CheckedPart(part, bytes=part.path.lstat().st_size)
     where = part.path.relative_to(root).as_posix()
     try:
         with open_part(part.path) as file:
@@ -115,10 +115,10 @@ def check_part(root: Path, part: PartFile, read: Callable[[int], None]) -> Check
 _Found = tuple[Fault, str]
 
 
-def _by_footer(part: PartFile, file: OpenPart, checked: Checked) -> Iterator[_Found]:
+def _by_footer(part: PartFile, file: OpenPart, checked: CheckedPart) -> Iterator[_Found]:
     footer, name, rows = checked.footer, part.name, file.rows
     if footer["archive.stream"] != part.stream:
-        yield Fault.WRONG_PLACE, f"it is of the stream {footer['archive.stream']}"
+        yield Fault.WRONG_PLACE, f"its footer says stream {footer['archive.stream']}"
     if int(footer["archive.rows"]) != rows:
         yield Fault.WRONG_ROWS, f"{rows} rows, and its footer says {footer['archive.rows']}"
     if name.is_compacted != (footers.COMPACTED in footer):
@@ -131,7 +131,7 @@ def _by_footer(part: PartFile, file: OpenPart, checked: Checked) -> Iterator[_Fo
         number, _, of = footer["archive.part"].partition("/")
         checked.number, checked.of = int(number), int(of)
         if footer["archive.chunk_id"] != name.id:
-            yield Fault.WRONG_NAME, f"it is of the chunk {footer['archive.chunk_id']}"
+            yield Fault.WRONG_NAME, f"its footer says chunk {footer['archive.chunk_id']}"
         if rows > name.rows:
             yield Fault.WRONG_ROWS, f"{rows} rows, and its chunk had {name.rows}"
     if wrong := schema_difference(part.stream, file.schema, int(footer["archive.schema_version"])):
@@ -149,10 +149,10 @@ def _by_rows(part: PartFile, file: OpenPart) -> Iterator[_Found]:
     for time_us in dict.fromkeys((first, last)):
         if time_us // HOUR_US != part.hour:
             yield Fault.WRONG_PLACE, f"it has rows of {hour_text(time_us // HOUR_US)}"
-    # Of a chunk the name tells the times of all its hours, rejects that have none left out.
+    # The name of a chunk's part has the times of the whole chunk, without rejects that have no time.
     exact = name.is_compacted and (first, last) != (name.first_us, name.last_us)
     if exact or (part.stream is not Stream.REJECTS and not name.first_us <= first <= last <= name.last_us):
-        yield Fault.WRONG_NAME, f"its rows are of {first} to {last}"
+        yield Fault.WRONG_NAME, f"its rows have times from {first} to {last}"
     order = file.sorted_by
     if order and not is_sorted(file.read(order).select(order)):
         yield Fault.UNSORTED, f"its rows are not in the order of {', '.join(order)}"
@@ -166,7 +166,7 @@ def _read_all(file: OpenPart) -> None:
 
 
 def is_sorted(table: pa.Table) -> bool:
-    """Whether rows ascend by all columns in turn; null is the greatest value. Pure."""
+    """Whether the rows are in ascending order of the columns from left to right; null sorts last. Pure."""
     if table.num_rows < 2:  # noqa: PLR2004 - one row has no order
         return True
     equal: Any = pa.array([True] * (table.num_rows - 1))

@@ -15,7 +15,7 @@ from services.data_writer.encoding.encode import encode
 from services.shared.cursor import Cursor
 from services.shared.event import Gap, GapReason, Stream
 from services.tools.query.calendar_picture import drawing
-from services.tools.query.coverage import HOURS_A_DAY, LOOKS, calendar, span
+from services.tools.query.coverage import CELL_STYLES, HOURS_A_DAY, calendar, last_days
 from testing.events import HostView, Traffic
 from testing.harness.truth import stream_of
 
@@ -44,7 +44,7 @@ def picture() -> str:
             write_checkpoint(root, stream, passed.encode())
         refresh_coverage(root, passed.time_us)
         rows = {(row.stream, row.hour): row for row in coverage.read_coverage(root)}
-    days = calendar(rows.values(), span(rows, DAYS))
+    days = calendar(rows.values(), last_days(rows, DAYS))
     return _with_key(drawing(days), len(days))
 
 
@@ -65,11 +65,11 @@ def _commit(root: Path) -> None:
 def _with_key(calendar_svg: str, days: int) -> str:
     top = 22 + days * ROW + 10
     key = ""
-    for at, look in enumerate(LOOKS.values()):
+    for at, look in enumerate(CELL_STYLES.values()):
         left, high = LEFT + (at % COLUMNS) * STEP, top + (at // COLUMNS) * ROW
         key += f'<rect x="{left}" y="{high}" width="10" height="10" rx="2" fill="{look.colour}"/>'
         key += f'<text x="{left + 15}" y="{high + 9}">{look.meaning}</text>'
-    old, new = f'height="{22 + days * ROW}"', f'height="{top + len(LOOKS) // COLUMNS * ROW}"'
+    old, new = f'height="{22 + days * ROW}"', f'height="{top + len(CELL_STYLES) // COLUMNS * ROW}"'
     assert old in calendar_svg
     return (
         calendar_svg.replace(old, new, 1).replace("><", f">{STYLE}<", 1).replace("</svg>", f"{key}</svg>\n")

@@ -1,4 +1,4 @@
-"""The compactor at a person's command, and that every command reads what it leaves."""
+"""`archive compact`, and other commands on compacted hours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import redis
 from services.buffer.keys import ARCHIVE_ID
 from services.compactor.tests.archives import compact
 from services.shared.event import Stream
-from services.tools.tests.making import note_gaps, settle, write
+from services.tools.tests.making import close_hours, note_gaps, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def compacted(root: Path, truth: Events) -> Path:
-    """Give an archive that had repeats and is compacted."""
+    """Give a compacted archive that had duplicates."""
     write(root, Stream.LIKES, truth[Stream.LIKES][:30])
     note_gaps(root, (0, 60))
-    compact(settle(root))
-    return settle(root)
+    compact(close_hours(root))
+    return close_hours(root)
 
 
 def test_commands_read_compacted_hours(compacted: Path, ask: Ask, truth: Events) -> None:
@@ -37,16 +37,16 @@ def test_commands_read_compacted_hours(compacted: Path, ask: Ask, truth: Events)
         path.name.startswith("compacted-") for path in compacted.glob("raw/*/year=*/**/hour=*/*.parquet")
     )
     assert json.loads(ask("verify", "--json").stdout)["findings"] == []
-    told = json.loads(ask("status", "--json").stdout)
-    assert told["streams"]["likes"]["rows"] == len(truth[Stream.LIKES])
-    assert told["hours"] == {"closed": 1, "partial": 1} or told["hours"]["partial"] == 1
+    reported = json.loads(ask("status", "--json").stdout)
+    assert reported["streams"]["likes"]["rows"] == len(truth[Stream.LIKES])
+    assert reported["hours"] == {"closed": 1, "partial": 1} or reported["hours"]["partial"] == 1
     assert len(ask("export").stdout.splitlines()) == sum(map(len, truth.values()))
     assert json.loads(ask("gaps", "--json").stdout)["seconds"] == 60
     assert ask("coverage", "--hours", "2026-09-21T16").exit_code == 1
     assert ask("coverage", "--hours", "2026-09-21T17").exit_code == 0
 
 
-def test_late_repeats_of_a_compacted_hour_are_hidden_and_found(
+def test_late_duplicates_in_a_compacted_hour_are_hidden_and_found(
     compacted: Path, ask: Ask, truth: Events
 ) -> None:
     write(compacted, Stream.LIKES, truth[Stream.LIKES][:5])
@@ -57,7 +57,7 @@ def test_late_repeats_of_a_compacted_hour_are_hidden_and_found(
 
 
 def test_rows_out_of_order_are_found(compacted: Path, ask: Ask) -> None:
-    # As the file says of itself; its bytes are as they were written.
+    # The name says that it is not compacted, the footer that it is.
     assert json.loads(ask("verify", "--json").stdout)["findings"] == []
     part = min(compacted.glob("raw/likes/**/*.parquet"))
     renamed = part.with_name(part.name.removeprefix("compacted-"))
@@ -69,7 +69,7 @@ def test_rows_out_of_order_are_found(compacted: Path, ask: Ask) -> None:
 def test_the_command_compacts(
     root: Path, ask: Ask, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle(root)
+    close_hours(root)
     with redis.Redis.from_url(redis_server.url("tools")) as tools:
         tools.set(ARCHIVE_ID, (root / ".state/id").read_text())
     monkeypatch.setenv("REDIS_URL", redis_server.url("writer"))
@@ -87,7 +87,7 @@ def test_a_copy_is_compacted_with_no_redis_and_a_writers_archive_is_not(
     monkeypatch.setenv("REDIS_URL", "redis://writer:none@127.0.0.1:1/0")
     monkeypatch.setenv("ARCHIVE_DISK_FREE_MIN_MB", "10")
     kept = shutil.copytree(root, root.with_name("kept"))
-    monkeypatch.setenv("ARCHIVE_ROOT", str(settle(kept)))
+    monkeypatch.setenv("ARCHIVE_ROOT", str(close_hours(kept)))
     answer = ask("compact", "--close-all")
     assert answer.exit_code == 2
     assert "Redis cannot be asked whether events are claimed" in answer.stderr

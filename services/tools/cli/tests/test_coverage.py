@@ -1,4 +1,4 @@
-"""Is this hour complete? In the terminal, on a page, as a picture and as an exit code."""
+"""Coverage of hours in the terminal, as HTML, as PNG, as JSON and as an exit code."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_terminal_shows_a_cell_an_hour(root: Path, ask: Ask) -> None:
     assert answer.exit_code == 1
 
 
-def test_the_exit_code_answers_for_named_hours(root: Path, ask: Ask) -> None:
+def test_the_exit_code_is_that_of_the_named_hours(root: Path, ask: Ask) -> None:
     hours(root, "closed", "partial", "open")
 
     def code(hour: str) -> int:
@@ -71,7 +71,7 @@ def test_before_the_first_compaction_there_is_nothing_to_show(ask: Ask) -> None:
     assert "archive compact" in answer.stderr
 
 
-def test_a_page_needs_nothing_but_itself(root: Path, ask: Ask, tmp_path: Path) -> None:
+def test_a_page_is_self_contained(root: Path, ask: Ask, tmp_path: Path) -> None:
     hours(root, "closed", "empty", "partial", "open")
     page = tmp_path / "coverage.html"
     assert ask("coverage", "--each", "--html", str(page)).exit_code == 1
@@ -85,7 +85,7 @@ def test_a_page_needs_nothing_but_itself(root: Path, ask: Ask, tmp_path: Path) -
     assert "2026-09-21T18: half of the hour or more may be missing; 1,000 rows, 33% without a gap" in titles
 
 
-def test_a_picture(root: Path, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_png_is_written(root: Path, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hours(root, "closed", "partial")
     picture = tmp_path / "coverage.png"
     assert ask("coverage", "--png", str(picture)).exit_code == 1
@@ -98,8 +98,8 @@ def test_a_picture(root: Path, ask: Ask, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_rows_as_json(root: Path, ask: Ask) -> None:
     hours(root, "closed", "partial")
-    told = json.loads(ask("coverage", "--json", "--hours", f"{DAY}T17").stdout)
-    assert {(one["hour"], one["stream"], one["gap_seconds"]) for one in told} == {
+    reported = json.loads(ask("coverage", "--json", "--hours", f"{DAY}T17").stdout)
+    assert {(one["hour"], one["stream"], one["gap_seconds"]) for one in reported} == {
         ("2026-09-21T17", "likes", 2400.0),
         ("2026-09-21T17", "posts", 600.0),
     }

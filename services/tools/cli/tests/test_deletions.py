@@ -1,4 +1,4 @@
-"""The report is summed by pass, stream and policy; a snapshot tells a rewrite on purpose from damage."""
+"""The report is summed by pass, stream and policy; rewritten files of a snapshot are not damaged ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.archive.manifest import Cause, Input, Output, SwapManifest, note_r
 from services.archive.paths import hour_of, hour_text
 from services.compactor.deletions.state import DeletionState, write_state
 from services.shared.event import Stream
-from services.tools.tests.making import START_HOUR, settle
+from services.tools.tests.making import START_HOUR, close_hours
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def note(
     names: tuple[str, ...] = (),
     cause: Cause = Cause.DELETIONS,
 ) -> None:
-    """Note a rewrite as a swap does, twice, as one that was killed does."""
+    """Record a rewrite as a swap does, twice, as a swap that was killed does."""
     manifest = SwapManifest(
         id=f"{hour}-{cause}",
         stream=Stream.LIKES,
@@ -48,9 +48,13 @@ def test_each_pass_stream_and_policy_has_a_line(root: Path, ask: Ask) -> None:
     note(root, START_HOUR + 1, {"records": 2, "accounts": 5})
     note(root, START_HOUR + 1, {"forget": 7}, cause=Cause.FORGET)
     write_state(root, DeletionState("all", NOW_US, {"likes": {START_HOUR: "chunks"}}))
-    told = json.loads(ask("deletions", "--json").stdout)
-    assert (told["policy"], told["last_pass"], told["not_reached"]) == ("all", "2026-09-22 18:00:00Z", [])
-    assert [(one["hour"], one["rows"]) for one in told["removed"]] == [
+    reported = json.loads(ask("deletions", "--json").stdout)
+    assert (reported["policy"], reported["last_pass"], reported["not_reached"]) == (
+        "all",
+        "2026-09-22 18:00:00Z",
+        [],
+    )
+    assert [(one["hour"], one["rows"]) for one in reported["removed"]] == [
         (hour_text(START_HOUR), {"records": 3}),
         (hour_text(START_HOUR + 1), {"records": 2, "accounts": 5}),
     ]
@@ -58,8 +62,8 @@ def test_each_pass_stream_and_policy_has_a_line(root: Path, ask: Ask) -> None:
     assert lines == [[DAY, "likes", "accounts", "1", "5"], [DAY, "likes", "records", "2", "5"]]
 
 
-def test_a_snapshot_tells_what_was_rewritten_from_what_is_damaged(root: Path, ask: Ask) -> None:
-    settle(root)
+def test_snapshot_verify_separates_rewritten_from_damaged_files(root: Path, ask: Ask) -> None:
+    close_hours(root)
     assert ask("snapshot", "paper").exit_code == 0
     first, second = sorted(root.glob("raw/likes/**/*.parquet"))[:2]
     hour = hour_of(first.parent)
@@ -67,12 +71,14 @@ def test_a_snapshot_tells_what_was_rewritten_from_what_is_damaged(root: Path, as
     first.unlink()
     note(root, hour, {"records": 3}, names=(first.name,))
     answer = ask("snapshot", "verify", "paper", "--json")
-    told = json.loads(answer.stdout)
-    assert (answer.exit_code, told["wrong"]) == (1, {})
-    assert told["rewritten"] == {
-        first.relative_to(root).as_posix(): "deletions: 3 rows left its hour at 2026-09-22 18:00:00Z"
+    reported = json.loads(answer.stdout)
+    assert (answer.exit_code, reported["wrong"]) == (1, {})
+    assert reported["rewritten"] == {
+        first.relative_to(
+            root
+        ).as_posix(): "deletions: 3 rows were removed from its hour at 2026-09-22 18:00:00Z"
     }
     second.write_bytes(second.read_bytes()[:-1])
-    told = json.loads(ask("snapshot", "verify", "paper", "--json").stdout)
-    assert told["wrong"] == {second.relative_to(root).as_posix(): "altered"}
+    reported = json.loads(ask("snapshot", "verify", "paper", "--json").stdout)
+    assert reported["wrong"] == {second.relative_to(root).as_posix(): "altered"}
     assert "rewritten on purpose since" in ask("snapshot", "verify", "paper").stdout

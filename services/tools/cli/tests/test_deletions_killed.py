@@ -1,4 +1,4 @@
-"""Deletions as their users have them applied: real processes, killed anywhere; the report is exact."""
+"""Deletions applied by real processes that are killed anywhere: the report is exact."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def deleted(event: Told, at_us: int) -> Told:
 
 
 def deletions(events: list[Told]) -> tuple[list[Told], list[Told]]:
-    """Return deletions of some records and one account, a while later, and what is left of all."""
+    """Return later deletions of some records and one account, and the events that are left."""
     later = BORDER_US + 5 * HOUR_US
     chosen = [event for event in events[::9] if json.loads(event[1])["commit"]["operation"] == "create"]
     gone = json.loads(events[1][1])["did"]
@@ -81,7 +81,7 @@ def _commit(frame: bytes) -> tuple[tuple[str, ...], str, str]:
 
 
 def reported(running: Pipeline) -> int:
-    """Return how many rows `archive deletions` tells of."""
+    """Return the number of rows that `archive deletions` reports."""
     code, said = run(running, "deletions", "--json")
     assert code == 0, said
     removed = json.loads(said)["removed"]
@@ -100,7 +100,9 @@ POINTS = (
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_anywhere_it_is_done_again_and_told_once(running: Pipeline, point: CrashPoint) -> None:
+def test_killed_anywhere_deletions_are_applied_again_and_reported_once(
+    running: Pipeline, point: CrashPoint
+) -> None:
     events = told(600, hours=2)
     more, kept = deletions(events)
     put(running.root, [*events, *more])
@@ -127,7 +129,7 @@ def holds_just(root: Path, kept: list[Told]) -> bool:
         return False
 
 
-def test_beside_a_writer_its_ledger_closes_and_snapshots_say_why(running: Pipeline) -> None:
+def test_beside_a_writer_the_ledger_is_at_0_and_snapshots_name_the_reason(running: Pipeline) -> None:
     events = told(600, hours=2)
     more, kept = deletions(events)
     running.writer.start()

@@ -1,4 +1,4 @@
-"""What comes out is what Jetstream sent, whatever it was, in the order of time, and each event once."""
+"""Exported events are equal to what Jetstream sent, ordered by time, each once."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
     Events = dict[Stream, list[bytes]]
 
 
-def told(text: str | bytes) -> list[str]:
+def reported(text: str | bytes) -> list[str]:
     return [canonical(parse(line)) for line in text.splitlines()]
 
 
 def exported(root: Path) -> list[str]:
     with connected(root, 256) as connection:
-        return told(b"".join(lines(connection, root, list(Stream)[:7], (0, 1 << 62))))
+        return reported(b"".join(lines(connection, root, list(Stream)[:7], (0, 1 << 62))))
 
 
-def test_every_event_comes_out_as_it_was_and_in_order(ask: Ask, truth: Events) -> None:
+def test_every_event_is_exported_unchanged_and_in_order(ask: Ask, truth: Events) -> None:
     answer = ask("export")
     assert answer.exit_code == 0
     frames = sorted(canonical(parse(frame)) for frames in truth.values() for frame in frames)
-    assert sorted(told(answer.stdout)) == frames
+    assert sorted(reported(answer.stdout)) == frames
     times = [json.loads(line)["time_us"] for line in answer.stdout.splitlines()]
     assert times == sorted(times)
 
 
-def test_repeats_come_out_once(root: Path, ask: Ask, truth: Events) -> None:
+def test_duplicates_are_exported_once(root: Path, ask: Ask, truth: Events) -> None:
     write(root, Stream.LIKES, truth[Stream.LIKES][:20])
     assert len(ask("export").stdout.splitlines()) == sum(map(len, truth.values()))
 
 
-def test_events_can_be_chosen(ask: Ask, truth: Events, tmp_path: Path) -> None:
+def test_events_can_be_selected(ask: Ask, truth: Events, tmp_path: Path) -> None:
     likes = [json.loads(frame) for frame in truth[Stream.LIKES]]
     did = likes[3]["did"]
     mine = [one for one in likes if one["did"] == did]
@@ -69,7 +69,7 @@ def test_events_can_be_chosen(ask: Ask, truth: Events, tmp_path: Path) -> None:
     )
     assert ask("export", *words).exit_code == 0
     first, end = START_US + 600 * 1_000_000, START_US + 4200 * 1_000_000
-    assert told(out.read_bytes()) == [canonical(one) for one in likes if first <= one["time_us"] < end]
+    assert reported(out.read_bytes()) == [canonical(one) for one in likes if first <= one["time_us"] < end]
     assert list(tmp_path.glob("*.partial")) == []
 
 
@@ -79,7 +79,7 @@ def test_a_wrong_stream_is_refused(ask: Ask) -> None:
     assert "posts" in answer.stderr
 
 
-def test_numbers_stay_as_they_were_written(tmp_path: Path) -> None:
+def test_numbers_are_exported_as_they_were_written(tmp_path: Path) -> None:
     record = '{"a":1.10,"b":1e400,"c":12345678901234567890123,"d":-0.0}'
     frame = (
         f'{{"did":"did:plc:a","time_us":{START_US},"kind":"commit","commit":{{"rev":"3k","operation":"create",'
@@ -94,9 +94,7 @@ def test_numbers_stay_as_they_were_written(tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(any_event())
-def test_any_event_that_satisfies_validation_comes_out_equal(
-    tmp_path_factory: pytest.TempPathFactory, frame: bytes
-) -> None:
+def test_any_valid_event_is_exported_equal(tmp_path_factory: pytest.TempPathFactory, frame: bytes) -> None:
     root = tmp_path_factory.mktemp("any")
     event = parse(frame)
     collection = event["commit"]["collection"] if event["kind"] == "commit" else ""
@@ -105,7 +103,7 @@ def test_any_event_that_satisfies_validation_comes_out_equal(
 
 
 @pytest.mark.skipif(not REAL_EVENTS.is_dir(), reason="the real events lie beside the repository, not in it")
-def test_real_events_come_out_equal(tmp_path: Path) -> None:
+def test_real_events_are_exported_equal(tmp_path: Path) -> None:
     frames = (REAL_EVENTS / "jetstream_v1_20260704.jsonl").read_bytes().splitlines()
     by_stream: Events = {}
     for frame in frames:

@@ -1,4 +1,4 @@
-"""Holes: none is silent, and time that two of them cover counts once."""
+"""Every gap is listed, and overlapping time counts once."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from services.tools.tests.conftest import Ask
 
 
-def test_holes_are_listed_with_their_reasons(root: Path, ask: Ask) -> None:
+def test_gaps_are_listed_with_their_reasons(root: Path, ask: Ask) -> None:
     assert ask("gaps").exit_code == 0
     note_gaps(root, (0, 60), (30, 90))
     note_gaps(root, (200, 201), reason=GapReason.HOST_CHANGED)
     note_gaps(root, (-10, 0), reason=GapReason.ARCHIVE_START)
     answer = ask("gaps", "--json")
     assert answer.exit_code == 1
-    told = json.loads(answer.stdout)
-    assert told["seconds"] == 91
-    assert told["by_reason"]["cursor_too_old"] == {"gaps": 2, "seconds": 90}
-    assert [one["reason"] for one in told["gaps"]] == ["cursor_too_old", "cursor_too_old", "host_changed"]
+    reported = json.loads(answer.stdout)
+    assert reported["seconds"] == 91
+    assert reported["by_reason"]["cursor_too_old"] == {"gaps": 2, "seconds": 90}
+    assert [one["reason"] for one in reported["gaps"]] == ["cursor_too_old", "cursor_too_old", "host_changed"]
     assert "host_changed" in ask("gaps").stdout
 
 
-def test_an_interval_can_be_chosen(root: Path, ask: Ask) -> None:
+def test_an_interval_can_be_selected(root: Path, ask: Ask) -> None:
     note_gaps(root, (0, 60), (3600, 3700))
-    told = json.loads(ask("gaps", "--json", "--from", "2026-09-21T17", "--to", "2026-09-21T18").stdout)
-    assert told["seconds"] == 100
+    reported = json.loads(ask("gaps", "--json", "--from", "2026-09-21T17", "--to", "2026-09-21T18").stdout)
+    assert reported["seconds"] == 100
     refused = ask("gaps", "--from", "yesterday")
     assert refused.exit_code == 2
     assert "2026-07-04T14" in refused.stderr

@@ -1,4 +1,4 @@
-"""Copies: whole or not there, gone on with where they broke off, and never two archives in one."""
+"""Copies are complete, resumed after interruptions, and never mix two archives."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import pytest
 from services.compactor.tests.archives import compact
 from services.shared.event import Stream
 from services.shared.settings import load
-from services.tools.cli.verify import look
 from services.tools.settings import ToolsSettings
-from services.tools.tests.making import settle, write
+from services.tools.tests.making import close_hours, write
+from services.tools.verify.archive_check import verify_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def copy(tmp_path: Path, root: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a folder for a copy of the archive, whose hours are closed; commands work on the copy."""
     assert ask("status").exit_code == 0
-    settle(root)
+    close_hours(root)
     folder = tmp_path / "copy"
     folder.mkdir()
     monkeypatch.setenv("ARCHIVE_ROOT", str(folder))
@@ -45,14 +45,14 @@ def parts(root: Path) -> dict[str, bytes]:
 
 
 class Server(SimpleHTTPRequestHandler):
-    """Serves files with ranges as a real server does, and hangs up after so many bytes, so many times."""
+    """Serves files with ranges, and closes connections after some bytes, a given number of times."""
 
     hangs_up_after = 20_000
     hang_ups: list[int]
     asked: list[tuple[str, str | None]]
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Send a file or a range of it."""
         path = Path(self.translate_path(self.path))
         self.asked.append((path.name, self.headers["Range"]))
         if not path.is_file():
@@ -71,7 +71,7 @@ class Server(SimpleHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextlib.contextmanager
@@ -93,12 +93,12 @@ def test_closed_hours_of_a_folder_are_copied(root: Path, copy: Path, ask: Ask) -
     answer = ask("pull", str(root))
     assert answer.exit_code == 0, answer.stderr
     assert parts(copy) == parts(root)
-    assert look(load(ToolsSettings, "TOOLS_")).findings == []
+    assert verify_archive(load(ToolsSettings, "TOOLS_")).findings == []
     assert ask("coverage", "--hours", "2026-09-21T16").exit_code == 0
     assert not list(copy.glob(".state/staging/**/*.tmp"))
 
 
-def test_hours_can_be_chosen_and_open_ones_must_be_asked_for(root: Path, copy: Path, ask: Ask) -> None:
+def test_hours_can_be_selected_and_open_ones_need_an_option(root: Path, copy: Path, ask: Ask) -> None:
     assert ask("pull", str(root), "--hours", "2026-09-21T17").exit_code == 0
     assert {path.split("/")[5] for path in parts(copy)} == {"hour=17"}
     shutil.rmtree(root / "coverage")
@@ -109,7 +109,7 @@ def test_hours_can_be_chosen_and_open_ones_must_be_asked_for(root: Path, copy: P
     assert parts(copy) == parts(root)
 
 
-def test_what_was_broken_off_is_gone_on_with(
+def test_an_interrupted_download_is_resumed(
     root: Path, copy: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARCHIVE_ROOT", str(root))
@@ -126,7 +126,7 @@ def test_what_was_broken_off_is_gone_on_with(
     assert not [name for name, _ in asked if name[0].isdigit()], "what is here is not asked for again"
 
 
-def test_an_address_needs_a_snapshot(root: Path, copy: Path, ask: Ask) -> None:
+def test_a_url_needs_a_snapshot(root: Path, copy: Path, ask: Ask) -> None:
     assert copy.exists()
     with serving(root) as (address, _):
         assert "--snapshot" in ask("pull", address).stderr
@@ -136,7 +136,7 @@ def test_an_address_needs_a_snapshot(root: Path, copy: Path, ask: Ask) -> None:
     assert ask("pull", "no-such-folder").exit_code == 2
 
 
-def test_nobody_answers(copy: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_an_error(copy: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     assert copy.exists()
     answer = ask("pull", "http://127.0.0.1:1", "--snapshot", "all")
     assert answer.exit_code == 2
@@ -144,7 +144,7 @@ def test_nobody_answers(copy: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("ARCHIVE_ROOT")
 
 
-def test_a_damaged_source_gives_nothing(root: Path, copy: Path, ask: Ask) -> None:
+def test_a_damaged_file_is_not_copied(root: Path, copy: Path, ask: Ask) -> None:
     spoilt = min(root.glob("raw/likes/**/*.parquet"))
     whole = bytearray(spoilt.read_bytes())
     whole[40] ^= 1
@@ -164,16 +164,18 @@ def test_two_archives_never_mix(root: Path, copy: Path, ask: Ask) -> None:
     assert parts(copy) == {}
 
 
-def test_what_was_compacted_at_the_source_replaces_its_parts_here(root: Path, copy: Path, ask: Ask) -> None:
+def test_files_compacted_at_the_source_replace_their_parts_in_the_copy(
+    root: Path, copy: Path, ask: Ask
+) -> None:
     assert ask("pull", str(root)).exit_code == 0
     before = json.loads(ask("sql", "--json", "SELECT count(*) AS n FROM likes").stdout)
     mine = min(copy.glob("raw/posts/**/*.parquet"))
     compact(root)
-    settle(root)
+    close_hours(root)
     # Lost at the source and never compacted there: it may be the last copy.
     for path in (root / "raw" / "posts").rglob("*.parquet"):
         path.unlink()
-    settle(root)
+    close_hours(root)
     answer = ask("pull", str(root))
     assert answer.exit_code == 0, answer.stderr
     theirs = parts(root)
@@ -187,7 +189,7 @@ def likes(root: Path) -> int:
     return sum(pq.read_metadata(path).num_rows for path in root.glob("raw/likes/year=*/**/*.parquet"))
 
 
-def test_what_the_copy_compacted_by_itself_is_not_brought_again(
+def test_parts_that_the_copy_compacted_itself_are_not_copied_again(
     root: Path, copy: Path, ask: Ask, truth: dict[Stream, list[bytes]]
 ) -> None:
     assert ask("pull", str(root)).exit_code == 0
@@ -195,7 +197,7 @@ def test_what_the_copy_compacted_by_itself_is_not_brought_again(
     rows, merged = likes(copy), parts(copy)
     assert any("compacted-" in path for path in merged)
     write(root, Stream.LIKES, [frame.replace(b'"rev":"', b'"rev":"4') for frame in truth[Stream.LIKES][:3]])
-    settle(root)
+    close_hours(root)
     answer = ask("pull", str(root))
     assert answer.exit_code == 0, answer.stderr
     assert {path: parts(copy).get(path) for path in merged} == merged
@@ -203,4 +205,4 @@ def test_what_the_copy_compacted_by_itself_is_not_brought_again(
     assert likes(copy) == rows + 3, "what came late is brought"
     assert ask("compact", "--close-all").exit_code == 0
     assert likes(copy) == rows + 3
-    assert look(load(ToolsSettings, "TOOLS_")).findings == []
+    assert verify_archive(load(ToolsSettings, "TOOLS_")).findings == []

@@ -1,4 +1,4 @@
-"""Frames that a limit once refused become events, once, however often they are replayed."""
+"""Frames that exceeded a limit become events, once, however often they are replayed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMIT = 1024
 WIDER = {"INGEST_MAX_EVENT_BYTES": "8388608"}
 
 
-def test_what_a_raised_limit_lets_in_is_there_once_and_the_rest_stays_rejected(
+def test_frames_within_a_raised_limit_are_stored_once_and_the_rest_stays_rejected(
     pipeline: Callable[..., Pipeline],
 ) -> None:
     source = Host({"rate": "200", "events": "2000", "backlog": "10"})
@@ -34,11 +34,11 @@ def test_what_a_raised_limit_lets_in_is_there_once_and_the_rest_stays_rejected(
         wait_for(lambda: running.pushed().get("rejects:pushed", 0) == len(larger) + 1, 60, "all refused")
         running.wait_pushed(len(truth) - len(larger), 60)
         running.wait_committed(30)
-        code, said = run(running, "rejects", "replay", **WIDER)
-        assert (code, f"{len(larger):,} of them are not in the archive" in said) == (1, True), said
+        code, output = run(running, "rejects", "replay", **WIDER)
+        assert (code, f"{len(larger):,} of them are not in the archive" in output) == (1, True), output
         assert running.distinct() == len(truth) - len(larger), "nothing is pushed without --yes"
-        code, said = run(running, "rejects", "replay", "--yes", **WIDER)
-        assert (code, f"{len(larger):,} were pushed" in said) == (0, True), said
+        code, output = run(running, "rejects", "replay", "--yes", **WIDER)
+        assert (code, f"{len(larger):,} were pushed" in output) == (0, True), output
         again = run(running, "rejects", "replay", "--yes", **WIDER)
         running.wait_committed(30)
         once_more = run(running, "rejects", "replay", "--yes", **WIDER)

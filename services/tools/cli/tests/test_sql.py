@@ -1,4 +1,4 @@
-"""Questions: each event once, all columns from the first day, and no way to change a file."""
+"""Queries see each event once and all columns of empty streams, and cannot change a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from services.tools.tests.conftest import Ask
 
 
-def test_a_view_a_stream(ask: Ask, truth: dict[Stream, list[bytes]]) -> None:
+def test_each_stream_has_a_view(ask: Ask, truth: dict[Stream, list[bytes]]) -> None:
     for stream in Stream:
         counted = ask("sql", "--json", f"FROM {stream} SELECT count(*) AS n").stdout
         assert json.loads(counted) == [{"n": len(truth.get(stream, []))}]
@@ -34,7 +34,7 @@ def test_an_empty_stream_has_its_columns(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("stream", list(Stream))
-def test_an_empty_view_is_typed_as_a_full_one(stream: Stream, ask: Ask, root: Path) -> None:
+def test_an_empty_view_has_the_types_of_a_full_one(stream: Stream, ask: Ask, root: Path) -> None:
     types = f"FROM (DESCRIBE {stream}) SELECT column_name, column_type"
     full = ask("sql", "--json", types).stdout
     for part in (root / "raw" / stream).rglob("*.parquet"):
@@ -42,7 +42,9 @@ def test_an_empty_view_is_typed_as_a_full_one(stream: Stream, ask: Ask, root: Pa
     assert json.loads(ask("sql", "--json", types).stdout) == json.loads(full)
 
 
-def test_repeats_of_an_open_hour_are_hidden(ask: Ask, root: Path, truth: dict[Stream, list[bytes]]) -> None:
+def test_duplicates_in_an_open_hour_are_hidden(
+    ask: Ask, root: Path, truth: dict[Stream, list[bytes]]
+) -> None:
     write(root, Stream.LIKES, truth[Stream.LIKES][:50])
     counted = ask("sql", "--json", "SELECT count(*) AS n FROM likes WHERE hour = 16").stdout
     early = [one for one in truth[Stream.LIKES] if json.loads(one)["time_us"] < START_US + HOUR_US]
@@ -54,7 +56,7 @@ def test_a_filter_on_the_partition_reads_only_its_files(ask: Ask) -> None:
     assert "Total Files Read: 0" in plan
 
 
-def test_times_are_utc_and_csv_is_csv(ask: Ask, truth: dict[Stream, list[bytes]]) -> None:
+def test_csv_has_a_header_and_times_in_utc(ask: Ask, truth: dict[Stream, list[bytes]]) -> None:
     query = "SELECT did, event_time, tags FROM posts ORDER BY time_us LIMIT 1"
     header, row = csv.reader(io.StringIO(ask("sql", "--csv", query).stdout))
     first = json.loads(truth[Stream.POSTS][0])
@@ -64,7 +66,7 @@ def test_times_are_utc_and_csv_is_csv(ask: Ask, truth: dict[Stream, list[bytes]]
     assert row[1].endswith("Z")
 
 
-def test_a_table_says_when_it_is_cut(ask: Ask) -> None:
+def test_a_truncated_table_says_so(ask: Ask) -> None:
     shown = ask("sql", "SELECT 'row' FROM range(1001)").stdout
     assert "more than 1,000 rows" in shown
     assert shown.count("  row  ") == 1000
@@ -86,7 +88,7 @@ def test_a_table_says_when_it_is_cut(ask: Ask) -> None:
         "",
     ],
 )
-def test_what_is_no_question_is_refused_and_changes_nothing(query: str, ask: Ask, root: Path) -> None:
+def test_statements_that_could_change_files_are_refused(query: str, ask: Ask, root: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     answer = ask("sql", query.format(root=root))
     assert answer.exit_code == 2
@@ -95,7 +97,7 @@ def test_what_is_no_question_is_refused_and_changes_nothing(query: str, ask: Ask
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
-def test_things_of_ones_own_can_be_made_in_memory(ask: Ask) -> None:
+def test_tables_can_be_created_in_memory(ask: Ask) -> None:
     query = "CREATE TABLE mine AS SELECT did FROM posts LIMIT 3; SELECT count(*) AS n FROM mine"
     assert json.loads(ask("sql", "--json", query).stdout) == [{"n": 3}]
     assert json.loads(ask("sql", "--json", "PIVOT posts ON operation USING count(*)").stdout)

@@ -1,4 +1,4 @@
-"""`verify` finds each harm done to a healthy archive and names it, and finds nothing where there is none."""
+"""`verify` finds and names each kind of damage, and finds nothing in an undamaged archive."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def a_part(root: Path, stream: str = "likes") -> Path:
 
 def test_a_healthy_archive_has_no_fault(ask: Ask, truth: Events) -> None:
     answer = ask("verify", "--json")
-    told = json.loads(answer.stdout)
-    assert (answer.exit_code, told["findings"]) == (0, [])
-    assert told["rows"] == sum(map(len, truth.values()))
+    reported = json.loads(answer.stdout)
+    assert (answer.exit_code, reported["findings"]) == (0, [])
+    assert reported["rows"] == sum(map(len, truth.values()))
     assert "each event once" in ask("verify").stdout
 
 
@@ -89,7 +89,7 @@ def test_a_missing_part_of_a_chunk(root: Path, ask: Ask, truth: Events) -> None:
     assert ("missing", "follows 2026-09-21T16") in found
 
 
-def test_a_missing_part_of_a_settled_hour(root: Path, ask: Ask) -> None:
+def test_a_missing_part_of_a_closed_hour(root: Path, ask: Ask) -> None:
     parts = sorted(root.glob("raw/likes/**/hour=16/*.parquet"))
     rows = sum(pq.read_metadata(part).num_rows for part in parts)
     hour = {"hour": START_HOUR, "stream": "likes", "state": "closed", "rows": rows, "parts": len(parts)}
@@ -100,7 +100,7 @@ def test_a_missing_part_of_a_settled_hour(root: Path, ask: Ask) -> None:
     assert faults(ask) == [("missing", "likes 2026-09-21T16")]
 
 
-def test_what_was_removed_on_purpose_is_not_missed(root: Path, ask: Ask, truth: Events) -> None:
+def test_hours_removed_on_purpose_are_not_missing(root: Path, ask: Ask, truth: Events) -> None:
     for part in root.glob("raw/follows/**/*.parquet"):
         part.unlink()
     _, second = write(root, Stream.FOLLOWS, truth[Stream.FOLLOWS])
@@ -118,10 +118,10 @@ def test_a_duplicate_within_the_hour(root: Path, ask: Ask, truth: Events) -> Non
     ((fault, where),) = faults(ask)
     assert fault == "duplicate"
     assert where.startswith("raw/likes/year=2026/month=09/day=21/hour=16/")
-    assert "7 events are there again" in ask("verify").stdout
+    assert "7 duplicate events" in ask("verify").stdout
 
 
-def test_a_duplicate_in_the_neighbouring_hour(root: Path, ask: Ask, truth: Events) -> None:
+def test_a_duplicate_in_the_next_hour(root: Path, ask: Ask, truth: Events) -> None:
     early = json.loads(truth[Stream.IDENTITIES][0])
     late = early | {"time_us": json.loads(truth[Stream.IDENTITIES][-1])["time_us"]}
     write(root, Stream.IDENTITIES, [json.dumps(late).encode()])
@@ -131,11 +131,11 @@ def test_a_duplicate_in_the_neighbouring_hour(root: Path, ask: Ask, truth: Event
 @pytest.mark.parametrize(
     "name", ["raw/likes/notes.txt", "raw/posts/year=2026/x.parquet", "raw/gaps/year=2026/.tmp"]
 )
-def test_a_stray_file(name: str, root: Path, ask: Ask) -> None:
-    stray = root / name
-    stray.parent.mkdir(parents=True, exist_ok=True)
-    stray.write_bytes(b"?")
-    assert faults(ask) == [("stray", name)]
+def test_an_unknown_file(name: str, root: Path, ask: Ask) -> None:
+    unknown = root / name
+    unknown.parent.mkdir(parents=True, exist_ok=True)
+    unknown.write_bytes(b"?")
+    assert faults(ask) == [("unknown_file", name)]
 
 
 def test_another_programs_parquet_is_no_part(root: Path, ask: Ask) -> None:
@@ -144,7 +144,7 @@ def test_another_programs_parquet_is_no_part(root: Path, ask: Ask) -> None:
     assert ("unreadable", part.relative_to(root).as_posix()) in faults(ask)
 
 
-def test_only_what_is_damaged_is_quarantined_and_only_on_request(root: Path, ask: Ask, truth: Events) -> None:
+def test_only_damaged_files_are_quarantined_and_only_on_request(root: Path, ask: Ask, truth: Events) -> None:
     part = a_part(root)
     flip(part, 50)
     spoilt = part.read_bytes()
@@ -159,7 +159,7 @@ def test_only_what_is_damaged_is_quarantined_and_only_on_request(root: Path, ask
     assert [fault for fault, _ in faults(ask)] == ["duplicate"]
 
 
-def test_hours_can_be_chosen(root: Path, ask: Ask) -> None:
+def test_hours_can_be_selected(root: Path, ask: Ask) -> None:
     flip(a_part(root), 50)
     assert faults(ask, "--hours", "2026-09-21T17") == []
     assert len(faults(ask, "--hours", "2026-09-21T15..2026-09-21T16")) == 1
@@ -168,7 +168,7 @@ def test_hours_can_be_chosen(root: Path, ask: Ask) -> None:
 
 def test_the_ledgers_loss_is_a_finding(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = {"archive_unaccounted_events": {"likes": -3.0, "posts": 0.0}, "archive_buffer_depth_events": {}}
-    monkeypatch.setattr("services.tools.cli.verify.ask_writer", lambda _url: figures)
+    monkeypatch.setattr("services.tools.verify.archive_check.ask_writer", lambda _url: figures)
     assert faults(ask) == [("unaccounted", "likes")]
 
 

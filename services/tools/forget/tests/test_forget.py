@@ -1,4 +1,4 @@
-"""A real writer beside it: what the account wrote is gone from every tier, all else is there once."""
+"""With a real writer, rows of an account are erased from every tier, and all others are stored once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.tools.forget.erase import replace_object
 from services.tools.forget.search import conditions
 from services.tools.offload.bucket import Bucket
 from services.tools.offload.index import indexed
-from services.tools.offload.tests.conftest import StreamHour, place, store, swift_endpoint
+from services.tools.offload.tests.conftest import OffloadedArchive, store, stored, swift_endpoint
 from services.tools.settings import ToolsSettings
 from services.tools.tests.making import START_HOUR
 from services.tools.tests.running import run
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from testing.harness.pipeline import Pipeline
 
-__all__ = ["place", "store", "swift_endpoint"]
+__all__ = ["store", "stored", "swift_endpoint"]
 EVENTS = 4000
 
 
@@ -51,10 +51,10 @@ def rows_of(did: str, root: Path, pattern: str) -> int:
     return int(row[0])
 
 
-def test_an_account_is_gone_from_closed_hours_and_trash_and_nothing_else_is(
+def test_an_account_is_erased_from_closed_hours_and_replaced_files_and_nothing_else_is(
     pipeline: Callable[..., Pipeline],
 ) -> None:
-    # Two hours are closed, the third has come twelve minutes far and still grows.
+    # Two hours are closed; the third has twelve minutes of events and is open.
     first_us = START_HOUR * HOUR_US
     options = {"rate": "0.5", "events": str(EVENTS), "backlog": str(2 * 3600 + 720)}
     source = Host(options, first_us=first_us, started=time.time())
@@ -66,13 +66,13 @@ def test_an_account_is_gone_from_closed_hours_and_trash_and_nothing_else_is(
         running.wait_pushed(len(of_closed) + 300, 60)
         closed = "raw/*/year=*/month=*/day=*/hour=1[67]/*.parquet"
         wait_for(lambda: rows_of(did, running.root, closed) == mine, 60, "all of the account committed")
-        code, said = run(running, "forget", did)
-        assert (code, "Nothing was changed" in said) == (1, True), said
+        code, output = run(running, "forget", did)
+        assert (code, "Nothing was changed" in output) == (1, True), output
         running.compactor.start()
         running.compactor.wait_healthy()
-        code, said = run(running, "forget", did, "--yes")
-        assert code in (0, 1), said
-        assert f"{mine:,} rows are gone" in said
+        code, output = run(running, "forget", did, "--yes")
+        assert code in (0, 1), output
+        assert f"{mine:,} rows are gone" in output
         wait_for(lambda: running.writer.total("archive_unaccounted_events") == 0, 30, "the ledger closed")
         assert running.compactor.stop() == 0, "they took turns"
         running.ingester.stop()
@@ -94,21 +94,21 @@ def hour_of_frame(frame: bytes) -> int:
     return int(json.loads(frame)["time_us"]) // HOUR_US
 
 
-def test_objects_lose_its_rows_and_one_question_still_sees_the_rest(place: StreamHour) -> None:
-    frames = [frame for frames in place.truth.values() for frame in frames]
+def test_objects_are_replaced_without_the_rows(stored: OffloadedArchive) -> None:
+    frames = [frame for frames in stored.truth.values() for frame in frames]
     did = busiest(frames)
     mine = sum(json.loads(frame)["did"] == did for frame in frames)
-    place.ask("offload", "--remove")
-    place.swap()
-    before = place.rows()
+    stored.ask("offload", "--remove")
+    stored.swap()
+    before = stored.rows()
     wanted, bucket = conditions(did, mentions=False), Bucket(ToolsSettings())
     erased = sum(
-        replace_object(place.root, bucket, far, wanted[far.stream], 256)
-        for far in list(indexed(place.root, wanted))
+        replace_object(stored.root, bucket, remote, wanted[remote.stream], 256)
+        for remote in list(indexed(stored.root, wanted))
     )
     assert erased == mine > 0
-    assert place.rows() == before - mine
-    asked = " + ".join(f"(SELECT count(*) FROM {stream} WHERE did = '{did}')" for stream in place.truth)  # noqa: S608 - a test's own words
-    assert place.ask("sql", "--csv", f"SELECT {asked} AS n").stdout.split()[-1] == "0"
-    kept = {one.key for one in indexed(place.root, Stream)}
+    assert stored.rows() == before - mine
+    asked = " + ".join(f"(SELECT count(*) FROM {stream} WHERE did = '{did}')" for stream in stored.truth)  # noqa: S608 - a test's own words
+    assert stored.ask("sql", "--csv", f"SELECT {asked} AS n").stdout.split()[-1] == "0"
+    kept = {one.key for one in indexed(stored.root, Stream)}
     assert all(bucket.size(key) is not None for key in kept)

@@ -1,4 +1,4 @@
-"""Which rows are an account's, asked of DuckDB itself."""
+"""Conditions for rows of an account, evaluated by DuckDB."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ def test_mentions_are_rows_of_others_that_name_it() -> None:
     assert holds(wanted[Stream.RECORDS], did=OTHER, record=f'{{"subject":"{ME}"}}', extra=None)
 
 
-def test_a_longer_name_is_another_account() -> None:
+def test_a_did_with_the_same_prefix_is_another_account() -> None:
     wanted = conditions("did:web:a.org", mentions=True)
     assert holds(wanted[Stream.FOLLOWS], did=OTHER, subject_did="did:web:a.org", extra=None)
     assert not holds(wanted[Stream.FOLLOWS], did=OTHER, subject_did="did:web:a.org.uk", extra=None)
     assert not holds(wanted[Stream.FOLLOWS], did=OTHER, subject_did="did:web:axorg", extra=None)
 
 
-def test_a_reject_that_names_it_goes_whatever_its_bytes_are() -> None:
+def test_a_reject_that_names_the_account_is_matched() -> None:
     wanted = conditions(ME, mentions=False)[Stream.REJECTS]
     assert holds(wanted, frame=b'\xff\x00{"did":"' + ME.encode() + b'"')
     assert not holds(wanted, frame=b'{"did":"' + OTHER.encode() + b'"')
 
 
 @pytest.mark.parametrize("wrong", ["alice.bsky.social", "", "did:plc:a' OR true --"])
-def test_what_is_no_did_is_refused(wrong: str) -> None:
+def test_an_invalid_did_is_refused(wrong: str) -> None:
     with pytest.raises(BadInput, match="no DID"):
         conditions(wrong, mentions=False)

@@ -1,4 +1,4 @@
-"""An archive of compacted hours, and a bucket."""
+"""Fixtures: an archive of compacted hours, and a bucket."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class StreamHour:
-    """An archive beside a bucket, and the command as somebody types it."""
+class OffloadedArchive:
+    """An archive with a bucket, and a function that runs the command."""
 
     root: Path
     store: ObjectStore
     truth: dict[Stream, list[bytes]] = field(default_factory=dict)
 
     def compact(self) -> None:
-        """Merge every hour, and swap as the writer would."""
+        """Merge every hour, and swap the files in as the writer does."""
         settings = CompactorSettings(archive_root=self.root, archive_disk_free_min_mb=0)
         HourCompactor(settings, Stopping(), lambda: None).run(close_all=True)
         self.swap()
 
     def swap(self) -> None:
-        """Do what the manifests say, as the writer would."""
+        """Apply the swap manifests, as the writer does."""
         for stream in Stream:
             list(swap_prepared(self.root, stream))
 
@@ -49,7 +49,7 @@ class StreamHour:
         return CliRunner().invoke(app, list(words))
 
     def rows(self) -> int:
-        """Return how many events `archive sql` sees."""
+        """Return the number of events that `archive sql` counts."""
         streams = [stream for stream in Stream if stream in self.truth]
         query = " + ".join(f"(SELECT count(*) FROM {stream})" for stream in streams)  # noqa: S608 - our own names
         answer = self.ask("sql", "--csv", f"SELECT {query} AS n")
@@ -59,7 +59,7 @@ class StreamHour:
 
 @pytest.fixture(scope="session")
 def swift_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give a Swift that runs."""
+    """Give the endpoint of a running Swift."""
     try:
         with swift(tmp_path_factory.mktemp("swift")) as endpoint:
             yield endpoint
@@ -69,7 +69,7 @@ def swift_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(params=["moto", "swift"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
-    """Give an empty bucket, of either server."""
+    """Give an empty bucket of each server."""
     if request.param == "swift":
         yield bucket_of_swift(tmp_path, request.getfixturevalue("swift_endpoint"))
         return
@@ -78,18 +78,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
 
 
 @pytest.fixture
-def place(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StreamHour:
+def stored(store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OffloadedArchive:
     """Give an archive of two hours, compacted, and an empty bucket."""
     for name in os.environ:
         if name.startswith((*PREFIXES, "TOOLS_", "COMPACT_")):
             monkeypatch.delenv(name)
-    # Loggers keep the standard error that they were first made for; here each run has its own.
+    # Loggers keep the standard error of their creation, but each run here has its own.
     monkeypatch.setattr("services.tools.cli.pull.start_logs", lambda *_names: None)
     truth = events(1440, rate=0.2)
     root = archive(tmp_path / "archive", truth, chunk=400)
     monkeypatch.setenv("ARCHIVE_ROOT", str(root))
     for name, value in store.settings().items():
         monkeypatch.setenv(name, value)
-    made = StreamHour(root, store, truth)
+    made = OffloadedArchive(root, store, truth)
     made.compact()
     return made

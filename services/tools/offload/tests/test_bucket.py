@@ -1,4 +1,4 @@
-"""A bucket's objects, whole and from a place on; and what is said where there is none."""
+"""Objects of a bucket: complete, from an offset, and missing ones."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from services.tools.settings import ToolsSettings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.tools.offload.tests.conftest import StreamHour
+    from services.tools.offload.tests.conftest import OffloadedArchive
 
 
-def test_an_object_is_what_was_put_from_any_place_on(place: StreamHour, tmp_path: Path) -> None:
+def test_an_object_is_read_back_from_any_offset(stored: OffloadedArchive, tmp_path: Path) -> None:
     bucket, path = Bucket(ToolsSettings()), tmp_path / "any"
     path.write_bytes(bytes(range(256)) * 64)
     bucket.put("a/b", path)
     assert bucket.measure("a/b") == measure(path)
     assert bucket.size("a/b") == path.stat().st_size
     assert b"".join(bucket.blocks("a/b", 16_000)) == path.read_bytes()[16_000:]
-    bucket.fetch("a/b", place.root / "fetched")
-    assert (place.root / "fetched").read_bytes() == path.read_bytes()
+    bucket.fetch("a/b", stored.root / "fetched")
+    assert (stored.root / "fetched").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.usefixtures("place")
-def test_what_is_not_there_is_no_accident() -> None:
+@pytest.mark.usefixtures("stored")
+def test_a_missing_object_is_none() -> None:
     bucket = Bucket(ToolsSettings())
     assert bucket.measure("a/c") is None
     assert bucket.size("a/c") is None
@@ -43,10 +43,10 @@ def test_a_file_is_measured_byte_for_byte(tmp_path: Path) -> None:
     assert measure(path) == Measured(3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 
 
-def test_keys_that_are_no_two_lines_are_told(place: StreamHour, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.store.keys.write_text("one\n", encoding="utf-8")
+def test_a_key_file_needs_two_lines(stored: OffloadedArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored.store.keys.write_text("one\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="two lines"):
         Bucket(ToolsSettings())
-    monkeypatch.setenv("ARCHIVE_OBJECT_KEY_FILE", str(place.store.keys.with_name("none")))
+    monkeypatch.setenv("ARCHIVE_OBJECT_KEY_FILE", str(stored.store.keys.with_name("none")))
     with pytest.raises(SettingsError, match="give the right path"):
         Bucket(ToolsSettings())

@@ -1,4 +1,4 @@
-"""Hours go to a real S3-speaking server, are read back, and only then from here; nothing is missed."""
+"""Hours are uploaded to a real S3 server, read back, and only then removed here."""
 
 from __future__ import annotations
 
@@ -12,113 +12,115 @@ from services.archive.paths import manifest_path, removed_path
 from services.shared.errors import Transient
 from services.shared.event import Stream
 from services.tools.offload.bucket import Bucket, measure
-from services.tools.offload.index import indexed, only_far
+from services.tools.offload.index import indexed, only_remote
 from services.tools.settings import ToolsSettings
 from services.tools.tests.making import START_HOUR, events, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from services.tools.offload.tests.conftest import StreamHour
+    from services.tools.offload.tests.conftest import OffloadedArchive
 
 
-def files(place: StreamHour) -> list[Path]:
-    return sorted(path for stream in place.truth for path in (place.root / "raw" / stream).rglob("*.parquet"))
+def files(stored: OffloadedArchive) -> list[Path]:
+    return sorted(
+        path for stream in stored.truth for path in (stored.root / "raw" / stream).rglob("*.parquet")
+    )
 
 
 def bucket() -> Bucket:
     return Bucket(ToolsSettings())
 
 
-def test_what_is_offloaded_is_there_byte_for_byte_and_stays_here(place: StreamHour) -> None:
-    before = files(place)
-    answer = place.ask("offload")
+def test_offloaded_files_are_equal_and_stay_here(stored: OffloadedArchive) -> None:
+    before = files(stored)
+    answer = stored.ask("offload")
     assert answer.exit_code == 0, answer.output
-    assert files(place) == before
-    found = {one.key: one.object for one in indexed(place.root, Stream)}
-    assert set(found) == {str(path.relative_to(place.root)) for path in before}
+    assert files(stored) == before
+    found = {one.key: one.object for one in indexed(stored.root, Stream)}
+    assert set(found) == {str(path.relative_to(stored.root)) for path in before}
     for path in before:
-        there = bucket().measure(str(path.relative_to(place.root)))
+        there = bucket().measure(str(path.relative_to(stored.root)))
         assert there == measure(path)
-    assert place.ask("offload").stderr.count("0 files") == 1, "what is noted is not uploaded again"
+    assert stored.ask("offload").stderr.count("0 files") == 1, "what is noted is not uploaded again"
 
 
-def test_hours_that_are_not_compacted_wait(place: StreamHour) -> None:
+def test_hours_that_are_not_compacted_are_not_offloaded(stored: OffloadedArchive) -> None:
     late = events(10, seed=5)[Stream.POSTS] or events(60, seed=6)[Stream.POSTS]
-    write(place.root, Stream.POSTS, late)
-    assert place.ask("offload").exit_code == 0
-    assert START_HOUR not in {one.hour for one in indexed(place.root, [Stream.POSTS])}
-    assert START_HOUR in {one.hour for one in indexed(place.root, [Stream.LIKES])}
+    write(stored.root, Stream.POSTS, late)
+    assert stored.ask("offload").exit_code == 0
+    assert START_HOUR not in {one.hour for one in indexed(stored.root, [Stream.POSTS])}
+    assert START_HOUR in {one.hour for one in indexed(stored.root, [Stream.LIKES])}
 
 
-def test_after_a_removal_one_question_sees_both_tiers(place: StreamHour) -> None:
-    before = place.rows()
-    assert place.ask("offload", "--remove").exit_code == 0
-    assert place.rows() == before, "handed over, and not yet removed"
-    place.swap()
-    assert files(place) == []
-    assert place.ask("verify").exit_code == 0, "what was removed on purpose is not missing"
-    assert place.rows() == before == sum(map(len, place.truth.values()))
-    hour = place.ask("sql", "--csv", "SELECT count(*) FROM likes WHERE hour = 17")
-    whole = place.ask("sql", "--csv", "SELECT count(*) FROM likes")
+def test_after_a_removal_a_query_reads_both_tiers(stored: OffloadedArchive) -> None:
+    before = stored.rows()
+    assert stored.ask("offload", "--remove").exit_code == 0
+    assert stored.rows() == before, "handed over, and not yet removed"
+    stored.swap()
+    assert files(stored) == []
+    assert stored.ask("verify").exit_code == 0, "what was removed on purpose is not missing"
+    assert stored.rows() == before == sum(map(len, stored.truth.values()))
+    hour = stored.ask("sql", "--csv", "SELECT count(*) FROM likes WHERE hour = 17")
+    whole = stored.ask("sql", "--csv", "SELECT count(*) FROM likes")
     assert 0 < int(hour.stdout.split()[-1]) < int(whole.stdout.split()[-1])
-    write(place.root, Stream.POSTS, events(20, seed=7)[Stream.POSTS])
-    assert place.rows() == before + len(events(20, seed=7)[Stream.POSTS]), "a late part counts beside it"
+    write(stored.root, Stream.POSTS, events(20, seed=7)[Stream.POSTS])
+    assert stored.rows() == before + len(events(20, seed=7)[Stream.POSTS]), "a late part counts beside it"
 
 
-def test_a_removal_leaves_what_the_ledger_needs(place: StreamHour) -> None:
-    place.ask("offload", "--remove")
-    place.swap()
+def test_a_removal_records_the_rows_for_the_ledger(stored: OffloadedArchive) -> None:
+    stored.ask("offload", "--remove")
+    stored.swap()
     noted = [
         one.accounted
         for hour in (START_HOUR, START_HOUR + 1)
-        for removal in read_removals(removed_path(place.root, Stream.LIKES, hour))
+        for removal in read_removals(removed_path(stored.root, Stream.LIKES, hour))
         for one in removal.inputs
     ]
-    assert rows_in(total(*noted)) == len(place.truth[Stream.LIKES])
+    assert rows_in(total(*noted)) == len(stored.truth[Stream.LIKES])
 
 
-def test_an_upload_that_ended_half_way_goes_on_where_it_was(place: StreamHour) -> None:
-    place.ask("offload")
-    (place.root / ".state/offloaded/likes/2026-09-21T16.json").unlink()
-    spoilt = next(indexed(place.root, [Stream.POSTS]))
-    (place.root / ".state/offloaded/posts/2026-09-21T16.json").unlink()
-    bucket().put(spoilt.key, place.root / ".state/id")
-    answer = place.ask("offload")
+def test_an_interrupted_offload_is_continued(stored: OffloadedArchive) -> None:
+    stored.ask("offload")
+    (stored.root / ".state/offloaded/likes/2026-09-21T16.json").unlink()
+    spoilt = next(indexed(stored.root, [Stream.POSTS]))
+    (stored.root / ".state/offloaded/posts/2026-09-21T16.json").unlink()
+    bucket().put(spoilt.key, stored.root / ".state/id")
+    answer = stored.ask("offload")
     assert answer.exit_code == 0, answer.output
-    for path in files(place):
-        assert bucket().measure(str(path.relative_to(place.root))) == measure(path)
+    for path in files(stored):
+        assert bucket().measure(str(path.relative_to(stored.root))) == measure(path)
 
 
-def test_nothing_is_removed_for_an_object_that_is_no_longer_there(place: StreamHour) -> None:
-    place.ask("offload")
-    for one in indexed(place.root, Stream):
+def test_nothing_is_removed_while_its_object_is_missing(stored: OffloadedArchive) -> None:
+    stored.ask("offload")
+    for one in indexed(stored.root, Stream):
         bucket().delete(one.key)
-    answer = place.ask("offload", "--remove")
+    answer = stored.ask("offload", "--remove")
     assert answer.exit_code == 2
     assert "no longer what was uploaded" in answer.stderr
     assert not any(
-        manifest_path(place.root, stream, hour).exists()
+        manifest_path(stored.root, stream, hour).exists()
         for stream in Stream
         for hour in (START_HOUR, START_HOUR + 1)
     )
-    assert only_far(place.root, Stream) == []
+    assert only_remote(stored.root, Stream) == []
 
 
-def test_a_server_that_is_away_is_told_with_its_name(
-    place: StreamHour, monkeypatch: pytest.MonkeyPatch
+def test_an_unreachable_server_raises_transient_with_its_name(
+    stored: OffloadedArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARCHIVE_OBJECT_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(Transient, match=f"s3://{place.store.bucket}/bluesky"):
+    with pytest.raises(Transient, match=f"s3://{stored.store.bucket}/bluesky"):
         Bucket(ToolsSettings(), retry_seconds=1.0).size("posts/any")
 
 
-def test_without_a_bucket_or_keys_it_says_what_to_set(
-    place: StreamHour, monkeypatch: pytest.MonkeyPatch
+def test_without_a_bucket_or_keys_the_setting_is_named(
+    stored: OffloadedArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ARCHIVE_OBJECT_KEY_FILE")
-    assert "ARCHIVE_OBJECT_KEY_FILE" in place.ask("offload").stderr
+    assert "ARCHIVE_OBJECT_KEY_FILE" in stored.ask("offload").stderr
     monkeypatch.delenv("ARCHIVE_OBJECT_STORE")
-    answer = place.ask("offload")
+    answer = stored.ask("offload")
     assert (answer.exit_code, "ARCHIVE_OBJECT_STORE" in answer.stderr) == (2, True)
-    assert place.rows() == sum(map(len, place.truth.values()))
+    assert stored.rows() == sum(map(len, stored.truth.values()))

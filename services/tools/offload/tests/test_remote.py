@@ -1,4 +1,4 @@
-"""What lies in the bucket is read as a dataset, hour by hour, and never written."""
+"""Files in the bucket are read as datasets, by hour, and never written."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from services.tools.settings import ToolsSettings
 from services.tools.tests.making import START_HOUR
 
 if TYPE_CHECKING:
-    from services.tools.offload.tests.conftest import StreamHour
+    from services.tools.offload.tests.conftest import OffloadedArchive
 
 
-def test_rows_come_with_their_hour_and_only_the_hours_asked_for(place: StreamHour) -> None:
-    assert place.ask("offload").exit_code == 0
-    likes = datasets(Bucket(ToolsSettings()), indexed(place.root, [Stream.LIKES]))[Stream.LIKES]
-    assert likes.count_rows() == len(place.truth[Stream.LIKES])
+def test_a_filter_by_hour_reads_only_that_hour(stored: OffloadedArchive) -> None:
+    assert stored.ask("offload").exit_code == 0
+    likes = datasets(Bucket(ToolsSettings()), indexed(stored.root, [Stream.LIKES]))[Stream.LIKES]
+    assert likes.count_rows() == len(stored.truth[Stream.LIKES])
     table = likes.to_table(columns=["time_us", "hour"], filter=ds.field("hour") == START_HOUR % 24)
-    assert 0 < table.num_rows < len(place.truth[Stream.LIKES])
+    assert 0 < table.num_rows < len(stored.truth[Stream.LIKES])
     assert {time // HOUR_US for time in table["time_us"].to_pylist()} == {START_HOUR}
 
 
-def test_nothing_is_written_there(place: StreamHour) -> None:
-    assert place.ask("offload").exit_code == 0
-    likes = datasets(Bucket(ToolsSettings()), indexed(place.root, [Stream.LIKES]))[Stream.LIKES]
-    with pytest.raises(NotImplementedError, match="only read"):
+def test_the_bucket_is_read_only(stored: OffloadedArchive) -> None:
+    assert stored.ask("offload").exit_code == 0
+    likes = datasets(Bucket(ToolsSettings()), indexed(stored.root, [Stream.LIKES]))[Stream.LIKES]
+    with pytest.raises(NotImplementedError, match="read-only"):
         likes.filesystem.delete_file(likes.files[0])

@@ -1,4 +1,4 @@
-"""What the writer says, read from what its own metrics export; silence is no error."""
+"""Figures of the writer, read from its metrics; a writer that does not answer is no error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.tools.query.figures import ask_writer, unaccounted
 STREAMS = (Stream.POSTS, Stream.LIKES)
 
 
-def test_the_writers_own_metrics_are_understood() -> None:
+def test_figures_are_read_from_the_writers_metrics() -> None:
     registry = CollectorRegistry()
     metrics = WriterMetrics(registry, STREAMS)
     metrics.unaccounted.labels(Stream.LIKES).set(-2)
@@ -24,7 +24,7 @@ def test_the_writers_own_metrics_are_understood() -> None:
     assert found["archive_buffer_depth_events"] == {"posts": 7, "likes": 0}
 
 
-def test_nobody_and_somebody_else_are_no_writer() -> None:
+def test_without_a_writers_metrics_there_are_no_figures() -> None:
     assert ask_writer("http://127.0.0.1:1/metrics") is None
     with serving(0, CollectorRegistry(), lambda: (True, {})) as port:
         assert ask_writer(f"http://127.0.0.1:{port}/healthz") is None

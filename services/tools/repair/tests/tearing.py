@@ -1,4 +1,4 @@
-"""How a running archive gets a hole, and what is asked of it afterwards."""
+"""Makes a gap in a running archive, and reads what the tests compare afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def twin(of: Host, **options: str) -> Host:
-    """Start a host that tells of the same traffic at the same pace."""
+    """Start a host that sends the same traffic at the same pace."""
     other = Host({**of.options, **options}, first_us=of.first_us, started=of.started)
     other.start()
     return other
@@ -33,7 +33,7 @@ def restart(host: Host, look_back: str) -> None:
 
 
 def pushes(running: Pipeline) -> int:
-    """Return how many pushes a repair has made."""
+    """Return the number of pushes of a repair."""
     with running.tools() as tools:
         return int(bytes(tools.get("archive:operator_push") or b" 0").split()[-1])
 
@@ -48,13 +48,13 @@ def time_us(running: Pipeline) -> int:
 
 
 def windows(running: Pipeline) -> list[object]:
-    """Return what the ingester is yet to read once more."""
+    """Return the windows that the ingester still has to read again."""
     found: list[object] = json.loads(cursor(running)).get("windows", [])
     return found
 
 
-def settle(running: Pipeline, total: int, rest_seconds: float = 200) -> dict[str, float]:
-    """Let the traffic end and be committed; returns what the writer cannot account for."""
+def close_hours(running: Pipeline, total: int, rest_seconds: float = 200) -> dict[str, float]:
+    """Let the traffic end and be committed; return the writer's unaccounted events."""
     let_pass(rest_seconds, *running.hosts)
     running.wait_pushed(total, 90)
     running.wait_committed(30)
@@ -70,11 +70,11 @@ def settle(running: Pipeline, total: int, rest_seconds: float = 200) -> dict[str
 
 
 def wait_recorded(running: Pipeline) -> None:
-    """Wait until every row of `gaps` is in the archive; events may go on coming."""
+    """Wait until every row of `gaps` is in the archive; other events may still be pushed."""
 
     def all_in() -> bool:
         with running.tools() as tools:
-            # In the direction of the flow: what has left the buffer is in a claim, or committed.
+            # Buffer first, then claims, as events move: what left the buffer is in a claim, or committed.
             return not tools.exists("archive:buffer:gaps") and not [*tools.scan_iter("archive:claim:gaps:*")]
 
     wait_for(all_in, 30, "all rows of gaps committed")

@@ -1,4 +1,4 @@
-"""What the archive has of an interval is known, wherever it lies: here, or only in the bucket."""
+"""Events that the archive has are known, in Redis, in files here, or in files that are only in the bucket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.archive.schema import SCHEMAS
 from services.jetstream.validate import reject_identity, validate
 from services.shared.event import JETSTREAM_STREAMS, Reason, Reject, Stream
 from services.tools.offload.remote import HOURS
-from services.tools.query.intervals import Span
+from services.tools.query.intervals import Interval
 from services.tools.repair.known import known_events, known_identities
 from services.tools.tests.making import START_US, archive, events, write
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
     from services.buffer.operator_push import OperatorPusher
 
-INSIDE = Span(START_US + 600_000_000, START_US + HOUR_US + 600_000_000)
+INSIDE = Interval(START_US + 600_000_000, START_US + HOUR_US + 600_000_000)
 
 
 class Lists:
-    """What waits in Redis: the half of a pusher that is looked at here."""
+    """A pusher's lists in Redis."""
 
     def __init__(self, waiting: dict[Stream, list[bytes]]) -> None:
         self._waiting = waiting
 
     def waiting(self, stream: Stream) -> Iterator[list[bytes]]:
-        """Yield what waits."""
+        """Yield the waiting events."""
         yield self._waiting.get(stream, [])
 
 
@@ -41,8 +41,8 @@ def pusher(waiting: dict[Stream, list[bytes]] | None = None) -> OperatorPusher:
 
 
 def inside(truth: dict[Stream, list[bytes]]) -> set[bytes]:
-    told = [validate(frame, 1 << 30) for stream in JETSTREAM_STREAMS for frame in truth.get(stream, [])]
-    return {event.identity for event in told if INSIDE.from_us <= event.time_us < INSIDE.to_us}
+    reported = [validate(frame, 1 << 30) for stream in JETSTREAM_STREAMS for frame in truth.get(stream, [])]
+    return {event.identity for event in reported if INSIDE.from_us <= event.time_us < INSIDE.to_us}
 
 
 def test_events_of_the_interval_are_known_from_redis_and_from_parts(tmp_path: Path) -> None:
@@ -54,10 +54,10 @@ def test_events_of_the_interval_are_known_from_redis_and_from_parts(tmp_path: Pa
     assert known_events(pusher({Stream.LIKES: [b"no event"]}), empty, INSIDE) == set()
 
 
-def test_what_lies_only_in_the_bucket_is_known_too(tmp_path: Path) -> None:
+def test_events_that_are_only_in_the_bucket_are_known(tmp_path: Path) -> None:
     truth = events(7200)
     root = archive(tmp_path / "archive", truth)
-    far = {
+    remote = {
         stream: ds.dataset(
             str(root / "raw" / stream),
             schema=pa.unify_schemas([SCHEMAS[stream], HOURS]),
@@ -66,10 +66,10 @@ def test_what_lies_only_in_the_bucket_is_known_too(tmp_path: Path) -> None:
         for stream in truth
     }
     empty = archive(tmp_path / "empty", {})
-    assert known_identities(pusher(), empty, INSIDE, START_US, far) == inside(truth)
+    assert known_identities(pusher(), empty, INSIDE, START_US, remote) == inside(truth)
 
 
-def test_rejects_since_then_are_known_by_their_bytes_whenever_they_were_received(tmp_path: Path) -> None:
+def test_rejects_are_known_by_their_bytes_whenever_they_were_received(tmp_path: Path) -> None:
     root = archive(tmp_path / "archive", {})
     later_us = INSIDE.to_us + 5 * HOUR_US
     write(root, Stream.REJECTS, [Reject(Reason.NOT_JSON, b"one", "h", later_us).encode()])

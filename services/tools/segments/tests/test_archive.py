@@ -8,9 +8,9 @@ import pytest
 
 from services.shared.errors import BadInput
 from services.shared.lifecycle import Stopping
-from services.tools.query.intervals import Span
-from services.tools.segments.archive import Archive, Rewritten, Segment, covered, overlapping
-from services.tools.segments.client import Asking, NotHad
+from services.tools.query.intervals import Interval
+from services.tools.segments.archive import Segment, SegmentArchive, SegmentRewritten, covered, overlapping
+from services.tools.segments.client import SegmentClient, Unavailable
 from services.tools.segments.format import Row
 from testing.events import HostView, Traffic
 from testing.fakes.segments import FakeSegments, Fault, row_of
@@ -31,12 +31,12 @@ def host() -> Iterator[FakeSegments]:
         yield served
 
 
-def archive(host: FakeSegments, said: list[str] | None = None, token: str = TOKEN) -> Archive:
-    stopping, told = Stopping(), said if said is not None else []
-    return Archive(Asking(host.address, token, stopping, told.append), stopping)
+def archive(host: FakeSegments, output: list[str] | None = None, token: str = TOKEN) -> SegmentArchive:
+    stopping, reported = Stopping(), output if output is not None else []
+    return SegmentArchive(SegmentClient(host.address, token, stopping, reported.append), stopping)
 
 
-def everything(asked: Archive) -> list[Row]:
+def everything(asked: SegmentArchive) -> list[Row]:
     return [
         row
         for segment in asked.segments()
@@ -46,7 +46,7 @@ def everything(asked: Archive) -> list[Row]:
 
 
 @pytest.mark.parametrize("by_first_names", [False, True])
-def test_all_of_it_is_read_page_by_page(host: FakeSegments, by_first_names: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_all_segments_are_read_page_by_page(host: FakeSegments, by_first_names: bool) -> None:  # noqa: FBT001 - a parameter of the test
     host.by_first_names = by_first_names
     assert everything(archive(host)) == [Row(*row) for row in ROWS]
     assert host.count("listSegments") == 2
@@ -66,15 +66,15 @@ def test_all_of_it_is_read_page_by_page(host: FakeSegments, by_first_names: bool
     ],
     ids=lambda fault: f"{fault.what} {fault.status or ''}".strip(),
 )
-def test_what_passes_is_asked_for_again_and_nothing_is_lost(host: FakeSegments, fault: Fault) -> None:
-    said: list[str] = []
+def test_transient_faults_are_retried_and_nothing_is_lost(host: FakeSegments, fault: Fault) -> None:
+    output: list[str] = []
     host.faults.append(fault)
-    assert everything(archive(host, said)) == [Row(*row) for row in ROWS]
-    assert [("waiting 1 s" in one) for one in said] == ([True] if fault.retry_after else [])
+    assert everything(archive(host, output)) == [Row(*row) for row in ROWS]
+    assert [("waiting 1 s" in one) for one in output] == ([True] if fault.retry_after else [])
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "output"),
     [
         (
             Fault("status", status=401),
@@ -83,19 +83,19 @@ def test_what_passes_is_asked_for_again_and_nothing_is_lost(host: FakeSegments, 
         (Fault("status", status=403), "refuses the token"),
         (Fault("status", status=400), "is TOOLS_SEGMENTS_URL the address of a Jetstream v2 host"),
         (Fault("status", status=429, retry_after="7200"), "run the same command again after"),
-        (Fault("flip", "listSegments"), "another list of segments"),
+        (Fault("flip", "listSegments"), "a list of segments of an unknown form"),
     ],
     ids=lambda value: f"{value.what} {value.status or ''}".strip() if isinstance(value, Fault) else "",
 )
-def test_what_ends_it_is_said_with_the_mend(host: FakeSegments, fault: Fault, said: str) -> None:
+def test_permanent_faults_are_reported_with_the_remedy(host: FakeSegments, fault: Fault, output: str) -> None:
     host.faults.append(fault)
-    with pytest.raises(BadInput, match=said) as caught:
+    with pytest.raises(BadInput, match=output) as caught:
         everything(archive(host))
-    assert not isinstance(caught.value, NotHad)
+    assert not isinstance(caught.value, Unavailable)
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "output"),
     [
         (Fault("status", "blockIndex=1", status=404), "404"),
         (Fault("status", "getSegment", status=410), "410"),
@@ -104,24 +104,24 @@ def test_what_ends_it_is_said_with_the_mend(host: FakeSegments, fault: Fault, sa
     ],
     ids=lambda value: f"{value.what} {value.status or ''}".strip() if isinstance(value, Fault) else "",
 )
-def test_what_alone_cannot_be_had_is_named(host: FakeSegments, fault: Fault, said: str) -> None:
+def test_an_unavailable_item_is_named(host: FakeSegments, fault: Fault, output: str) -> None:
     host.faults.append(fault)
-    with pytest.raises(NotHad, match=said):
+    with pytest.raises(Unavailable, match=output):
         everything(archive(host))
 
 
-def test_a_segment_that_was_rewritten_is_not_mixed_with_what_it_was(host: FakeSegments) -> None:
+def test_two_generations_of_a_segment_are_not_mixed(host: FakeSegments) -> None:
     asked = archive(host)
     first = asked.segments()[0]
     blocks = asked.blocks(first)
     host.segments[0].rewrite()
-    with pytest.raises(Rewritten):
+    with pytest.raises(SegmentRewritten):
         asked.rows(first, blocks[0])
     asked.forget()
     assert everything(asked) == [Row(*row) for row in ROWS]
 
 
-def test_a_wrong_token_is_told_as_such(host: FakeSegments) -> None:
+def test_a_wrong_token_is_reported(host: FakeSegments) -> None:
     with pytest.raises(BadInput, match="TOOLS_SEGMENTS_TOKEN_FILE"):
         archive(host, token="another").segments()  # noqa: S106 - of nothing
 
@@ -140,14 +140,14 @@ def segment(number: int, first_us: int, last_us: int) -> Segment:
 THREE = [segment(4, 100, 199), segment(5, 205, 299), segment(7, 400, 499)]
 
 
-def test_only_what_overlaps_is_downloaded() -> None:
-    assert overlapping(THREE, Span(199, 205)) == THREE[:1]
-    assert overlapping(THREE, Span(200, 205)) == []
-    assert overlapping(THREE, Span(0, 1000)) == THREE
+def test_only_overlapping_segments_are_chosen() -> None:
+    assert overlapping(THREE, Interval(199, 205)) == THREE[:1]
+    assert overlapping(THREE, Interval(200, 205)) == []
+    assert overlapping(THREE, Interval(0, 1000)) == THREE
 
 
-def test_neighbours_cover_the_time_between_them_and_a_missing_number_does_not() -> None:
-    assert covered(THREE, Span(150, 250)) == [Span(150, 250)]
-    assert covered(THREE, Span(0, 1000)) == [Span(100, 300), Span(400, 500)]
-    assert covered(THREE, Span(300, 400)) == []
-    assert covered([], Span(0, 1)) == []
+def test_the_time_between_segments_is_covered_unless_a_number_is_missing() -> None:
+    assert covered(THREE, Interval(150, 250)) == [Interval(150, 250)]
+    assert covered(THREE, Interval(0, 1000)) == [Interval(100, 300), Interval(400, 500)]
+    assert covered(THREE, Interval(300, 400)) == []
+    assert covered([], Interval(0, 1)) == []

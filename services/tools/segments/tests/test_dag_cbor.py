@@ -1,4 +1,4 @@
-"""DAG-CBOR becomes the JSON it was made from; what is none is told, whatever the bytes."""
+"""DAG-CBOR decodes to the JSON it was made from; any other bytes raise one error."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ values = st.recursive(
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(values)
-def test_what_was_encoded_is_read_again(record: Any) -> None:
+def test_an_encoded_record_decodes_to_the_same_value(record: Any) -> None:
     assert read_record(encode(record)) == record
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=60))
-def test_any_bytes_give_a_record_or_one_error(raw: bytes) -> None:
+def test_any_bytes_decode_to_a_record_or_raise_bad_input(raw: bytes) -> None:
     for one in (raw, b"\xa1\x61a" + raw):
         try:
             record = read_record(one)
@@ -48,10 +48,10 @@ def test_any_bytes_give_a_record_or_one_error(raw: bytes) -> None:
 
 def test_real_records_have_the_cid_that_their_accounts_signed(real_events: Path) -> None:
     lines = (real_events / "records_cid_verified.jsonl").read_bytes().splitlines()
-    for told in map(json.loads, lines):
-        raw = encode(told["record"])
-        assert cid_of(raw) == told["cid"]
-        assert read_record(raw) == told["record"]
+    for reported in map(json.loads, lines):
+        raw = encode(reported["record"])
+        assert cid_of(raw) == reported["cid"]
+        assert read_record(raw) == reported["record"]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,6 @@ def test_real_records_have_the_cid_that_their_accounts_signed(real_events: Path)
         b"\xa1\x61a" + b"\x81" * 300 + b"\x01",
     ],
 )
-def test_what_is_no_record_is_refused(raw: bytes) -> None:
+def test_invalid_records_are_refused(raw: bytes) -> None:
     with pytest.raises(BadInput):
         read_record(raw)

@@ -1,4 +1,4 @@
-"""A segment's form: what was written is read, and what is not as it should be is told."""
+"""The format of segments: written segments are read back, and damaged ones are refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def index_of(raw: bytes) -> list[Block]:
     return read_index(raw[header.index_at : header.index_at + header.index_bytes], header)
 
 
-def test_a_segment_is_read_as_it_was_written() -> None:
+def test_a_written_segment_is_read_back() -> None:
     segment = written()
     header = read_header(segment.raw[:HEADER_BYTES])
     assert (header.checksum, header.blocks, header.events) == (segment.checksum, 2, 3)
@@ -56,7 +56,7 @@ def test_a_segment_is_read_as_it_was_written() -> None:
     assert rows == [Row(*row) for row in ROWS]
 
 
-def test_a_blocks_bytes_lie_as_the_docs_draw_them() -> None:
+def test_the_layout_of_a_block_is_that_of_the_documentation() -> None:
     (row,) = ROWS[:1]
     body = (
         struct.pack("<I", 1)
@@ -77,10 +77,10 @@ def test_any_flipped_byte_of_a_block_is_found(at: int) -> None:
         read_rows(open_block(bytes(frame), block), block)
 
 
-def test_what_is_no_whole_block_is_refused() -> None:
+def test_incomplete_blocks_are_refused() -> None:
     segment = written()
     blocks = index_of(segment.raw)
-    with pytest.raises(Damaged, match="bytes came"):
+    with pytest.raises(Damaged, match="bytes were received"):
         open_block(segment.frames[0][:-1], blocks[0])
     with pytest.raises(Damaged, match="events, not"):
         read_rows(open_block(segment.frames[0], blocks[0]), blocks[0]._replace(events=5))
@@ -95,12 +95,12 @@ def test_what_is_no_whole_block_is_refused() -> None:
     ("raw", "why"),
     [
         (b"jss0" + bytes(252), "not sealed"),
-        (b"jss1" + bytes(252), "begin"),
+        (b"jss1" + bytes(252), "magic"),
         (b"jss0" + b"\x01" * 8 + b"\x02\x00" + bytes(242), "version 2"),
         (b"jss0" + b"\x01" * 8 + b"\x01\x00\x01" + bytes(241), "another form"),
     ],
 )
-def test_what_is_no_sealed_segment_of_this_version_is_refused(raw: bytes, why: str) -> None:
+def test_other_files_than_sealed_segments_of_this_version_are_refused(raw: bytes, why: str) -> None:
     with pytest.raises(Damaged, match=why):
         read_header(raw)
 
@@ -117,29 +117,29 @@ def test_an_index_that_contradicts_itself_is_refused() -> None:
         read_index(raw[52:] + raw[:52], header)
 
 
-def test_every_event_of_the_network_comes_back_as_it_was_told() -> None:
+def test_every_event_is_rebuilt_as_it_was_sent() -> None:
     for seq, frame in enumerate(Traffic(5, 1_790_006_400_000_000, 1.0, 4000).truth(HostView()), 1):
-        told = frame_of(Row(*row_of(frame, seq)))
-        assert told is not None
-        assert json.loads(told) == json.loads(as_told(frame, seq))
-        assert validate(told, 1 << 30).identity == validate(frame, 1 << 30).identity
+        reported = frame_of(Row(*row_of(frame, seq)))
+        assert reported is not None
+        assert json.loads(reported) == json.loads(as_told(frame, seq))
+        assert validate(reported, 1 << 30).identity == validate(frame, 1 << 30).identity
 
 
 @pytest.mark.parametrize("record", [[1, None, {"a": True}], "word", 7, None])
 def test_a_record_need_not_be_a_map(record: object) -> None:
     row = Row(1, 2, 1, "did:plc:a", "a.b.c", "k", "r", encode(record))
-    told = frame_of(row)
-    assert told is not None
-    assert json.loads(told)["commit"]["record"] == record
+    reported = frame_of(row)
+    assert reported is not None
+    assert json.loads(reported)["commit"]["record"] == record
 
 
-def test_what_the_v1_wire_does_not_have_is_left_out() -> None:
+def test_kinds_of_rows_that_v1_does_not_send_are_skipped() -> None:
     row = Row(1, 2, 6, "did:plc:a", "", "", "3l3qo", b"\xa0")
     assert frame_of(row) is None
     assert frame_of(row._replace(kind=7)) is None
 
 
-def test_a_row_that_holds_no_event_is_told() -> None:
+def test_a_row_that_is_no_event_raises_bad_input() -> None:
     row = Row(1, 2, 1, "did:plc:a", "a.b.c", "k", "r", b"\xff")
     with pytest.raises(BadInput):
         frame_of(row)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_whatever_byte_of_the_footer_flips_the_answer_is_a_finding_or_none(root: Path) -> None:
+def test_any_flipped_byte_of_the_footer_gives_a_finding_or_none(root: Path) -> None:
     part = min(find(root, (Stream.LIKES,)).parts)
     whole = part.path.read_bytes()
     rows_bytes = int(pq.read_metadata(part.path).metadata[b"archive.rows_bytes"])
@@ -31,7 +31,7 @@ def test_whatever_byte_of_the_footer_flips_the_answer_is_a_finding_or_none(root:
     assert {one.fault for one in found} >= {Fault.UNREADABLE}
 
 
-def test_order() -> None:
+def test_rows_are_sorted_by_columns_in_turn() -> None:
     def of(*rows: tuple[Any, Any]) -> pa.Table:
         return pa.table({"a": [row[0] for row in rows], "b": [row[1] for row in rows]})
 
