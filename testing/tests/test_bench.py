@@ -16,15 +16,13 @@ from testing.harness.redis import NoServerError, find_server
 from testing.performance.bench.__main__ import UNUSABLE, main
 from testing.performance.bench.buffered import framed
 from testing.performance.bench.child import ContestantError, run
-from testing.performance.bench.course import Course
-from testing.performance.bench.feed import accepted, on_the_wire
-from testing.performance.bench.figures import Figures, ratio, spread
+from testing.performance.bench.end_to_end import Attempt, search
+from testing.performance.bench.feed import handshake, wire_frame
 from testing.performance.bench.frames import make_frames
-from testing.performance.bench.outcome import Bar, Bars, Goal, Lines, Outcome
+from testing.performance.bench.outcome import Bar, Bars, Figures, Goal, Lines, Outcome, ratio, spread
 from testing.performance.bench.report import write_report
+from testing.performance.bench.run import BenchRun
 from testing.performance.bench.sizes import in_batches
-from testing.performance.bench.sustaining import search
-from testing.performance.bench.tries import Try
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,15 +38,13 @@ def some(folder: Path, events: int = EVENTS) -> Frames:
     return make_frames(folder, Generated(events / 500, 500.0, 1), FIRST_US)
 
 
-def course(folder: Path, said: list[str], repeats: int = 2, seconds: float = 60.0) -> Course:
+def bench_run(folder: Path, lines: list[str], repeats: int = 2, seconds: float = 60.0) -> BenchRun:
     work = folder / "work"
     work.mkdir()
-    return Course(some(folder, 10), work, repeats, 1, 1, time.monotonic() + seconds, said.append)
+    return BenchRun(some(folder, 10), work, repeats, 1, 1, time.monotonic() + seconds, lines.append)
 
 
-def test_a_short_bench_leaves_a_report_of_its_paths(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_short_bench_writes_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     try:
         find_server()
     except NoServerError as error:
@@ -56,22 +52,22 @@ def test_a_short_bench_leaves_a_report_of_its_paths(
     folder = tmp_path / "report"
     words = ["--paths", "5", "6", "--events", str(EVENTS), "--repeats", "1", "--folder", str(folder)]
     assert main(words) == 0
-    said = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
-    assert [outcome["path"] for outcome in said["outcomes"]] == [5, 6]
+    results = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+    assert [outcome["path"] for outcome in results["outcomes"]] == [5, 6]
     page, text = ((folder / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
     assert page.count("<svg") == 2
     assert "### 6." in text
-    assert said["surroundings"]["kernel"] in text
-    assert "redis" in said["surroundings"]["versions"]
+    assert results["machine"]["kernel"] in text
+    assert "redis" in results["machine"]["versions"]
     assert str(folder / "report.html") in capsys.readouterr().out
 
 
-def test_a_source_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_source_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--source", str(tmp_path / "none.jsonl")]) == 2
     assert "none.jsonl" in capsys.readouterr().out
 
 
-def test_a_file_of_events_gives_each_of_them_once(tmp_path: Path) -> None:
+def test_events_of_a_file_are_distinct(tmp_path: Path) -> None:
     events = list(Traffic(1, FIRST_US, 500.0, 20).truth(HostView()))
     path = tmp_path / "real.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in [*events, b"no event", events[3]]))
@@ -90,7 +86,7 @@ def test_frames_are_split_by_stream(tmp_path: Path) -> None:
     assert sum(map(len, frames.by_stream.values())) == frames.events == EVENTS
 
 
-def test_contestants_take_turns_and_one_that_cannot_is_left_out(tmp_path: Path) -> None:
+def test_contestants_alternate_and_a_failing_one_is_left_out(tmp_path: Path) -> None:
     order: list[str] = []
 
     def able(name: str) -> float:
@@ -100,18 +96,18 @@ def test_contestants_take_turns_and_one_that_cannot_is_left_out(tmp_path: Path) 
     def unable(_: Path) -> float:
         raise ContestantError("not installed")
 
-    said: list[str] = []
+    lines: list[str] = []
     contestants = {"a": lambda _: able("a"), "b": lambda _: able("b"), "c": unable}
-    assert course(tmp_path, said).alternate(contestants, str) == {"a": [1.0, 1.0], "b": [1.0, 1.0]}
+    assert bench_run(tmp_path, lines).alternate(contestants, str) == {"a": [1.0, 1.0], "b": [1.0, 1.0]}
     assert order == ["a", "b", "a", "b"]
-    assert [line for line in said if line.startswith("c")] == ["c: left out, not installed"]
+    assert [line for line in lines if line.startswith("c")] == ["c: left out, not installed"]
 
 
-def test_once_the_time_is_over_each_was_measured_once(tmp_path: Path) -> None:
-    said: list[str] = []
-    found = course(tmp_path, said, repeats=5, seconds=0.0).alternate({"a": lambda _: 1.0}, str)
+def test_after_the_deadline_each_contestant_was_measured_once(tmp_path: Path) -> None:
+    lines: list[str] = []
+    found = bench_run(tmp_path, lines, repeats=5, seconds=0.0).alternate({"a": lambda _: 1.0}, str)
     assert found == {"a": [1.0]}
-    assert "1 of 5" in said[-1]
+    assert "1 of 5" in lines[-1]
 
 
 def test_the_error_of_a_failing_contestant_is_reported() -> None:
@@ -120,8 +116,8 @@ def test_the_error_of_a_failing_contestant_is_reported() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
-def test_a_frame_of_any_size_is_told_as_the_protocol_says(size: int) -> None:
-    wire = on_the_wire(b"x" * size)
+def test_frames_of_any_size_follow_the_protocol(size: int) -> None:
+    wire = wire_frame(b"x" * size)
     assert wire[0] == 0x81
     short = wire[1]
     header = 2 if short < 126 else 4 if short == 126 else 10
@@ -129,15 +125,15 @@ def test_a_frame_of_any_size_is_told_as_the_protocol_says(size: int) -> None:
     assert (told, len(wire) - header) == (size, size)
 
 
-def test_a_request_is_accepted_as_the_protocol_says() -> None:
+def test_the_handshake_follows_the_protocol() -> None:
     request = b"GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in accepted(request)
+    assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in handshake(request)
 
 
-def test_figures_are_told_with_their_spread() -> None:
+def test_figures_are_shown_with_their_spread() -> None:
     runs = [Figures(1000, seconds, 0.02, 5_000_000) for seconds in (1.0, 2.0, 4.0)]
-    assert spread(run.rate for run in runs).told("{:,.0f}") == "500 (250-1,000)"
-    assert spread([20.0, 20.0]).told("{:.0f}") == "20"
+    assert spread(run.rate for run in runs).text("{:,.0f}") == "500 (250-1,000)"
+    assert spread([20.0, 20.0]).text("{:.0f}") == "20"
     assert ratio([4.0, 9.0], [2.0, 3.0]) == spread([2.0, 3.0])
 
 
@@ -153,11 +149,11 @@ def test_a_goal_is_reached_by_the_median() -> None:
     )
 
 
-def test_a_report_shows_every_row_goal_note_and_picture(tmp_path: Path) -> None:
+def test_a_report_shows_every_row_goal_note_and_plot(tmp_path: Path) -> None:
     outcome = Outcome(1, "Title", ("name", "events/s"), [("a & b", "5")], notes=["Fair enough."])
     outcome.goals.append(Goal("a / b", spread([1.0]), 2.0))
-    outcome.pictures.append(Bars("Bars", "events/s", [Bar("a", spread([1.0, 2.0]))]))
-    outcome.pictures.append(Lines("Lines", "waiting", "MB", {"a": [(10.0, 1.0), (100.0, 2.0)]}))
+    outcome.plots.append(Bars("Bars", "events/s", [Bar("a", spread([1.0, 2.0]))]))
+    outcome.plots.append(Lines("Lines", "waiting", "MB", {"a": [(10.0, 1.0), (100.0, 2.0)]}))
     page = write_report([outcome], {"kernel": "6.1"}, "10 events", "now", tmp_path).read_text(
         encoding="utf-8"
     )
@@ -175,13 +171,13 @@ def test_the_search_ends_at_a_rate_that_holds(limit: float, low: float, high: fl
     assert low <= search(lambda rate: rate <= limit, 5_000.0) <= high
 
 
-def test_a_try_holds_only_if_nothing_piles_up() -> None:
+def test_an_attempt_holds_only_if_no_buffer_grows() -> None:
     def at(lag: float, waiting: float) -> Try:
         samples = [
             {"at": s, "tip": 1000.0 * s, "pushed": 1000.0 * s - lag * s / 9, "waiting": waiting * s / 9}
             for s in map(float, range(10))
         ]
-        return Try(1000.0, samples, samples)
+        return Attempt(1000.0, samples, samples)
 
     assert at(200, 5000).held
     assert not at(5000, 5000).held
@@ -207,7 +203,7 @@ def test_batches_and_frames_hold_every_event_in_order(tmp_path: Path) -> None:
         (["--source", "no/such.jsonl"], "there is no such file"),
     ],
 )
-def test_what_cannot_be_measured_is_told_before_anything_begins(
+def test_unusable_arguments_are_refused_before_anything_starts(
     words: list[str], mend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "report"
@@ -216,7 +212,7 @@ def test_what_cannot_be_measured_is_told_before_anything_begins(
     assert not folder.exists()
 
 
-def test_a_source_without_events_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_source_without_events_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty.jsonl").touch()
     words = ["--source", str(tmp_path / "empty.jsonl"), "--folder", str(tmp_path / "report"), "--cores", "64"]
     assert main(words) == UNUSABLE

@@ -1,15 +1,20 @@
-"""What the bench measures of the daemons is their whole work: every event pushed, every row committed."""
+"""The bench measures the daemons' whole work, with the packages of an image."""
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from testing.demo.source import Generated
+from testing.harness.daemons import REPOSITORY
 from testing.harness.fixtures import missing
 from testing.harness.redis import NoServerError, find_server
-from testing.performance.bench import remembering, tries
+from testing.performance.bench import end_to_end, memory
+from testing.performance.bench.as_shipped import AS_SHIPPED
 from testing.performance.bench.frames import make_frames
 from testing.performance.bench.receiving import by_the_ingester
 from testing.performance.bench.writing import by_the_writer
@@ -17,6 +22,7 @@ from testing.proof.audit.rebuild import count_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
+
 
 EVENTS = 1_000
 
@@ -29,7 +35,7 @@ def _server() -> None:
         missing(str(error))
 
 
-def test_the_daemons_are_measured_at_all_of_the_events(tmp_path: Path) -> None:
+def test_the_daemons_are_measured_on_every_event(tmp_path: Path) -> None:
     frames = make_frames(tmp_path, Generated(EVENTS / 500, 500.0, 3))
     received, fed_cpu = by_the_ingester(tmp_path / "ingester", frames)
     written = by_the_writer(tmp_path / "writer", frames)
@@ -42,13 +48,13 @@ def test_the_daemons_are_measured_at_all_of_the_events(tmp_path: Path) -> None:
     assert fed_cpu >= 0
 
 
-def test_a_try_samples_a_pipeline_that_reads_the_paced_feed(tmp_path: Path) -> None:
+def test_an_attempt_samples_a_pipeline_that_reads_the_paced_feed(tmp_path: Path) -> None:
     path = tmp_path / "paced.jsonl"
-    tries.render(path, 1, 0, 400, 1)
-    tries.render(path, 1, 400, 900, 1)
+    end_to_end.render(path, 1, 0, 400, 1)
+    end_to_end.render(path, 1, 400, 900, 1)
     assert len(set(path.read_bytes().splitlines())) == 900
     (tmp_path / "try").mkdir()
-    found = tries.attempt(tmp_path / "try", path, 100.0, 8.0)
+    found = end_to_end.attempt(tmp_path / "try", path, 100.0, 8.0)
     assert found.pushed > 0
     assert max(sample["tip"] for sample in found.whole) == 800
     assert found.whole[-1]["pushed"] == 800
@@ -56,13 +62,24 @@ def test_a_try_samples_a_pipeline_that_reads_the_paced_feed(tmp_path: Path) -> N
     assert {"rss.host", "rss.ingester", "rss.redis", "rss.writer"} <= set(found.samples[-1])
 
 
-def test_memory_is_measured_with_everything_waiting(tmp_path: Path) -> None:
-    peaks = remembering.measure(tmp_path, 2_000, 1)
+def test_memory_is_measured_with_a_backlog(tmp_path: Path) -> None:
+    peaks = memory.measure(tmp_path, 2_000, 1)
     assert peaks.ingester > 0
     assert peaks.writer > 0
-    rows = sum(
-        count_rows(tmp_path / "archive", path.name)
-        for path in (tmp_path / "archive").iterdir()
-        if path.name[0] != "." and path.name not in ("gaps", "rejects")
+    raw = tmp_path / "archive" / "raw"
+    streams = [path.name for path in raw.iterdir() if path.name not in ("gaps", "rejects")]
+    assert sum(count_rows(tmp_path / "archive", stream) for stream in streams) == 2_000
+
+
+@pytest.mark.parametrize("words", [(), AS_SHIPPED])
+def test_pandas_cannot_be_imported_as_shipped(words: tuple[str, ...]) -> None:
+    if importlib.util.find_spec("pandas") is None:
+        missing("no pandas here; pip install pandas")
+    done = subprocess.run(
+        [sys.executable, "-m", *words, "testing.tests.importing", "pandas"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert rows == 2_000
+    assert ("ModuleNotFoundError" in done.stderr, done.returncode) == ((True, 1) if words else (False, 0))

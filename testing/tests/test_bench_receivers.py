@@ -12,10 +12,9 @@ import redis
 
 from testing.demo.source import Generated
 from testing.harness.fixtures import missing
-from testing.performance.bench.fed import Fed
-from testing.performance.bench.frames import make_frames
+from testing.performance.bench.frames import make_frames, render_v2, v2_frame
+from testing.performance.bench.processes import FeedProcess
 from testing.performance.bench.receiving import by_a_client
-from testing.performance.bench.v2_wire import render_v2, v2_frame
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +43,7 @@ def expected(frames: Frames) -> dict[str, list[bytes]]:
 
 
 def test_the_bare_loop_receives_every_frame(frames: Frames) -> None:
-    with Fed(frames.path, EVENTS) as feed:
+    with FeedProcess(frames.path, EVENTS) as feed:
         found = by_a_client(feed, "testing.performance.bench.receivers.bare", EVENTS)
         assert feed.cpu() >= 0
     assert found.events == EVENTS
@@ -54,7 +53,7 @@ def test_the_bare_loop_receives_every_frame(frames: Frames) -> None:
 def test_the_naive_ingester_pushes_every_event_that_was_sent(
     frames: Frames, redis_server: RedisServer
 ) -> None:
-    with Fed(frames.path, EVENTS) as feed:
+    with FeedProcess(frames.path, EVENTS) as feed:
         found = by_a_client(
             feed, "testing.performance.bench.receivers.naive", EVENTS, redis_server.url("tools")
         )
@@ -69,7 +68,7 @@ def test_the_sdk_pushes_every_event_that_was_sent(
     if importlib.util.find_spec("atproto") is None:
         missing("atproto is not installed")
     v2 = render_v2(frames.path, tmp_path / "v2.jsonl")
-    with Fed(v2, EVENTS) as feed:
+    with FeedProcess(v2, EVENTS) as feed:
         url = redis_server.url("tools")
         found = by_a_client(feed, "testing.performance.bench.receivers.sdk", EVENTS, url, str(batch))
     assert found.events == EVENTS

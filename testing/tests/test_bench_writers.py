@@ -15,8 +15,7 @@ from services.data_writer.encoding.encode import encode
 from services.shared.event import Stream
 from testing.demo.source import Generated
 from testing.performance.bench.child import run
-from testing.performance.bench.filling import fill
-from testing.performance.bench.frames import make_frames
+from testing.performance.bench.frames import fill, make_frames
 from testing.performance.bench.writers.columns import COLUMNS, OPEN
 from testing.proof.audit.canonical import canonical
 

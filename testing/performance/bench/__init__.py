@@ -1,4 +1,4 @@
-"""How fast, how small and how near the limit: the daemons beside what people would use instead, in one run.
+"""Speed, size and limits of the daemons beside alternatives, measured in one run.
 
-Nothing here is asserted: a figure is told with its spread, and a goal as reached or missed.
+Nothing is asserted: figures are reported with their spread, goals as reached or missed.
 """

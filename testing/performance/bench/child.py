@@ -1,4 +1,4 @@
-"""A contestant in a process of its own: its memory and garbage are its own, and what it says is JSON."""
+"""A contestant in a process of its own, so that its memory is its own; it prints its figures as JSON."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pathlib import Path
 
 from testing.harness.daemons import REPOSITORY
 from testing.performance.bench.as_shipped import AS_SHIPPED
-from testing.performance.bench.figures import Figures
+from testing.performance.bench.outcome import Figures
 
 SECONDS = 240.0
-"""Longer than any contestant may take; it is ended then."""
+"""Time limit of a contestant."""
 
 
 class ContestantError(Exception):
-    """A contestant cannot take part or did not finish; the message says why."""
+    """A contestant cannot run or did not finish; the message gives the reason."""
 
 
 class Stopwatch:
-    """Runs from its making on: wall and CPU seconds of this process, all threads."""
+    """Measures wall and CPU seconds of this process, all threads, from its construction on."""
 
     def __init__(self) -> None:
         self._began, self._used = time.perf_counter(), cpu_seconds()
 
-    def tell(self, events: int, size: int = 0) -> None:
-        """Print the figures for the parent: of `events` events, `size` bytes of which were written."""
+    def print_figures(self, events: int, size: int = 0) -> None:
+        """Print the figures of `events` events for the parent; `size` is the number of bytes written."""
         seconds, cpu = time.perf_counter() - self._began, cpu_seconds() - self._used
         print(json.dumps(asdict(Figures(events, seconds, cpu, peak_bytes(), size))), flush=True)
 
@@ -41,17 +41,17 @@ def cpu_seconds() -> float:
 
 
 def peak_bytes() -> int:
-    """Return the most memory that this program ever had resident."""
+    """Return the peak of this program's resident memory."""
     status = Path("/proc/self/status")
     if status.exists():
-        # Not ru_maxrss: on Linux that begins with what the parent had when it started this program.
+        # Not ru_maxrss: on Linux it starts with the parent's value.
         lines = status.read_text(encoding="ascii", errors="replace").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def start(module: str, *words: str) -> subprocess.Popen[str]:
-    """Start a contestant; what it prints is read with `finish`."""
+    """Start a contestant; `finish` reads its output."""
     return subprocess.Popen(
         [sys.executable, "-m", *AS_SHIPPED, module, *words],
         cwd=REPOSITORY,
@@ -63,18 +63,18 @@ def start(module: str, *words: str) -> subprocess.Popen[str]:
 
 
 def finish(contestant: subprocess.Popen[str]) -> Figures:
-    """Wait for a contestant's figures; raises ContestantError with its last words. Ends it in any case."""
+    """Wait for a contestant's figures and end it; raises ContestantError with its last line of output."""
     try:
-        said, complained = contestant.communicate(timeout=SECONDS)
+        output, errors = contestant.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired as error:
         raise ContestantError(f"not done within {SECONDS:g} s") from error
     finally:
         if contestant.poll() is None:
             contestant.kill()
             contestant.communicate()
-    lines = said.splitlines()
+    lines = output.splitlines()
     if contestant.returncode or not lines:
-        raise ContestantError(complained.strip().rpartition("\n")[2] or f"exit code {contestant.returncode}")
+        raise ContestantError(errors.strip().rpartition("\n")[2] or f"exit code {contestant.returncode}")
     return Figures(**json.loads(lines[-1]))
 
 

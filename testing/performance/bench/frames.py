@@ -1,45 +1,52 @@
-"""The events of a run, the same for all contestants: generated from a seed, or of a file of real ones."""
+"""The events of a run, generated or from a file: as a file, in Redis' lists, and on the v2 wire."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import IO, TYPE_CHECKING
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any
 
+import redis
+
+from services.buffer.keys import PUSHED, buffer_key
 from services.shared.event import Stream
 from testing.demo.source import Generated
 from testing.harness.pipeline import JETSTREAM
+from testing.performance.bench.child import SECONDS
 from testing.proof.audit.canonical import identity, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from testing.demo.source import Source
 
+
 RATE = 500.0
-"""Events a second of event time: the network's."""
+"""Events per second of event time, as in the network."""
 
 
 @dataclass(frozen=True)
 class Frames:
-    """JSON lines in the order of arrival, each a different event."""
+    """A file of distinct events, one JSON line each, in the order of arrival."""
 
     path: Path
     events: int
     size: int
-    """Bytes of JSON, line ends left out."""
+    """Bytes of JSON, without line ends."""
     start_us: int
-    """Where an archive of them begins."""
-    told: str
-    """What they are, in words."""
+    """Start of an archive of these events, in Unix microseconds."""
+    description: str
 
     @cached_property
     def by_stream(self) -> dict[Stream, list[bytes]]:
-        """The events of each stream that has any, in order."""
+        """The events of each non-empty stream, in order."""
         found: dict[Stream, list[bytes]] = defaultdict(list)
         for stream, frame in self:
             found[stream].append(frame)
@@ -53,7 +60,7 @@ class Frames:
                 yield JETSTREAM[name], line[:-1]
 
     def split(self, folder: Path) -> int:
-        """Write `<stream>.ndjson` for each stream into an existing folder; returns how many events."""
+        """Write `<stream>.ndjson` for each stream into an existing folder; returns the number of events."""
         with contextlib.ExitStack() as files:
             of_stream: dict[Stream, IO[bytes]] = {
                 stream: files.enter_context((folder / f"{stream}.ndjson").open("wb")) for stream in JETSTREAM
@@ -64,9 +71,9 @@ class Frames:
 
 
 def make_frames(folder: Path, source: Source, first_us: int | None = None) -> Frames:
-    """Write the source's events into `folder`; what is no event, or there twice, is left out.
+    """Write the source's events into `folder`, without rejects and repeats.
 
-    Generated ones end now, unless `first_us` says where they begin.
+    Generated events end now, or begin at `first_us`.
     """
     begins_us = first_us or int((time.time() - source.events / RATE) * 1_000_000)
     path = folder / "frames.jsonl"
@@ -90,3 +97,61 @@ def make_frames(folder: Path, source: Source, first_us: int | None = None) -> Fr
     path.with_suffix(".streams").write_bytes(streams)
     start_us = begins_us if isinstance(source, Generated) else max(10**15 + 1_000_000, oldest_us)
     return Frames(path, len(streams), size, start_us - 1_000_000, str(source))
+
+
+PUSH_EVENTS = 5000
+
+
+def hidden_key(stream: Stream) -> str:
+    """Return a key that no writer reads, to be renamed once the writer has started."""
+    return f"hidden:{stream}"
+
+
+def fill(
+    url: str, events: Iterable[tuple[Stream, bytes]], key_of: Callable[[Stream], str] = buffer_key
+) -> int:
+    """Push events and count them, as the ingester does; returns their number."""
+    done: Counter[str] = Counter()
+    with contextlib.closing(redis.Redis.from_url(url, socket_timeout=SECONDS)) as server:
+        remaining = iter(events)
+        while push := list(islice(remaining, PUSH_EVENTS)):
+            lists: dict[Stream, list[bytes]] = {}
+            for stream, event in push:
+                lists.setdefault(stream, []).append(event)
+            with server.pipeline(transaction=True) as transaction:
+                for stream, found in lists.items():
+                    transaction.rpush(key_of(stream), *found)
+                    transaction.hincrby(PUSHED, f"{stream}:pushed", len(found))
+                    done[stream] += len(found)
+                transaction.execute()
+    return done.total()
+
+
+NSID = "network.bsky.jetstream.subscribeEvents"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def v2_frame(frame: bytes, seq: int) -> bytes:
+    """Return an event of the v1 wire in the form of the v2 wire (`subscribeEvents`), with number `seq`."""
+    event = json.loads(frame)
+    kind = event["kind"]
+    time = (EPOCH + timedelta(microseconds=event["time_us"])).isoformat(timespec="microseconds")
+    payload: dict[str, Any] = {"$type": f"{NSID}#{kind}", "did": event["did"], "seq": seq}
+    payload["time"] = time.replace("+00:00", "Z")
+    payload |= event["commit"] if kind == "commit" else {kind: event[kind]}
+    return json.dumps(
+        {"$type": "message", "payload": payload}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+
+
+def render_v2(frames: Path, target: Path) -> Path:
+    """Write a file of frames in the v2 form, if it does not exist; returns it.
+
+    Events whose record is no map are left out: PyPI's `atproto` client fails at the first.
+    """
+    if not target.exists():
+        with frames.open("rb") as lines, target.open("wb") as file:
+            for seq, line in enumerate(lines, 1):
+                if isinstance(json.loads(line).get("commit", {}).get("record", {}), dict):
+                    file.write(v2_frame(line, seq) + b"\n")
+    return target

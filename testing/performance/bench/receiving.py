@@ -11,18 +11,16 @@ import redis
 from testing.harness.pipeline import Pipeline
 from testing.harness.redis import RedisServer
 from testing.performance.bench.child import SECONDS, ContestantError, finish, start
-from testing.performance.bench.fed import MOST_BUSY, Fed
-from testing.performance.bench.figures import Figures, ratio, spread
-from testing.performance.bench.outcome import Bar, Bars, Goal, Outcome
-from testing.performance.bench.v2_wire import render_v2
-from testing.performance.bench.watched import Watched
+from testing.performance.bench.frames import render_v2
+from testing.performance.bench.outcome import Bar, Bars, Figures, Goal, Outcome, ratio, spread
+from testing.performance.bench.processes import MOST_BUSY, FeedProcess, ProcessUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from testing.performance.bench.course import Course
     from testing.performance.bench.frames import Frames
+    from testing.performance.bench.run import BenchRun
 
 HEAD = ("contestant", "events/s", "CPU s a million", "peak RSS MB", "events", "feed's share of a core")
 OURS = "ingester: validated, deduplicated, with its cursor, acknowledged by Redis"
@@ -32,10 +30,10 @@ NAIVE_SYNCED = "(b) the same, on a Redis that syncs as ours"
 SDK = "(c) atproto's JetstreamClient + RPUSH an event"
 SDK_BATCHED = "(c) the same, 500 events a push"
 SLOW_SHARE = 10
-"""Slow contestants get one event in so many, so that a run ends."""
+"""Slow contestants get one event in SLOW_SHARE."""
 BATCH = 500
 BYTES_PER_EVENT = 2000
-"""Memory of Redis for each: the ingester must not pause."""
+"""Redis' memory per event, so that the ingester does not pause."""
 SYNC_NOTE = (
     "The ingester uses a Redis that syncs its log at every write, (b) and (c) one that syncs once a second, "
     "Redis' default, where the row does not say otherwise."
@@ -50,22 +48,22 @@ SHARE_NOTE = (
 )
 
 
-def run(course: Course) -> Outcome:
-    """Measure all contestants, and hold the ingester against its goals."""
-    frames, busy = course.frames, dict[str, list[float]]()
+def run(bench: BenchRun) -> Outcome:
+    """Measure all contestants, and compare the ingester with its goals."""
+    frames, busy = bench.frames, dict[str, list[float]]()
     few = max(1, frames.events // SLOW_SHARE)
-    v2 = render_v2(frames.path, course.folder / "frames.v2.jsonl")
+    v2 = render_v2(frames.path, bench.folder / "frames.v2.jsonl")
 
     def fed(
         name: str, module: str, file: Path, events: int, *words: str, fsync: str = "everysec"
     ) -> Callable[[Path], Figures]:
         def measure(folder: Path) -> Figures:
-            with Fed(file, events) as feed, _server(folder, events, fsync) as url:
+            with FeedProcess(file, events) as feed, _server(folder, events, fsync) as url:
                 figures = by_a_client(
                     feed, f"testing.performance.bench.receivers.{module}", events, url, *words
                 )
                 if module != "bare":
-                    _refuse_short(url, events)
+                    _require_all_pushed(url, events)
                 busy.setdefault(name, []).append(feed.cpu() / figures.seconds)
             return figures
 
@@ -76,7 +74,7 @@ def run(course: Course) -> Outcome:
         busy.setdefault(OURS, []).append(fed_cpu / figures.seconds)
         return figures
 
-    runs = course.alternate(
+    runs = bench.alternate(
         {
             BARE: fed(BARE, "bare", frames.path, frames.events),
             OURS: ours,
@@ -93,7 +91,7 @@ def run(course: Course) -> Outcome:
 def by_the_ingester(folder: Path, frames: Frames) -> tuple[Figures, float]:
     """Measure the ingester from the first frame sent until Redis has acknowledged the last event.
 
-    Returns also how many CPU seconds the feed used.
+    Also returns the CPU seconds of the feed.
     """
     pipeline = Pipeline(folder, [], start_us=frames.start_us)
     pipeline.redis.maxmemory = room(frames.events)
@@ -101,12 +99,12 @@ def by_the_ingester(folder: Path, frames: Frames) -> tuple[Figures, float]:
     try:
         pipeline.configure()
         pipeline.write_once()
-        with Fed(frames.path, frames.events) as feed:
+        with FeedProcess(frames.path, frames.events) as feed:
             pipeline.ingester.settings["INGEST_HOSTS"] = feed.url
             pipeline.ingester.start()
             feed.wait_connected()
             assert pipeline.ingester.process is not None
-            with Watched(pipeline.ingester.process.pid) as watched:
+            with ProcessUsage(pipeline.ingester.process.pid) as usage:
                 began = time.perf_counter()
                 feed.go()
                 pipeline.wait_pushed(frames.events, SECONDS)
@@ -114,13 +112,13 @@ def by_the_ingester(folder: Path, frames: Frames) -> tuple[Figures, float]:
             fed_cpu = feed.cpu()
             assert pipeline.distinct() == frames.events
             assert pipeline.ingester.stop() == 0
-        return Figures(frames.events, seconds, watched.cpu, watched.rss), fed_cpu
+        return Figures(frames.events, seconds, usage.cpu, usage.rss), fed_cpu
     finally:
         pipeline.end()
 
 
 def room(events: int) -> str:
-    """Return a maxmemory that so many events do not come near."""
+    """Return a maxmemory that is ample for this many events."""
     return f"{max(512, events * BYTES_PER_EVENT // 1_000_000)}mb"
 
 
@@ -134,15 +132,15 @@ def _server(folder: Path, events: int, fsync: str) -> Iterator[str]:
         server.kill()
 
 
-def _refuse_short(url: str, events: int) -> None:
-    """Refuse figures of a contestant that did not push every event."""
+def _require_all_pushed(url: str, events: int) -> None:
+    """Raise ContestantError if a contestant did not push every event."""
     with contextlib.closing(redis.Redis.from_url(url, socket_timeout=SECONDS)) as server:
         pushed = sum(server.llen(key) for key in server.scan_iter("events:*"))
     if pushed != events:
         raise ContestantError(f"it pushed {pushed:,} of {events:,} events")
 
 
-def by_a_client(feed: Fed, module: str, events: int, *words: str) -> Figures:
+def by_a_client(feed: FeedProcess, module: str, events: int, *words: str) -> Figures:
     """Measure a contestant that connects to a feed."""
     contestant = start(module, feed.url, str(events), *words)
     try:
@@ -162,11 +160,11 @@ def _outcome(runs: dict[str, list[Figures]], busy: dict[str, list[float]]) -> Ou
         outcome.rows.append(
             (
                 name,
-                spread(rates[name]).told("{:,.0f}"),
-                spread(figures.cpu_a_million for figures in found).told("{:.1f}"),
-                spread(figures.rss / 1e6 for figures in found).told("{:,.0f}"),
+                spread(rates[name]).text("{:,.0f}"),
+                spread(figures.cpu_a_million for figures in found).text("{:.1f}"),
+                spread(figures.rss / 1e6 for figures in found).text("{:,.0f}"),
                 f"{found[0].events:,}",
-                "" if share is None else spread(share).told("{:.0%}"),
+                "" if share is None else spread(share).text("{:.0%}"),
             )
         )
         if share is not None and spread(share).median > MOST_BUSY:
@@ -179,5 +177,5 @@ def _outcome(runs: dict[str, list[Figures]], busy: dict[str, list[float]]) -> Ou
     ]
     outcome.notes += [SYNC_NOTE, CONTESTANTS_NOTE, SHARE_NOTE]
     bars = [Bar(name, spread(found)) for name, found in rates.items()]
-    outcome.pictures.append(Bars("Receive, validate, buffer", "events/s", bars))
+    outcome.plots.append(Bars("Receive, validate, buffer", "events/s", bars))
     return outcome

@@ -1,4 +1,4 @@
-"""Path 6: what an event takes on the disk, before and after compaction, beside JSON, raw and compressed."""
+"""Path 6: bytes per event on disk, before and after compaction, compared with raw and compressed JSON."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from services.compactor.merge import merge
 from services.data_writer.commit import ChunkOrigin, commit
 from services.data_writer.encoding.encode import encode
 from services.shared.event import Stream
-from testing.performance.bench.figures import spread
 from testing.performance.bench.frames import RATE
-from testing.performance.bench.outcome import Bar, Bars, Goal, Outcome
+from testing.performance.bench.outcome import Bar, Bars, Goal, Outcome, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from services.data_writer.encoding.encode import EncodedChunk
-    from testing.performance.bench.course import Course
     from testing.performance.bench.frames import Frames
+    from testing.performance.bench.run import BenchRun
 
 JSON, GZIP, ZSTD, COMPACTED = "raw JSON", "gzip'd JSON lines", "zstd'd JSON lines", "Parquet zstd, compacted"
 GZIP_LEVEL, LEVEL = 6, 3
@@ -35,37 +34,37 @@ ROUND = round(RATE * 300)
 CHUNK = 100_000
 ALL = "all streams"
 BEFORE, AFTER = 0.80, 0.84
-"""How much smaller than raw JSON."""
+"""Goals: share of raw JSON's size that is saved."""
 ORIGIN = ChunkOrigin(writer_version="bench", epoch="1", host="jetstream.bench", last_cursor='{"push":1}')
 Sizes = dict[Stream, int]
 """Bytes by stream."""
 
 
-def run(course: Course) -> Outcome:
-    """Write the events in every form. A size has no spread: it is the same at every repeat."""
-    frames = course.frames
+def run(bench: BenchRun) -> Outcome:
+    """Write the events in every form. Sizes have no spread: they are the same at every repeat."""
+    frames = bench.frames
     batches = in_batches(frames)
     sizes = {JSON: {stream: sum(map(len, events)) for stream, events in frames.by_stream.items()}}
     sizes[GZIP] = _summed(batches, lambda lines: len(gzip.compress(lines, GZIP_LEVEL)))
     compressor = zstandard.ZstdCompressor(level=LEVEL)
     sizes[ZSTD] = _summed(batches, lambda lines: len(compressor.compress(lines)))
-    course.say(f"JSON lines compressed, {len(batches)} files")
+    bench.note(f"JSON lines compressed, {len(batches)} files")
     encoded = [
         encode(stream, events[at : at + CHUNK])
         for stream, events in batches
         for at in range(0, len(events), CHUNK)
     ]
     for codec in Codec:
-        root = course.folder / codec
+        root = bench.folder / codec
         root.mkdir()
         sizes[f"Parquet {codec}"] = write_parts(root, encoded, codec)
-        course.say(f"parts written with {codec}")
-    sizes[COMPACTED] = compacted(course.folder / Codec.ZSTD, course.folder / "merged")
+        bench.note(f"parts written with {codec}")
+    sizes[COMPACTED] = compacted(bench.folder / Codec.ZSTD, bench.folder / "merged")
     return _outcome(frames, sizes, len(batches))
 
 
 def in_batches(frames: Frames) -> list[tuple[Stream, list[bytes]]]:
-    """Return the events by round and stream, as a writer finds them every five minutes."""
+    """Return the events by round and stream, as the writer commits them every five minutes."""
     found: dict[tuple[int, Stream], list[bytes]] = defaultdict(list)
     for at, (stream, event) in enumerate(frames):
         found[at // ROUND, stream].append(event)
@@ -73,7 +72,7 @@ def in_batches(frames: Frames) -> list[tuple[Stream, list[bytes]]]:
 
 
 def write_parts(root: Path, encoded: Iterable[EncodedChunk], codec: Codec) -> Sizes:
-    """Commit the chunks as the writer does; returns the bytes of their files."""
+    """Commit the chunks like the writer; returns the bytes of their files."""
     sizes: Sizes = defaultdict(int)
     for one in encoded:
         sizes[one.chunk.stream] += commit(root, one, ORIGIN, Compression(codec, _level(codec))).bytes
@@ -81,10 +80,10 @@ def write_parts(root: Path, encoded: Iterable[EncodedChunk], codec: Codec) -> Si
 
 
 def compacted(root: Path, folder: Path) -> Sizes:
-    """Merge every hour of an archive as the compactor does; returns the bytes of the merged files."""
+    """Merge every hour of an archive like the compactor; returns the bytes of the merged files."""
     sizes: Sizes = defaultdict(int)
     for directory in sorted(root.glob("raw/*/year=*/month=*/day=*/hour=*")):
-        stream, hour = Stream(directory.relative_to(root).parts[0]), hour_of(directory)
+        stream, hour = Stream(directory.relative_to(root).parts[1]), hour_of(directory)
         assert hour is not None
         files = tuple(read_file(path, stream) for path in sorted(directory.iterdir()))
         job = Job(
@@ -127,9 +126,9 @@ def _outcome(frames: Frames, sizes: dict[str, Sizes], batches: int) -> Outcome:
         f"gzip {GZIP_LEVEL}. JSON lines are compressed in files of the same events."
     )
     outcome.notes.append(
-        f"Compacted are the hours that the events lie in, of {frames.events / RATE / 60:.0f} minutes "
-        "here; a whole hour, as the compactor has it, takes --events 1800000."
+        f"The compacted hours hold {frames.events / RATE / 60:.0f} minutes of events "
+        "here; a whole hour needs --events 1800000."
     )
     bars = [Bar(form, spread([size / frames.events])) for form, size in whole.items()]
-    outcome.pictures.append(Bars("On the disk", "bytes an event", bars))
+    outcome.plots.append(Bars("On the disk", "bytes an event", bars))
     return outcome

@@ -12,11 +12,10 @@ from testing.harness.waiting import wait_for
 from testing.performance.bench.as_shipped import AS_SHIPPED
 from testing.performance.bench.child import SECONDS, ContestantError
 from testing.performance.bench.child import run as run_child
-from testing.performance.bench.figures import Figures, ratio, spread
-from testing.performance.bench.filling import fill, hidden_key
-from testing.performance.bench.outcome import Bar, Bars, Goal, Outcome
+from testing.performance.bench.frames import fill, hidden_key
+from testing.performance.bench.outcome import Bar, Bars, Figures, Goal, Outcome, ratio, spread
+from testing.performance.bench.processes import ProcessUsage
 from testing.performance.bench.receiving import room
-from testing.performance.bench.watched import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
     import redis
 
-    from testing.performance.bench.course import Course
     from testing.performance.bench.frames import Frames
+    from testing.performance.bench.run import BenchRun
 
 HEAD = ("contestant", "from", "synced", "threads", "rows/s", "CPU s a million", "peak RSS MB", "B an event")
 NEVER = "3600"
@@ -45,9 +44,9 @@ TIME_NOTE = (
 )
 
 
-def run(course: Course) -> Outcome:
-    """Measure all contestants, and hold the writer against its goals."""
-    frames, both = course.frames, str(course.cores)
+def run(bench: BenchRun) -> Outcome:
+    """Measure all contestants, and compare the writer with its goals."""
+    frames, both = bench.frames, str(bench.cores)
 
     def duck(threads: str) -> Callable[[Path], Figures]:
         def measure(folder: Path) -> Figures:
@@ -68,7 +67,7 @@ def run(course: Course) -> Outcome:
         finally:
             server.kill()
 
-    runs = course.alternate(
+    runs = bench.alternate(
         {
             OURS: lambda folder: by_the_writer(folder, frames),
             DUCK: duck(both),
@@ -98,7 +97,10 @@ def by_the_writer(folder: Path, frames: Frames) -> Figures:
         pipeline.writer.start()
         pipeline.writer.wait_healthy()
         assert pipeline.writer.process is not None
-        with contextlib.closing(pipeline.tools()) as tools, Watched(pipeline.writer.process.pid) as watched:
+        with (
+            contextlib.closing(pipeline.tools()) as tools,
+            ProcessUsage(pipeline.writer.process.pid) as usage,
+        ):
             _reveal(tools)
             # Logged after the last ack: a writer that is stopped just then would not log it.
             wait_for(lambda: _rows(pipeline) == frames.events, SECONDS, "every claim logged")
@@ -106,7 +108,7 @@ def by_the_writer(folder: Path, frames: Frames) -> Figures:
         assert pipeline.waiting() == 0
         done = _done(pipeline)
         seconds, size = (sum(line[name] for line in done) for name in ("seconds", "bytes"))
-        return Figures(frames.events, seconds, watched.cpu, watched.rss, size)
+        return Figures(frames.events, seconds, usage.cpu, usage.rss, size)
     finally:
         pipeline.end()
 
@@ -150,9 +152,9 @@ def _outcome(runs: dict[str, list[Figures]], both: str) -> Outcome:
             (
                 name,
                 *conditions[name],
-                spread(rates[name]).told("{:,.0f}"),
-                spread(figures.cpu_a_million for figures in found).told("{:.1f}"),
-                memory[name].told("{:,.0f}"),
+                spread(rates[name]).text("{:,.0f}"),
+                spread(figures.cpu_a_million for figures in found).text("{:.1f}"),
+                memory[name].text("{:,.0f}"),
                 f"{spread(figures.bytes / figures.events for figures in found).median:.1f}",
             )
         )
@@ -163,7 +165,7 @@ def _outcome(runs: dict[str, list[Figures]], both: str) -> Outcome:
         if name in runs and OURS in runs
     ]
     bars = {name: Bar(name, spread(found)) for name, found in rates.items()}
-    outcome.pictures += [
+    outcome.plots += [
         Bars("Claim, encode, commit", "rows/s", list(bars.values())),
         Bars("Peak memory", "MB", [Bar(name, value) for name, value in memory.items()]),
     ]

@@ -17,7 +17,7 @@ async def receive(url: str, frames: int) -> None:
         watch = Stopwatch()
         for _ in range(frames - 1):
             await socket.recv(decode=False)
-        watch.tell(frames)
+        watch.print_figures(frames)
         # The feed does not reply to a close frame.
         socket.transport.abort()
 

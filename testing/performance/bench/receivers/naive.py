@@ -29,7 +29,7 @@ async def receive(url: str, frames: int, redis_url: str) -> None:
             event = json.loads(message)
             server.rpush(list_of(event["kind"], event.get("commit", {}).get("collection", "")), message)
         assert watch is not None
-        watch.tell(frames)
+        watch.print_figures(frames)
         socket.transport.abort()
 
 

@@ -51,7 +51,7 @@ def _pusher(server: redis.Redis, frames: int, batch: int, stop: Callable[[], Non
                 pipeline.execute()
             waiting.clear()
         if seen == frames:
-            watch.tell(frames)
+            watch.print_figures(frames)
             stop()
 
     return push

@@ -84,7 +84,7 @@ def copy(folder: Path, threads: int) -> None:
             target = f"'{folder}/{stream}.parquet' ({kind})"
             query = f"COPY (SELECT {select(stream)} FROM {source}) TO {target}"  # noqa: S608 - built from constants
             rows += (connection.execute(query).fetchone() or (0,))[0]
-        watch.tell(rows, sum(part.stat().st_size for part in folder.glob("*.parquet")))
+        watch.print_figures(rows, sum(part.stat().st_size for part in folder.glob("*.parquet")))
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def write(redis_url: str, folder: Path) -> None:
             tabulate(events, stream).write_parquet(folder / name, compression="zstd", compression_level=LEVEL)
             at += len(events)
         rows += at
-    watch.tell(rows, sum(part.stat().st_size for part in folder.glob("*.parquet")))
+    watch.print_figures(rows, sum(part.stat().st_size for part in folder.glob("*.parquet")))
 
 
 if __name__ == "__main__":
