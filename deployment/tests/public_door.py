@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deployment.tests.certificates import AUTHORITY, CA, SITE
-from testing.environment.images.references import references
+from testing.environment.images.recipes import references
 from testing.harness.daemons import REPOSITORY
 from testing.harness.programs import LABEL
 from testing.harness.waiting import wait_for

@@ -13,7 +13,7 @@ from deployment.deploy_agent.release import PROJECT
 from deployment.provision.cloud_init import programs, render
 from deployment.provision.settings import Settings
 from services.buffer.keys import PUSHED
-from testing.environment.images.references import references
+from testing.environment.images.recipes import references
 from testing.harness.peers import Upstream, WebhookReceiver
 from testing.harness.pipeline import JETSTREAM
 from testing.harness.programs import docker, minimal_environment

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testing.environment.images.references import references
+from testing.environment.images.recipes import references
 from testing.harness.daemons import REPOSITORY
 from testing.harness.programs import docker, minimal_environment, run
 

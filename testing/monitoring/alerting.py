@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deployment.make_secrets import ADDRESSES, make_secrets
-from testing.environment.images.references import references
+from testing.environment.images.recipes import references
 from testing.harness.daemons import REPOSITORY
 from testing.harness.redis import free_port
 from testing.harness.waiting import wait_for

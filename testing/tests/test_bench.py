@@ -172,7 +172,7 @@ def test_the_search_ends_at_a_rate_that_holds(limit: float, low: float, high: fl
 
 
 def test_an_attempt_holds_only_if_no_buffer_grows() -> None:
-    def at(lag: float, waiting: float) -> Try:
+    def at(lag: float, waiting: float) -> Attempt:
         samples = [
             {"at": s, "tip": 1000.0 * s, "pushed": 1000.0 * s - lag * s / 9, "waiting": waiting * s / 9}
             for s in map(float, range(10))

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from deployment.provision.cloud_init import sizes
-from testing.environment.images.recipes import NOT_TO_BE_HAD, OLDER, RECIPES, minor
-from testing.environment.images.references import references
+from testing.environment.images.recipes import OLDER, RECIPES, UNAVAILABLE, minor, references
 from testing.harness.daemons import REPOSITORY
 from testing.harness.stack import BASE, PORTS, PRODUCTION, Stack
 
@@ -184,7 +183,7 @@ def test_no_image_is_called_latest_and_every_one_has_its_stand_in(config: dict[s
         assert not image.endswith(":latest")
         assert image in known or image.startswith((f"{OURS}/", "bluesky-archive/"))
     for reference in references():
-        assert reference.name in RECIPES or reference.name in NOT_TO_BE_HAD
+        assert reference.name in RECIPES or reference.name in UNAVAILABLE
 
 
 def test_the_example_names_every_variable() -> None:

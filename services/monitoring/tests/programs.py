@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from testing.environment.images.references import references
+from testing.environment.images.recipes import references
 from testing.harness.daemons import REPOSITORY
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from services.monitoring.dashboards.pages import PAGES
-from testing.environment.images.references import references
+from testing.environment.images.recipes import references
 from testing.harness.browser import NoBrowserError, browser, open_page
 from testing.harness.stack import METRICS, PIPELINE
 from testing.harness.waiting import wait_for

@@ -18,7 +18,7 @@ import redis
 from services.buffer.keys import buffer_key
 from services.monitoring.metric_checks import without_variables
 from services.shared.event import Stream
-from testing.environment.images.references import references
+from testing.environment.images.recipes import references
 from testing.harness.daemons import REPOSITORY
 from testing.harness.stack import PIPELINE, Stack
 from testing.harness.stack_faults import client, events, fill, push, pushed, waiting

@@ -1,4 +1,4 @@
-"""The steps of `make engine`; each looks first whether it is done already, and says what it does."""
+"""The steps of `make engine`; each is skipped if it is done already, and prints what it does."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ TOOLS: dict[str, Callable[[], bool]] = {
     "swift-container": lambda: shutil.which("swift-container-server") is not None,
     "swift-object": lambda: shutil.which("swift-object-server") is not None,
 }
-"""What tests of ours need that an engine does not, by package, and whether it is there."""
+"""Further packages that tests need, and whether they are installed."""
 PLUGINS = {"docker-compose": "compose", "docker-buildx": "buildx"}
-"""Debian 12 packages only Compose v1; Debian 13's plugins need nothing but a libc that 12 has."""
+"""Debian 12 has only Compose v1; Debian 13's plugins run on Debian 12's libc."""
 PLUGIN_SUITE = Suite("trixie")
 PLUGIN_FOLDER = Path.home() / ".docker" / "cli-plugins"
 DAEMON_LOG = Path("/var/log/dockerd.log")
@@ -39,17 +39,17 @@ READY_SECONDS = 60.0
 
 
 def main() -> int:
-    """Set up what is missing; returns 1, with the reason, where that is impossible."""
+    """Set up what is missing; returns 1, with the reason, if that fails."""
     try:
         if not _answers():
             _refuse_unfit()
             _install(() if shutil.which("dockerd") else PACKAGES)
             _start_engine()
         elif os.environ.get("CI") == "true":
-            # There a missing tool fails its tests; at home it is left to the owner of the machine.
+            # In CI a missing tool fails its tests; elsewhere the machine's owner decides.
             _refuse_unfit()
             _install(())
-        _say(f"engine {_ask('version', '--format', '{{.Server.Version}}')} answers")
+        _print(f"engine {_output_of('version', '--format', '{{.Server.Version}}')} answers")
         _install_plugins()
     except (NotDebianError, TimeoutError) as error:
         print(error, file=sys.stderr)
@@ -71,18 +71,18 @@ def _refuse_unfit() -> None:
 
 def _install(engine: tuple[str, ...]) -> None:
     tools = tuple(package for package, is_there in TOOLS.items() if not is_there())
-    wanted = (*engine, *tools)
-    if not wanted:
+    packages = (*engine, *tools)
+    if not packages:
         return
-    _say(f"installing Debian's {', '.join(wanted)}")
+    _print(f"installing Debian's {', '.join(packages)}")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *wanted]):
+    for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
         subprocess.run(["apt-get", *words], check=True, env=quiet, stdout=subprocess.DEVNULL)
 
 
 def _start_engine() -> None:
-    """Start the daemon in a session of its own: there may be no init to do it."""
-    _say(f"starting dockerd; its log is {DAEMON_LOG}")
+    """Start the daemon in a session of its own, as there may be no init system."""
+    _print(f"starting dockerd; its log is {DAEMON_LOG}")
     with DAEMON_LOG.open("ab") as log:
         process = subprocess.Popen(
             ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -98,7 +98,7 @@ def _start_engine() -> None:
 def _install_plugins() -> None:
     missing = tuple(package for package, plugin in PLUGINS.items() if not _answers(plugin, "version"))
     if missing:
-        _say(f"fetching {', '.join(missing)} of Debian {PLUGIN_SUITE.name} into {PLUGIN_FOLDER}")
+        _print(f"fetching {', '.join(missing)} of Debian {PLUGIN_SUITE.name} into {PLUGIN_FOLDER}")
         PLUGIN_SUITE.update()
         PLUGIN_FOLDER.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
@@ -106,22 +106,22 @@ def _install_plugins() -> None:
             for program in Path(folder).glob("usr/libexec/docker/cli-plugins/*"):
                 shutil.copy2(program, PLUGIN_FOLDER / program.name)
     for plugin in PLUGINS.values():
-        _say(f"{plugin}: {_ask(plugin, 'version')}")
+        _print(f"{plugin}: {_output_of(plugin, 'version')}")
 
 
 def _answers(*words: str) -> bool:
     if shutil.which("docker") is None:
         return False
-    asked = subprocess.run(["docker", *(words or ("info",))], check=False, capture_output=True)
+    shown = subprocess.run(["docker", *(words or ("info",))], check=False, capture_output=True)
     # `docker info` of a client whose server is away still exits 0 in old versions.
-    return asked.returncode == 0 and b"Cannot connect" not in asked.stdout + asked.stderr
+    return shown.returncode == 0 and b"Cannot connect" not in shown.stdout + shown.stderr
 
 
-def _ask(*words: str) -> str:
+def _output_of(*words: str) -> str:
     return subprocess.run(["docker", *words], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def _say(what: str) -> None:
+def _print(what: str) -> None:
     print(f"engine: {what}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Packages of another Debian suite, fetched from the machine's own mirror without touching its system."""
+"""Packages of another Debian suite, downloaded from this machine's mirror without installing them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blue
 
 
 class NotDebianError(Exception):
-    """This machine cannot be set up from Debian's packages; the message says why."""
+    """This machine cannot be set up from Debian's packages; the message gives the reason."""
 
 
 def mirror() -> str:
-    """Return the address that this machine takes Debian's packages from."""
+    """Return the URL of this machine's Debian mirror."""
     if shutil.which("apt-get") is None:
         raise NotDebianError(
-            "no apt-get here; install Docker Engine and its Compose plugin by your system's own means"
+            "no apt-get here; install Docker Engine and its Compose plugin with your system's package manager"
         )
-    said = subprocess.run(
+    output = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(SITE)", "Created-By: Packages"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    for line in said.splitlines():
+    for line in output.splitlines():
         origin, label, site = line.split("|", 2)
         if (origin, label) == ("Debian", "Debian"):
             return site
@@ -39,17 +39,17 @@ def mirror() -> str:
 
 @dataclass(frozen=True)
 class Suite:
-    """One suite, say `trixie` or `sid`, with lists and downloads in a folder of its own."""
+    """A suite, `trixie` or `sid` for example, with lists and downloads in a folder of its own."""
 
     name: str
 
     @property
     def folder(self) -> Path:
-        """Where its lists and packages are kept."""
+        """Folder of its lists and packages."""
         return CACHE / self.name
 
     def update(self) -> None:
-        """Fetch the suite's lists."""
+        """Download the suite's lists."""
         for part in ("lists/partial", "cache/archives/partial", "debs"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         (self.folder / "status").touch()
@@ -58,16 +58,16 @@ class Suite:
         self._apt("update", "--quiet")
 
     def newest(self, package: str) -> str:
-        """Return the version that a fetch would bring."""
-        said = subprocess.run(
+        """Return the version that would be downloaded."""
+        output = subprocess.run(
             ["apt-cache", *self._options(), "policy", package], capture_output=True, text=True, check=True
         ).stdout
         return next(
-            (line.split()[1] for line in said.splitlines() if line.strip().startswith("Candidate:")), ""
+            (line.split()[1] for line in output.splitlines() if line.strip().startswith("Candidate:")), ""
         )
 
     def unpack(self, packages: tuple[str, ...], folder: Path) -> None:
-        """Unpack the newest versions of the packages, without what they depend on, into a folder."""
+        """Unpack the newest versions of packages into a folder, without their dependencies."""
         names = [f"{package}={self.newest(package)}" for package in packages]
         debs = self.folder / "debs"
         shutil.rmtree(debs)

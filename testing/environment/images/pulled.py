@@ -1,12 +1,11 @@
-"""Where images can be pulled, pull them, the base of the fake machines too: `make pulled`."""
+"""Pull every image, and build the base of the fake machines: `make pulled`."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-from testing.environment.images.recipes import BASE, BASE_SUITE
-from testing.environment.images.references import references
+from testing.environment.images.recipes import BASE, BASE_SUITE, references
 
 RECIPE = f"""\
 FROM debian:{BASE_SUITE}-slim
@@ -16,7 +15,7 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends busybox
 
 
 def main() -> int:
-    """Pull each; returns 1, with Docker's own words above, where one cannot be had."""
+    """Pull the images; returns 1, after Docker's message, if one cannot be pulled."""
     for image in references():
         print(f"images: pulling {image}", flush=True)
         if subprocess.run(["docker", "pull", "--quiet", str(image)], check=False).returncode != 0:

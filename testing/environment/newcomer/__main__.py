@@ -1,4 +1,4 @@
-"""Show the newcomer's transcript; the last line says whether README kept its word."""
+"""Run README's commands in a bare container and print a transcript; the last line is the result."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from testing.harness.programs import as_program
 
 
 def main(_words: list[str]) -> int:
-    """Walk; returns 1 where a command failed or did not say what was promised."""
-    print("A bare container, a clean clone, README's commands: about four minutes, most of them pip's.")
-    broken = []
+    """Run the commands; returns 1 if one failed or its output does not match README."""
+    print(
+        "Runs README's commands in a bare container with a clean clone; about four minutes, mostly for pip."
+    )
+    failed = []
     with Machine() as machine:
         for step in walk((REPOSITORY / "README.md").read_text(encoding="utf-8"), machine):
             print(step, flush=True)
             if not step.holds:
-                broken.append(step.command)
-    print(f"README broke its word: {', '.join(broken)}" if broken else "README kept its word.")
-    return 1 if broken else 0
+                failed.append(step.command)
+    print(f"README is wrong about: {', '.join(failed)}" if failed else "Every command of README works.")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

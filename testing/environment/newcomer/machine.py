@@ -1,48 +1,53 @@
-"""The newcomer's machine: a container with Python, venv, make and git, a clone, and a shell to type in."""
+"""A bare container with Python, venv, make and git, a clone, and this machine's pip settings.
+
+The settings are passed when the container starts and are not written to disk.
+"""
 
 from __future__ import annotations
 
+import ast
 import os
 import secrets
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from testing.environment.images import derived
-from testing.environment.newcomer.pip_settings import pip_settings
 from testing.harness.daemons import REPOSITORY
+from testing.harness.programs import LABEL, docker, run
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+
 IMAGE = "standin-newcomer:trixie"
 RECIPE = Path(__file__).parent / "machine_image"
-LABEL = "bluesky-archive=test"
 HOME = "/home/newcomer"
 WHO = ("-c", "user.name=newcomer", "-c", "user.email=newcomer@localhost")
 
 
-class Answer(NamedTuple):
-    """What a command said, and how it ended."""
+class CommandResult(NamedTuple):
+    """Exit code and output of a command."""
 
     code: int
-    said: str
+    output: str
 
 
 @dataclass
 class Machine:
-    """One container; gone, with all that it holds, at the end of its `with`."""
+    """One container, removed at the end of its `with`."""
 
     name: str = field(default_factory=lambda: f"newcomer-{secrets.token_hex(4)}")
     _shell: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        """Start it and clone into it."""
+        """Start it, with a clone of this repository."""
         derived.build(IMAGE, RECIPE)
         settings = pip_settings()
-        _done(
+        run(
             *("docker", "run", "--detach", "--rm", f"--name={self.name}", f"--label={LABEL}"),
             *("--init", "--cpu-shares=64", *settings.docker_words(), IMAGE),
             env={**os.environ, **settings.environment},
@@ -69,41 +74,76 @@ class Machine:
         """Remove it."""
         self._end()
 
-    def type(self, command: str) -> Answer:
-        """Type a command into the one shell, so that what is exported stays; returns when it has ended."""
+    def type(self, command: str) -> CommandResult:
+        """Run a command to its end, in the one shell of all commands, so that exported variables stay."""
         shell, mark = self._shell, secrets.token_hex(8)
         assert shell is not None
         assert shell.stdin is not None
         assert shell.stdout is not None
         shell.stdin.write(f"{command} </dev/null\nprintf '\\n{mark} %d\\n' $?\n")
         shell.stdin.flush()
-        said: list[str] = []
+        lines: list[str] = []
         for line in shell.stdout:
             if line.startswith(mark):
-                return Answer(int(line.split()[1]), "".join(said).strip())
-            said.append(line)
-        raise AssertionError(f"the shell ended at: {command}\n{''.join(said)}")
+                return CommandResult(int(line.split()[1]), "".join(lines).strip())
+            lines.append(line)
+        raise AssertionError(f"the shell ended at: {command}\n{''.join(lines)}")
 
     def _clone(self) -> None:
-        """Bring a repository whose one commit is this tree as it stands, without what is ignored."""
+        """Copy a repository with one commit of this working tree, without ignored files."""
         with tempfile.TemporaryDirectory() as folder:
             repository, bundle = Path(folder) / "origin.git", Path(folder) / "origin.bundle"
             git = ("git", f"--git-dir={repository}", f"--work-tree={REPOSITORY}", *WHO)
-            _done("git", "init", "--quiet", "--bare", "--initial-branch=main", str(repository))
-            _done(*git, "config", "core.bare", "false")
-            _done(*git, "add", "--all", cwd=REPOSITORY)
-            _done(*git, "commit", "--quiet", "--no-verify", "--message=The tree as it stands")
-            _done(*git, "bundle", "create", "--quiet", str(bundle), "HEAD", "main")
+            run("git", "init", "--quiet", "--bare", "--initial-branch=main", str(repository))
+            run(*git, "config", "core.bare", "false")
+            run(*git, "add", "--all", cwd=REPOSITORY)
+            run(*git, "commit", "--quiet", "--no-verify", "--message=The tree as it stands")
+            run(*git, "bundle", "create", "--quiet", str(bundle), "HEAD", "main")
             bundle.chmod(0o644)
-            _done("docker", "cp", "--quiet", str(bundle), f"{self.name}:{HOME}/origin.bundle")
+            run("docker", "cp", "--quiet", str(bundle), f"{self.name}:{HOME}/origin.bundle")
 
     def _end(self) -> None:
-        subprocess.run(["docker", "rm", "--force", self.name], check=False, capture_output=True)
+        docker("rm", "--force", self.name, check=False)
         if self._shell is not None:
             with self._shell as shell:
                 shell.kill()
 
 
-def _done(*words: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
-    done = subprocess.run(words, check=False, capture_output=True, text=True, cwd=cwd, env=env)
-    assert done.returncode == 0, f"{words[0]} {words[1]} failed:\n{done.stdout}{done.stderr}"
+FILE = "file://"
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+
+
+class PipSettings(NamedTuple):
+    """pip's settings on this machine."""
+
+    environment: dict[str, str]
+    paths: tuple[Path, ...]
+    """Files and folders named in the values."""
+
+    def docker_words(self) -> list[str]:
+        """Return options of `docker run`; the values are passed in its environment."""
+        mounts = [f"--volume={path.resolve()}:{path}:ro" for path in self.paths]
+        return [*(f"--env={name}" for name in self.environment), *mounts]
+
+
+def pip_settings() -> PipSettings:
+    """Return the settings of this machine's pip."""
+    listed = run(sys.executable, "-m", "pip", "config", "list")
+    environment = {name: os.environ[name] for name in PROXIES if name in os.environ}
+    for line in listed.stdout.splitlines():
+        name, _, value = line.partition("=")
+        # `global.index-url`, `:env:.cert`: the option is the part after the last dot.
+        section, _, option = name.rpartition(".")
+        if section in ("global", "install", ":env:"):
+            environment["PIP_" + option.upper().replace("-", "_")] = str(ast.literal_eval(value))
+    return PipSettings(environment, tuple(sorted(_paths(environment.values()))))
+
+
+def _paths(values: object) -> set[Path]:
+    """Return the paths in the values that exist; for an index in a folder, the folder's parent."""
+    found = set()
+    for word in " ".join(map(str, values)).split():  # type: ignore[call-overload]
+        path = Path(word.removeprefix(FILE))
+        if path.is_absolute() and path.exists():
+            found.add(path.parent if word.startswith(FILE) else path)
+    return found

@@ -3,8 +3,8 @@
 `python -m testing.performance.bench.feed FRAMES EVENTS [RATE]`. The frames are kept in memory in the form of
 the wire, so that the feed is not the bottleneck. It is controlled over stdin and stdout: it prints
 `{"port": ...}` when it listens and `{"connected": ...}` for a client, sends all frames after a line on stdin,
-and prints `{"cpu": ...}`, the CPU seconds of sending. With a rate it also prints a `control` port, where every
-websocket message is answered with `{"ok": true, "tip": ...}`, the number of frames due by now.
+and prints `{"cpu": ...}`, the CPU seconds of sending. With a rate it also prints a `control` port, where each
+message is answered with `{"ok": true, "tip": ...}`, the number of frames due by now.
 """
 
 from __future__ import annotations
