@@ -292,7 +292,7 @@ def test_internet_access(machine: FakeVM) -> None:
             assert well.endswith("ok")
             assert door.ask(address, "/", scheme="http").startswith("HTTP/1.1 308 ")
             assert host.open_outside(machine, address) == set(host.WANTED)
-        assert door.ask(machine.address, "/archive/posts/").startswith("HTTP/2 401")
+        assert door.ask(machine.address, "/archive/raw/posts/").startswith("HTTP/2 401")
         machine.run("docker rm -f health")
         assert door.ask(machine.address, "/healthz").endswith("502 Bad Gateway")
     finally:
