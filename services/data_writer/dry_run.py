@@ -1,4 +1,4 @@
-"""`--dry-run`: what is waiting, and how small its first chunk would get; changes nothing anywhere."""
+"""`--dry-run`: print what is waiting and the Parquet size of each first chunk. Changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def dry_run(settings: WriterSettings, stopping: Stopping) -> str:
-    """Return a table of the owned streams; does not fence, so a writer at work is not disturbed."""
+    """Return a table of the owned streams. Does not fence, so a running writer is not interrupted."""
     claims = Claims(settings.redis_address(), stopping)
     claims.open(fence=False)
     lines = [f"{'stream':<12}{'waiting':>10}{'claimed':>10}{'rejects':>9}{'raw B':>12}{'Parquet B':>12}"]
@@ -32,6 +32,6 @@ def dry_run(settings: WriterSettings, stopping: Stopping) -> str:
             )
     claims.close()
     lines.append(
-        f"raw and Parquet are of the first {settings.writer_chunk} events of each; nothing was changed"
+        f"raw and Parquet: the first {settings.writer_chunk} events of each stream; nothing was changed"
     )
     return "\n".join(lines)

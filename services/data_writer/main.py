@@ -1,4 +1,4 @@
-"""The writer: claim, encode, commit. Wires and runs; nothing else."""
+"""The writer's program: claim, encode, commit. Parses arguments, connects the parts and runs them."""
 
 from __future__ import annotations
 
@@ -24,28 +24,30 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Run until stopped, or as asked; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="data_writer", description="Commits what Redis holds to Parquet.")
-    kind = parser.add_mutually_exclusive_group()
-    kind.add_argument("--once", action="store_true", help="commit all that is waiting now, then stop")
-    kind.add_argument(
-        "--dry-run", action="store_true", help="show what is waiting and how small it would get"
+    """Run until stopped, once, or as a dry run; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="data_writer", description="Writes the events in Redis to Parquet files."
     )
-    asked = parser.parse_args()
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--once", action="store_true", help="commit the events that are waiting now, then stop")
+    kind.add_argument(
+        "--dry-run", action="store_true", help="print what is waiting and the size of its Parquet files"
+    )
+    arguments = parser.parse_args()
 
     def work(settings: WriterSettings, stopping: Stopping) -> int:
-        if asked.dry_run:
-            print(dry_run(settings, stopping))  # noqa: T201 - for the person who asked
+        if arguments.dry_run:
+            print(dry_run(settings, stopping))  # noqa: T201 - the output of the command
         else:
-            write(settings, stopping, once=asked.once)
+            write(settings, stopping, once=arguments.once)
         return daemon.DONE
 
     return daemon.run("data_writer", WriterSettings, "WRITER_", work)
 
 
 def write(settings: WriterSettings, stopping: Stopping, *, once: bool) -> None:
-    """Own the streams, answer for them, and commit."""
-    # Arrow's own pool keeps what it has freed: 50 MB more at the peak.
+    """Take the streams' locks, serve `/metrics` and `/healthz`, and write until stopped."""
+    # Arrow's own pool keeps freed memory: 50 MB more at the peak.
     pa.set_memory_pool(pa.system_memory_pool())
     registry = CollectorRegistry()
     health = WriterHealth()

@@ -1,4 +1,4 @@
-"""Every metric the writer exports, in one class; the help says what a rise means."""
+"""The metrics of the writer; the help of each says what a rise means."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class WriterMetrics:
-    """buffer, claim, encode and commit, as the writer sees them."""
+    """Metrics of the stages buffer, claim, encode and commit."""
 
     def __init__(self, registry: CollectorRegistry, streams: tuple[Stream, ...]) -> None:
         self.depth = Gauge(
@@ -30,26 +30,26 @@ class WriterMetrics:
         )
         wait = Gauge(
             "archive_buffer_wait_seconds",
-            "How long the oldest waiting event has been seen to wait; past two intervals the writer stalls.",
+            "Seconds since the oldest waiting event was first seen; beyond two intervals the writer stalls.",
             ["stream"],
             registry=registry,
         )
         self.waits = {stream: Since(wait.labels(stream)) for stream in streams}
         self.interval = Gauge(
             "archive_claim_interval_seconds",
-            "Every stream is claimed at least this often.",
+            "Seconds after which every stream is claimed at the latest.",
             registry=registry,
         )
-        self.claims = Counter("archive_claim_taken_total", "Buffers taken.", ["stream"], registry=registry)
+        self.claims = Counter("archive_claim_taken_total", "Buffers claimed.", ["stream"], registry=registry)
         self.recovered = Counter(
             "archive_claim_recovered_total",
-            "Claims found and finished; a rise means that a writer was killed or lost Redis.",
+            "Claims found and committed; a rise means that a writer was killed or lost Redis.",
             ["stream"],
             registry=registry,
         )
         self.gaps = Counter(
             "archive_claim_gaps_total",
-            "Holes that the writer noted when it set the cursor, by reason; each is a row in `gaps`.",
+            "Gaps that the writer noted when it set the cursor, by reason; each is a row of `gaps`.",
             ["reason"],
             registry=registry,
         )
@@ -61,7 +61,7 @@ class WriterMetrics:
         )
         self.rejects = Counter(
             "archive_encode_rejects_total",
-            "Events set aside because they could not be encoded; any rise is a defect of ours.",
+            "Events that could not be encoded, stored in `rejects`; a rise is a defect of the encoder.",
             registry=registry,
         )
         self.type_mismatches = Counter(
@@ -78,7 +78,7 @@ class WriterMetrics:
         )
         self.raw_bytes = Counter(
             "archive_commit_raw_bytes_total",
-            "Bytes of JSON that those rows were.",
+            "Bytes of the JSON of those rows.",
             ["stream"],
             registry=registry,
         )
@@ -87,19 +87,19 @@ class WriterMetrics:
         )
         self.newest = Gauge(
             "archive_commit_newest_event_timestamp_seconds",
-            "Event time of the newest event committed; the clock minus this is the archive's lag.",
+            "Event time of the newest event committed; the time minus this is the archive's lag.",
             ["stream"],
             registry=registry,
         )
         self.swaps = Counter(
             "archive_commit_swaps_total",
-            "Manifests dealt with, by cause and what was done; `discard` means that a late part came.",
+            "Swap manifests processed, by cause and step; `discard` means that a late part arrived.",
             ["cause", "step"],
             registry=registry,
         )
         self.swap_failures = Counter(
             "archive_commit_swap_failures_total",
-            "Swaps that the disk refused; a rise means that hours stay uncompacted.",
+            "Swaps that failed (disk, damaged manifest); a rise means that hours stay uncompacted.",
             registry=registry,
         )
         self.unreadable = Gauge(
@@ -109,24 +109,24 @@ class WriterMetrics:
         )
         self.retries = Counter(
             "archive_commit_retries_total",
-            "Rounds broken off and begun again; rises while Redis is away or the disk is full.",
+            "Rounds that failed and are repeated; rises while Redis is unreachable or the disk is full.",
             registry=registry,
         )
         self.epochs = Gauge(
             "archive_claim_epoch",
-            "One more whenever Redis' data was lost or a backup restored.",
+            "The epoch; rises by one when Redis' data was lost or a backup restored.",
             registry=registry,
         )
         self.unaccounted = Gauge(
             "archive_unaccounted_events",
-            "Events in Redis and archive beyond those pushed in this epoch: 0 is right, below 0 is loss, "
+            "Events in Redis and archive minus those pushed in this epoch: 0 is right, below 0 is loss, "
             "above 0 doubling; NaN until the footers are counted.",
             ["stream"],
             registry=registry,
         )
         self.disk_free = Gauge(
             "archive_commit_disk_free_bytes",
-            "Room left on the archive's disk; a fall to the reserve means that the ingester pauses.",
+            "Free bytes on the archive's disk; below the reserve the ingester pauses.",
             registry=registry,
         )
         self.disk_size = Gauge(
@@ -134,7 +134,7 @@ class WriterMetrics:
         )
         self.disk_reserve = Gauge(
             "archive_commit_disk_reserve_bytes",
-            "The ingester pauses when a disk has less room than this.",
+            "The ingester pauses when the disk has fewer free bytes.",
             registry=registry,
         )
         for stream in streams:
@@ -150,7 +150,7 @@ class WriterMetrics:
             self.gaps.labels(reason)
 
     def limits(self, interval_seconds: float, root: Path, reserve_mb: int) -> None:
-        """Show the settings that other figures are to be compared with, and the archive's disk."""
+        """Export the settings that other metrics are compared with, and the size of the archive's disk."""
         self.interval.set(interval_seconds)
         self.disk_reserve.set(reserve_mb * 1e6)
         show_room(root, self.disk_free, self.disk_size)

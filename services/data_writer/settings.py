@@ -1,4 +1,4 @@
-"""Every WRITER_* name, its default and its limits."""
+"""The settings WRITER_*: names, defaults and limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.shared.settings import Names, Settings
 
 
 class WriterSettings(Settings):
-    """What the writer reads from its environment."""
+    """The settings that the writer reads from its environment."""
 
     writer_streams: Names = Field(
         default=tuple(Stream),
@@ -62,5 +62,5 @@ class WriterSettings(Settings):
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """The owned streams, in the order of their definition."""
+        """The owned streams, in the order of `Stream`."""
         return tuple(stream for stream in Stream if stream in self.writer_streams)

@@ -1,4 +1,4 @@
-"""A Redis and a writer, and nobody else."""
+"""A Redis and a writer without an ingester."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def writer(pipeline: Pipelines) -> Iterator[Pipeline]:
-    """Give a Redis and a writer's settings; no ingester, no host."""
+    """Start a Redis and configure a writer, without ingester and Jetstream host."""
     running = pipeline(start_us=FIRST_US, write={"WRITER_INTERVAL": "1"})
     running.redis.start()
     running.configure()

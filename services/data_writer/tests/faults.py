@@ -1,4 +1,4 @@
-"""What goes wrong around a writer; each makes it happen, and sees that nothing was lost by it."""
+"""Faults around a writer: each function causes one and asserts that no event was lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def redis_stopped(writer: Pipeline) -> None:
 
 
 def loading(writer: Pipeline) -> None:
-    """Wait for a server that answers LOADING."""
+    """Let Redis answer LOADING for a while."""
     events = traffic(20_000)
     push(writer, events)
     with writer.tools() as tools:
@@ -65,7 +65,7 @@ def readonly(writer: Pipeline) -> None:
         wait_for(
             lambda: any("read only replica" in line["error"] for line in writer.writer.logged("retry")),
             30,
-            "READONLY met",
+            "a READONLY reply",
         )
         tools.replicaof("NO", "ONE")
     wait_for(lambda: writer.writer.total("archive_commit_rows_total") >= 2000, 60, "everything committed")
@@ -73,7 +73,7 @@ def readonly(writer: Pipeline) -> None:
 
 
 def full(writer: Pipeline) -> None:
-    """Redis is full: the writer can still claim and ack, and so makes the room."""
+    """Fill Redis: the writer still claims and acknowledges, which frees memory."""
     writer.write_once()
     events = traffic(20_000)
     push(writer, events)
@@ -88,7 +88,7 @@ def full(writer: Pipeline) -> None:
 
 
 def disk_full(writer: Pipeline) -> None:
-    """Fill the disk: nothing is acked, nothing stays in staging, and it goes on when there is room."""
+    """Fill the disk: nothing is acknowledged or left staged, and writing continues once there is room."""
     small = writer.root
     small.mkdir(parents=True)
     mounted = subprocess.run(

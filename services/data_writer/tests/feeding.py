@@ -1,4 +1,4 @@
-"""Events for a writer that has no ingester."""
+"""Events for a writer without an ingester."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ FIRST_US = 1_790_000_000_000_000
 
 
 def traffic(events: int, *, first_us: int = FIRST_US, rate: float = 500.0) -> list[tuple[str, bytes]]:
-    """Return believable events with their streams."""
+    """Return generated events with their streams."""
     frames = Traffic(11, first_us, rate, events).truth(HostView())
     return [(stream_of(frame), frame) for frame in frames]
 
 
 def push(running: Pipeline, events: Iterable[tuple[str, bytes]]) -> None:
-    """Fill the buffers as an ingester does, without one."""
+    """Push events to the buffers, as an ingester does."""
     lists: dict[str, list[bytes]] = defaultdict(list)
     for stream, frame in events:
         lists[stream].append(frame)

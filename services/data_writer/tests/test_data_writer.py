@@ -1,4 +1,4 @@
-"""The writer as its users run it: a real process between a real Redis and the files."""
+"""The writer as a process between a real Redis and the files."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def test_parquet_write(writer: Pipeline) -> None:
     rows = duckdb.execute("SELECT count(*) FROM read_parquet(?)", [[str(part) for part in parts]]).fetchone()
     assert rows == (sum(stream == "likes" for stream, _ in events),)
     footer = duckdb.execute("SELECT key, value FROM parquet_kv_metadata(?)", [str(parts[0])]).fetchall()
-    told = {bytes(key).decode(): bytes(value).decode() for key, value in footer}
-    assert told["archive.stream"] == "likes"
-    assert told["archive.epoch"] == "1"
-    assert told["archive.chunk_id"] in parts[0].name
+    pairs = {bytes(key).decode(): bytes(value).decode() for key, value in footer}
+    assert pairs["archive.stream"] == "likes"
+    assert pairs["archive.epoch"] == "1"
+    assert pairs["archive.chunk_id"] in parts[0].name
     staged = [path for path in (writer.root / ".state/staging").rglob("*") if path.is_file()]
     assert staged == []
 
 
 def test_redis_delete(writer: Pipeline, tmp_path: Path) -> None:
-    """Nothing leaves the list before the last directory is synced: the system calls show the order."""
+    """No event leaves the list before the last directory is synced: strace shows the order of the calls."""
     strace = shutil.which("strace")
     if strace is None:
         missing("strace is not installed (apt-get install strace); it shows the order of the system calls")
@@ -113,7 +113,7 @@ def test_redis_delete_keeps_what_is_not_durable(writer: Pipeline, kept: str) -> 
     push(writer, events)
     if kept == "commit fails":
         (writer.root / ".state/staging").parent.mkdir(parents=True)
-        (writer.root / ".state/staging").write_text("in the way of the staging folder")
+        (writer.root / ".state/staging").write_text("a file in place of the staging folder")
         writer.writer.start()
         wait_for(lambda: writer.writer.logged("retry"), 30, "a failed commit")
         assert writer.waiting() >= 2000
@@ -129,7 +129,7 @@ def test_redis_delete_keeps_what_is_not_durable(writer: Pipeline, kept: str) -> 
 
 
 def test_compression(tmp_path: Path) -> None:
-    """Every codec, over all streams of one batch; the table is what README quotes."""
+    """Every codec over all streams; README quotes the table."""
     events = traffic(200_000)
     lists: dict[str, list[bytes]] = defaultdict(list)
     for stream, frame in events:
@@ -170,7 +170,7 @@ def test_compression_by_setting(writer: Pipeline, codec: str) -> None:
 
 
 def test_batch_processing(writer: Pipeline) -> None:
-    """All streams' events of one interval of 300 s at 500/s: under 30 s for each of five."""
+    """The events of 300 s at 500/s are committed in less than 30 s, five times."""
     interval = 150_000
     writer.write_once()
     for batch in range(5):
@@ -192,7 +192,7 @@ def test_error_handling(writer: Pipeline, fault: Callable[[Pipeline], None]) -> 
 
 
 def test_restart(writer: Pipeline) -> None:
-    """Killed again and again while it works, also with another chunk size: every event once."""
+    """The writer is killed several times, with alternating chunk sizes, and commits every event once."""
     events = traffic(60_000)
     push(writer, events)
     writer.writer.settings["WRITER_CHUNK"] = "1000"
@@ -202,7 +202,7 @@ def test_restart(writer: Pipeline) -> None:
         writer.writer.start()
         wait_for_parts(writer, parts + 1)
         writer.writer.kill()
-    assert writer.waiting() > 0, "the kills came while it worked"
+    assert writer.waiting() > 0, "every kill was during the work"
     writer.write_once()
     assert writer.writer.logged("claim.recovered")
     verdict = audit(writer.root, events)
@@ -217,7 +217,7 @@ BORDERS = {
 
 
 def test_partitioning(writer: Pipeline) -> None:
-    """First and last microsecond of an hour, a day and a year, where the local time is another."""
+    """The first and last microsecond of an hour, a day and a year, in another local time zone."""
     frame = traffic(1, first_us=FIRST_US)
     times = [border + off for border in BORDERS.values() for off in (-1, 0)]
     events = []
@@ -237,9 +237,9 @@ def test_partitioning(writer: Pipeline) -> None:
             "SELECT DISTINCT time_us FROM read_parquet(?, hive_partitioning = false)", [str(part)]
         )
         for (time_us,) in rows.fetchall():
-            told = time.gmtime(time_us // 1_000_000)
+            utc = time.gmtime(time_us // 1_000_000)
             assert (hive["year"], hive["month"], hive["day"], hive["hour"]) == (
-                f"{told.tm_year:04}", f"{told.tm_mon:02}", f"{told.tm_mday:02}", f"{told.tm_hour:02}",
+                f"{utc.tm_year:04}", f"{utc.tm_mon:02}", f"{utc.tm_mday:02}", f"{utc.tm_hour:02}",
             )  # fmt: skip
 
 

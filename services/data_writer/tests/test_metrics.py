@@ -1,4 +1,4 @@
-"""Every metric of the writer stands from the start, also before there is anything to show."""
+"""Every metric of the writer is exported from the start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_every_stream_is_shown_before_its_first_event(tmp_path: Path) -> None:
+def test_every_stream_is_exported_before_its_first_event(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     metrics = WriterMetrics(registry, tuple(Stream))
     metrics.limits(300.0, tmp_path, 1024)
@@ -33,10 +33,10 @@ def test_every_stream_is_shown_before_its_first_event(tmp_path: Path) -> None:
     assert shown("archive_commit_disk_free_bytes")
 
 
-def test_every_metric_has_a_name_of_the_house_and_a_help() -> None:
+def test_every_metric_is_named_after_its_stage_and_has_a_help() -> None:
     registry = CollectorRegistry()
     WriterMetrics(registry, tuple(Stream))
-    words = (
+    stages = (
         "archive_buffer_",
         "archive_claim_",
         "archive_encode_",
@@ -44,5 +44,5 @@ def test_every_metric_has_a_name_of_the_house_and_a_help() -> None:
         "archive_unaccounted_",
     )
     for family in registry.collect():
-        assert family.name.startswith(words)
+        assert family.name.startswith(stages)
         assert family.documentation.endswith(".")
