@@ -65,19 +65,22 @@ class Swapped(NamedTuple):
     """Where files are now."""
 
 
-def owed(stream_root: Path) -> list[Path]:
-    """Return the manifests below `.state/prepared/<stream>`, the oldest hour first."""
-    return sorted(stream_root.glob("*.json"))
+def pending_manifests(root: Path, stream: Stream) -> list[Path]:
+    """Return the manifests of a stream's prepared hours, the oldest hour first."""
+    return sorted((root / PREPARED / stream.value).glob("*.json"))
 
 
 def swap_prepared(root: Path, stream: Stream) -> Iterator[Swapped]:
-    """Do what the manifests of a stream say. Raises OSError; then it is to be done again."""
-    for path in owed(root / PREPARED / stream.value):
+    """Do what the manifests of a stream say, one at a time. Raises as `swap_hour` does."""
+    for path in pending_manifests(root, stream):
         yield swap_hour(root, path)
 
 
 def swap_hour(root: Path, path: Path) -> Swapped:
-    """Do what one manifest says. Raises OSError; BrokenInvariant if it, or a note on its hour, is damaged."""
+    """Do what one manifest says; a call after a kill or an error completes it.
+
+    Raises OSError, and BrokenInvariant if the manifest or a note on its hour is damaged.
+    """
     manifest = read_manifest(path)
     swapped = _swap(root, manifest)
     log.info(

@@ -11,8 +11,8 @@ import structlog
 
 from services.archive.checkpoints import read_checkpoints
 from services.archive.locks import archive_id, is_owned, owning
-from services.archive.paths import PREPARED, archive_id_path
-from services.archive.swap import owed, swap_prepared
+from services.archive.paths import archive_id_path
+from services.archive.swap import pending_manifests, swap_prepared
 from services.buffer.claims import Claims
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
@@ -40,7 +40,7 @@ def offline_swap(root: Path, address: str, stopping: Stopping) -> SwapReport:
     Raises BrokenInvariant, with the remedy, when Redis cannot be asked for claims or belongs to another
     archive: the events of a claim may be in the archive already, and would be written a second time.
     """
-    waiting = [stream for stream in Stream if owed(root / PREPARED / stream.value)]
+    waiting = [stream for stream in Stream if pending_manifests(root, stream)]
     swapped, not_swapped = 0, {}
     for stream in waiting:
         # A chunk of any stream may have rows in `rejects`.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from services.archive.checkpoints import sweep_checkpoints, write_checkpoint
-from services.archive.paths import PREPARED, removed_path
-from services.archive.swap import Step, owed, swap_hour
+from services.archive.paths import removed_path
+from services.archive.swap import Step, pending_manifests, swap_hour
 from services.buffer.claims import Claims
 from services.buffer.connection import Full
 from services.data_writer.commit import ClaimCommitter, sweep
@@ -182,7 +182,7 @@ class Writer:
     def _swap(self, stream: Stream) -> None:
         """Swap in the prepared files of a stream that has no claim, so that no input is committed again."""
         root = self._settings.archive_root
-        manifests = owed(root / PREPARED / stream.value)
+        manifests = pending_manifests(root, stream)
         if not manifests or not self._ledger.is_counted:
             return
         if stream is Stream.REJECTS and not self._has_no_claim():
