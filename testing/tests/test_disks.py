@@ -14,8 +14,7 @@ from testing.harness.disks import FailingDisk, NoDiskError, SmallDisk, read_only
 from testing.harness.fixtures import missing
 from testing.harness.host import Host
 from testing.harness.waiting import wait_for
-from testing.proof.power.calls import injecting
-from testing.proof.power.cut import NoTracerError, find_tracer
+from testing.proof.power.strace import NoTracerError, find_tracer, injecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

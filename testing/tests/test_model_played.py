@@ -14,9 +14,9 @@ from testing.harness.daemons import REPOSITORY
 from testing.harness.fixtures import missing
 from testing.harness.redis import NoServerError, find_server
 from testing.proof.chaos.report import totals
-from testing.proof.model.harm import Harm
+from testing.proof.model.invariants import Violation
+from testing.proof.model.labels import moments
 from testing.proof.model.table import ROWS
-from testing.proof.model.trace import moments
 from testing.proof.mutants import data_loss, scenarios
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ NOT_PLAYED = {
     "claim delayed": "the proxy delays an EXEC, and RENAMENX is sent without one",
 }
 """Faults that no scenario plays, and why."""
-HARMFUL = [row for row in ROWS if row.harm is not Harm.NONE]
+HARMFUL = [row for row in ROWS if row.violation is not Violation.NONE]
 TRACES = {row.name: moments(row.found.trace) for row in HARMFUL}
 PLAYED = [scenario for scenario, plays in PLAYS.items() if plays in TRACES.values()]
 

@@ -1,4 +1,4 @@
-"""The model of a disk forgets what it may, and a pipeline whose power is cut loses and doubles nothing."""
+"""Power cuts: a pipeline loses and doubles nothing, and the model of a disk discards unsynced changes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ import pytest
 from testing.harness.daemons import REPOSITORY
 from testing.harness.fixtures import missing
 from testing.harness.redis import NoServerError, find_server
-from testing.proof.power.calls import read_calls, wait_whole, words
-from testing.proof.power.cut import NoTracerError, find_tracer
-from testing.proof.power.disk import Directory, File, Mode, Taken, scanned, write_survivors
+from testing.proof.power.disk import Directory, Discarded, File, Mode, scanned, write_survivors
 from testing.proof.power.replay import Replay, UnmodelledError
 from testing.proof.power.run import run
+from testing.proof.power.strace import NoTracerError, find_tracer, read_calls, tracing, wait_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DICE = random.Random(1)
+RNG = random.Random(1)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -32,43 +31,43 @@ def test_a_power_cut_loses_and_doubles_nothing(tmp_path: Path, seed: int) -> Non
         find_server()
     except (NoTracerError, NoServerError) as error:
         missing(str(error))
-    came = run(seed, tmp_path)
-    assert came.verdict.passed, str(came.verdict)
-    assert sum(one.truth for one in came.verdict.streams.values()) == 18_000
-    assert set(came.moments.values()) == {1}
-    assert len(came.moments) == 3
-    assert came.taken.bytes > 0, "the power went between a write and its sync"
-    assert came.taken.entries > 0, "the power went between a rename or unlink and the directory's sync"
-    assert came.staged == 0
-    assert came.gaps == 1, "only the archive's start: nothing was missed"
+    outcome = run(seed, tmp_path)
+    assert outcome.verdict.passed, str(outcome.verdict)
+    assert sum(one.truth for one in outcome.verdict.streams.values()) == 18_000
+    assert set(outcome.moments.values()) == {1}
+    assert len(outcome.moments) == 3
+    assert outcome.discarded.bytes > 0, "the power went between a write and its sync"
+    assert outcome.discarded.entries > 0, "the power went between a rename or unlink and the directory's sync"
+    assert outcome.staged == 0
+    assert outcome.gaps == 1, "only the row of the archive start"
 
 
-def test_a_file_keeps_what_was_there_when_its_sync_began() -> None:
+def test_a_file_keeps_the_content_at_the_beginning_of_its_sync() -> None:
     file = File()
     file.write(0, b"before")
     mark = file.mark()
     file.write(6, b" and after")
     file.sync(mark)
-    taken = Taken()
-    assert file.survivor(Mode.NOTHING, DICE, taken) == b"before"
-    assert taken.bytes == len(b" and after")
-    left = {file.survivor(Mode.DICE, DICE, Taken()) for _ in range(200)}
+    discarded = Discarded()
+    assert file.survivor(Mode.NOTHING, RNG, discarded) == b"before"
+    assert discarded.bytes == len(b" and after")
+    left = {file.survivor(Mode.RANDOM, RNG, Discarded()) for _ in range(200)}
     assert left == {(b"before and after")[:size] for size in range(6, 16)}
     file.resize(3)
     file.sync(file.mark())
-    assert file.survivor(Mode.NOTHING, DICE, Taken()) == b"bef"
+    assert file.survivor(Mode.NOTHING, RNG, Discarded()) == b"bef"
 
 
-def test_a_directory_keeps_its_synced_entries_and_a_rename_is_whole() -> None:
+def test_a_directory_keeps_its_synced_entries_and_a_rename_is_atomic() -> None:
     old, new, directory = File(), File(), Directory()
     directory.change({"checkpoint": old})
     directory.sync(directory.mark())
     directory.change({"staged": new})
     directory.change({"staged": None, "checkpoint": new})
-    assert directory.survivor(Mode.NOTHING, DICE, Taken()) == {"checkpoint": old}
-    assert directory.survivor(Mode.NAMES, DICE, Taken()) == {"checkpoint": new}
+    assert directory.survivor(Mode.NOTHING, RNG, Discarded()) == {"checkpoint": old}
+    assert directory.survivor(Mode.NAMES, RNG, Discarded()) == {"checkpoint": new}
     for _ in range(50):
-        left = directory.survivor(Mode.DICE, DICE, Taken())
+        left = directory.survivor(Mode.RANDOM, RNG, Discarded())
         assert left["checkpoint"] in (old, new)
 
 
@@ -102,7 +101,7 @@ os.unlink("old")
         ((), Mode.NAMES, {"made/c": b"kept", "d": b"kept"}),
     ],
 )
-def test_what_a_real_process_leaves(
+def test_files_of_a_real_process_after_a_power_cut(
     tmp_path: Path, synced: tuple[str, ...], mode: Mode, left: dict[str, bytes]
 ) -> None:
     trace, root = tmp_path / "trace", tmp_path / "disk"
@@ -113,10 +112,10 @@ def test_what_a_real_process_leaves(
     Replay(root, disk).play(read_calls(trace))
     after = tmp_path / "after"
     after.mkdir()
-    taken = write_survivors(disk, after, mode, DICE)
+    discarded = write_survivors(disk, after, mode, RNG)
     found = {str(path.relative_to(after)): path.read_bytes() for path in after.rglob("*") if path.is_file()}
     assert found == left
-    assert (taken.entries > 0) is (mode is Mode.NOTHING)
+    assert (discarded.entries > 0) is (mode is Mode.NOTHING)
 
 
 IDENTIFIED = """
@@ -125,25 +124,25 @@ from services.archive.locks import archive_id
 root = pathlib.Path(sys.argv[1])
 if len(sys.argv) > 2:
     (root / ".state").mkdir(exist_ok=True)
-    (root / ".state/id").write_text("made by a writer that was killed before it synced")
+    (root / ".state/id").write_text("made by a writer that was killed before its sync")
 archive_id(root, None)
 """
 
 
 @pytest.mark.parametrize("words_after", [(), ("made",)])
-def test_an_id_that_redis_will_know_survives(tmp_path: Path, words_after: tuple[str, ...]) -> None:
-    """Redis remembers the id for good; an archive without it would be refused as somebody else's."""
+def test_an_id_that_redis_stores_survives(tmp_path: Path, words_after: tuple[str, ...]) -> None:
+    """Redis keeps the id: an archive without it would be refused as another archive."""
     trace, root, after = tmp_path / "trace", tmp_path / "disk", tmp_path / "after"
     root.mkdir()
     after.mkdir()
     disk = scanned(root)
     _traced(trace, IDENTIFIED, str(root), *words_after)
     Replay(root, disk).play(read_calls(trace))
-    write_survivors(disk, after, Mode.NOTHING, DICE)
+    write_survivors(disk, after, Mode.NOTHING, RNG)
     assert (after / ".state/id").read_bytes() == (root / ".state/id").read_bytes() != b""
 
 
-def test_a_call_that_the_model_does_not_know_is_an_error(tmp_path: Path) -> None:
+def test_a_call_that_the_model_does_not_implement_is_an_error(tmp_path: Path) -> None:
     trace, root = tmp_path / "trace", tmp_path / "disk"
     root.mkdir()
     mapped = "import mmap, sys; f = open(sys.argv[1] + '/x', 'w+b'); f.write(b'x' * 4096); f.flush(); "
@@ -158,7 +157,7 @@ def _traced(trace: Path, code: str, *arguments: str) -> None:
     except NoTracerError as error:
         missing(str(error))
     with subprocess.Popen(
-        [*words(tracer, trace), sys.executable, "-c", code, *arguments], cwd=REPOSITORY, env=os.environ
+        [*tracing(tracer, trace), sys.executable, "-c", code, *arguments], cwd=REPOSITORY, env=os.environ
     ) as child:
         assert child.wait() == 0
     wait_whole(trace)

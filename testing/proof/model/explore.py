@@ -1,7 +1,7 @@
-"""Breadth-first, so that the first harm found is a shortest one; and random walks where that is too much.
+"""Explores the model breadth-first, so that the first violation has a shortest trace, or by random walks.
 
-A state is remembered by its hash alone, 64 bits: among ten million states two share one with a probability of
-a few in a million, and then one of them is not looked at.
+Visited states are kept as 64-bit hashes: among ten million states two share a hash with a probability of a
+few in a million, and then one of them is not explored.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testing.proof.model.harm import Harm, at_rest, breach
+from testing.proof.model.invariants import Violation, violation, violation_at_end
 from testing.proof.model.labels import Fault, Label
 from testing.proof.model.steps import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from testing.proof.model.bounds import Model
+    from testing.proof.model.rules import Model
     from testing.proof.model.state import State
 
 LONGEST_WALK = 400
 FAULT_SPREAD = 80
-"""A walk without faults takes some forty steps."""
-PROGRESS = 20_000
+"""A walk without faults takes about forty steps."""
+REPORT_EVERY = 20_000
 
 
 @dataclass(frozen=True)
-class Found:
-    """What came of an exploration."""
+class Exploration:
+    """The result of an exploration."""
 
     states: int
     depth: int
-    """Steps to the farthest state, or to the harm."""
+    """Steps to the farthest state, or to the violation."""
     ends: int
-    """States at rest."""
-    harm: Harm = Harm.NONE
+    """States without further steps."""
+    violation: Violation = Violation.NONE
     trace: tuple[Label, ...] = ()
-    """A shortest way to the harm."""
+    """A shortest trace to the violation."""
 
     def faults(self) -> tuple[Fault, ...]:
         """Return the faults of the trace, in order."""
@@ -48,51 +48,51 @@ class Found:
 
 def breadth_first(
     model: Model,
-    judge: Callable[[State, Model], Harm] = breach,
-    told: Callable[[int, int], None] = lambda _states, _depth: None,
+    judge: Callable[[State, Model], Violation] = violation,
+    report: Callable[[int, int], None] = lambda _states, _depth: None,
     key: Callable[[State], object] = hash,
-) -> Found:
-    """Look at every state within the bounds, or until one is harmed; `told` hears of states and depth."""
-    with _uncollected():
-        return _search(model, judge, told, key)
+) -> Exploration:
+    """Explore every state within the bounds, or until a violation; calls `report` with states and depth."""
+    with _without_gc():
+        return _search(model, judge, report, key)
 
 
-def walk(model: Model, seed: int) -> Found:
-    """Take one random way to a state at rest; faults come as often as any other step."""
-    dice = random.Random(seed)
+def walk(model: Model, seed: int) -> Exploration:
+    """Take one random walk to a state without further steps."""
+    rng = random.Random(seed)
     state, trace = model.start, list[Label]()
     while len(trace) < LONGEST_WALK:
         choices = list(steps(state, model))
         if all(isinstance(label.what, Fault) for label, _ in choices):
-            return Found(len(trace), len(trace), 1, at_rest(state, model), tuple(trace))
+            return Exploration(len(trace), len(trace), 1, violation_at_end(state, model), tuple(trace))
         kinds = {isinstance(label.what, Fault) for label, _ in choices}
-        fault = dice.random() < state.faults / FAULT_SPREAD if len(kinds) == 2 else kinds.pop()
-        label, state = dice.choice([one for one in choices if isinstance(one[0].what, Fault) == fault])
+        fault = rng.random() < state.faults / FAULT_SPREAD if len(kinds) == 2 else kinds.pop()
+        label, state = rng.choice([one for one in choices if isinstance(one[0].what, Fault) == fault])
         trace.append(label)
-        wrong = breach(state, model)
-        if wrong is not Harm.NONE:
-            return Found(len(trace), len(trace), 0, wrong, tuple(trace))
-    return Found(len(trace), len(trace), 0, Harm.STUCK, tuple(trace))
+        broken = violation(state, model)
+        if broken is not Violation.NONE:
+            return Exploration(len(trace), len(trace), 0, broken, tuple(trace))
+    return Exploration(len(trace), len(trace), 0, Violation.STUCK, tuple(trace))
 
 
-def _trace(came: dict[object, tuple[object, Label] | None], last: object) -> tuple[Label, ...]:
+def _trace(found_from: dict[object, tuple[object, Label] | None], last: object) -> tuple[Label, ...]:
     labels = []
-    step = came[last]
+    step = found_from[last]
     while step is not None:
         before, label = step
         labels.append(label)
-        step = came[before]
+        step = found_from[before]
     return tuple(reversed(labels))
 
 
 def _search(
     model: Model,
-    judge: Callable[[State, Model], Harm],
-    told: Callable[[int, int], None],
+    judge: Callable[[State, Model], Violation],
+    report: Callable[[int, int], None],
     key: Callable[[State], object],
-) -> Found:
+) -> Exploration:
     layer, depth, ends = [model.start], 0, 0
-    came: dict[object, tuple[object, Label] | None] = {key(model.start): None}
+    found_from: dict[object, tuple[object, Label] | None] = {key(model.start): None}
     while layer:
         found: list[State] = []
         for state in layer:
@@ -100,28 +100,28 @@ def _search(
             for label, after in steps(state, model):
                 resting = resting and isinstance(label.what, Fault)
                 its = key(after)
-                if its in came:
+                if its in found_from:
                     continue
-                came[its] = (mine, label)
-                wrong = judge(after, model)
-                if wrong is not Harm.NONE:
-                    return Found(len(came), depth + 1, ends, wrong, _trace(came, its))
+                found_from[its] = (mine, label)
+                broken = judge(after, model)
+                if broken is not Violation.NONE:
+                    return Exploration(len(found_from), depth + 1, ends, broken, _trace(found_from, its))
                 found.append(after)
-                if len(came) % PROGRESS == 0:
-                    told(len(came), depth + 1)
+                if len(found_from) % REPORT_EVERY == 0:
+                    report(len(found_from), depth + 1)
             if resting:
                 ends += 1
-                wrong = at_rest(state, model)
-                if wrong is not Harm.NONE:
-                    return Found(len(came), depth, ends, wrong, _trace(came, mine))
+                broken = violation_at_end(state, model)
+                if broken is not Violation.NONE:
+                    return Exploration(len(found_from), depth, ends, broken, _trace(found_from, mine))
         layer = found
         depth += bool(found)
-    return Found(len(came), depth, ends)
+    return Exploration(len(found_from), depth, ends)
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Spare the search for cycles: there are none, and with millions of tuples it takes half of the time."""
+def _without_gc() -> Iterator[None]:
+    """Disable the garbage collector: tuples have no cycles, and it takes half of the time."""
     gc.disable()
     try:
         yield

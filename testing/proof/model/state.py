@@ -1,18 +1,26 @@
-"""What there is at one moment, volatile and durable. Immutable, hashable; numbers are kept small.
+"""The state of the system, volatile and durable, and the effects of Redis commands on it.
 
-Events are numbered from 0 as host 0 sends them; a set of events is an int with a bit for each.
+States are immutable and hashable. Events are numbered from 0 in the order of host 0; a set of events is an
+int with a bit for each.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from testing.proof.model.labels import Label, Move
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from testing.proof.model.rules import Model
 
 Events = tuple[int, ...]
 
 OFF, ON, TOUCHED, HALF = range(4)
-"""Ingester: not resumed; resumed and its WATCH holds; the cursor was touched; only half of a push is done."""
-ROUND, MARK, PLAN = range(1, 4)
-"""Writer, besides OFF (between two turns): claims; moves checkpoints; begins an epoch."""
+"""Modes of the ingester: not resumed; resumed; resumed, watched cursor changed; half of a push done."""
+ROUND, CHECKPOINT, PLAN = range(1, 4)
+"""Modes of the writer besides OFF (between turns): claims; writes checkpoints; begins an epoch."""
 
 
 class Cursor(NamedTuple):
@@ -24,7 +32,7 @@ class Cursor(NamedTuple):
     at: int
 
     def age(self) -> tuple[int, int]:
-        """Order of cursors, as in `services.shared.cursor`."""
+        """Return the key by which cursors are ordered, as in `services.shared.cursor`."""
         return self.epoch, self.push
 
 
@@ -32,12 +40,12 @@ START = Cursor(0, 0, 0, 0)
 
 
 class Redis(NamedTuple):
-    """One server's data; with `always` all of it is durable."""
+    """The data of one server; with appendfsync always all of it is durable."""
 
     cursor: Cursor | None
     epoch: int
-    sure: bool
-    """A writer has confirmed the cursor in this life of the server."""
+    confirmed: bool
+    """A writer has confirmed the cursor since the server started."""
     recent: int
     """Identities pushed, as a set of events."""
     buffers: tuple[Events, ...]
@@ -47,72 +55,72 @@ class Redis(NamedTuple):
 
 
 class Push(NamedTuple):
-    """What one push carries, or a half of it where events and cursor do not go together."""
+    """The content of a push, or of half of it where events and cursor are sent separately."""
 
     events: Events
     recent: int
-    """Identities to be remembered, as a set of events."""
+    """Identities to store, as a set of events."""
     cursor: Cursor | None
 
 
 class Ingester(NamedTuple):
-    """All of it is volatile."""
+    """The ingester; all of it is volatile."""
 
     mode: int
     cursor: Cursor | None
-    memory: int
+    window: int
     host: int
     at: int
-    """Arrivals before it were received on `host` in this session."""
+    """Events before this position of `host` were received in this session."""
     half: Push | None
-    """What is left of a push of which only a half was done."""
+    """The rest of a push of which half is done."""
 
 
-class Hand(NamedTuple):
-    """The chunk that the writer works on."""
+class CurrentChunk(NamedTuple):
+    """The chunk that the writer commits and acks."""
 
     stream: int
     setting: int
-    """Whose claim it is, see `Redis.claims`."""
+    """The chunk setting of its claim, see `Redis.claims`."""
     events: Events
     watched: bool
-    """Nobody has touched the claim since it was read, and the connection lives."""
+    """The claim is unchanged since it was read, on the same connection."""
     committed: int
     """0: no part yet; 1: renamed; 2: synced."""
     acked: bool
 
 
 class Plan(NamedTuple):
-    """An epoch that is about to begin."""
+    """An epoch that the writer is about to begin."""
 
     before: Cursor | None
     cursor: Cursor
     lowered: tuple[int, ...]
-    """Streams whose checkpoints are still to be set back."""
+    """Streams whose checkpoints must still be set back."""
     noted: bool
 
 
 class Writer(NamedTuple):
-    """All of it is volatile but `setting`, which an operator changes."""
+    """The writer; all of it is volatile except `setting`, which an operator changes."""
 
     mode: int
     setting: int
     """Index into the bounds' chunk sizes."""
     before: Cursor | None
-    """As read at the round's start."""
+    """The cursor as read at the start of the round."""
     due: tuple[int, ...]
-    """The streams of this round that are still to be claimed, the present one first."""
-    marks: tuple[int, ...]
-    """Those whose checkpoints are still to be moved behind it."""
+    """The streams of this round that must still be claimed, the current one first."""
+    to_checkpoint: tuple[int, ...]
+    """The streams of this round whose checkpoints must still be written."""
     taken: int
-    """Whether this stream's buffer was taken in this round: 0 no, 1 yes, 2 no but claims were scanned."""
-    hand: Hand | None
+    """Whether the stream's buffer was claimed in this round: 0 no, 1 yes, 2 no, but claims were scanned."""
+    current: CurrentChunk | None
     plan: Plan | None
     connected: bool
 
 
 class Part(NamedTuple):
-    """One file; `label` is 0 if its name follows from its events, else what makes it unlike others."""
+    """One file; `label` is 0 if the name follows from the events, else a number that makes it unique."""
 
     events: Events
     label: int
@@ -120,9 +128,9 @@ class Part(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """What a reader sees, and what is left after a power cut."""
+    """A checkpoint as a reader sees it, and as it is after a power cut."""
 
-    seen: Cursor | None
+    visible: Cursor | None
     durable: Cursor | None
 
 
@@ -131,36 +139,115 @@ class Disk(NamedTuple):
 
     parts: tuple[Part, ...]
     checkpoints: tuple[Checkpoint, ...]
-    used: int
-    """Highest epoch noted."""
+    noted_epoch: int
+    """The highest epoch that is noted on disk."""
 
 
-class Late(NamedTuple):
-    """A command under way on a connection that its daemon has given up."""
+class DelayedCommand(NamedTuple):
+    """A command on its way on a connection that its daemon has closed."""
 
     stream: int
-    """Of an ack or a claim; of a push it says nothing."""
+    """For an ack or a claim; 0 for a push."""
     setting: int
     trims: int
-    """Events that an ack removes; 0 makes it a claim."""
+    """The number of events that an ack removes; 0 for a claim."""
     push: Push | None
 
 
 class State(NamedTuple):
-    """All there is."""
+    """The state of the whole system."""
 
     ingester: Ingester
     writer: Writer
     redis: Redis
     disk: Disk
-    late: tuple[Late, ...]
+    delayed: tuple[DelayedCommand, ...]
     faults: int
-    """Faults that may still happen."""
-    excused: int
-    """Events that Redis forgot when it lost its volume or was set back: doubled until compacted."""
-    copy: Redis | None
+    """The number of faults that may still happen."""
+    may_double: int
+    """Events whose identities Redis lost with its volume or by a restored backup: doubled until compacted."""
+    backup: Redis | None
     """A backup of Redis' volume."""
     synced: Redis
-    """What Redis finds after a power cut."""
+    """Redis' data after a power cut."""
     tip: int
-    """Events that a host has sent to anybody; kept only where an ingester may start live."""
+    """The number of events that a host has sent; kept only where an ingester may start live."""
+
+
+def apply_push(redis: Redis, push: Push, model: Model) -> Redis:
+    """Return Redis after a push, or after half of one."""
+    buffers = redis.buffers
+    if push.events:
+        of = model.bounds.streams
+        lists = list(buffers)
+        for event in push.events:
+            lists[of[event]] += (event,)
+        buffers = tuple(lists)
+    cursor = redis.cursor if push.cursor is None else push.cursor
+    return redis._replace(buffers=buffers, recent=redis.recent | push.recent, cursor=cursor)
+
+
+def apply_rename(redis: Redis, stream: int, setting: int) -> Redis | None:
+    """Return Redis after RENAMENX, or None if it changes nothing."""
+    events = redis.buffers[stream]
+    if not events or redis.claims[stream][setting]:
+        return None
+    return _with_claim(redis, stream, setting, events)._replace(
+        buffers=(*redis.buffers[:stream], (), *redis.buffers[stream + 1 :])
+    )
+
+
+def apply_trim(redis: Redis, stream: int, setting: int, count: int) -> Redis:
+    """Return Redis after LTRIM."""
+    return _with_claim(redis, stream, setting, redis.claims[stream][setting][count:])
+
+
+def cursor_touched(state: State, model: Model) -> State:
+    """Abort the transactions that watch the cursor."""
+    ingester = state.ingester
+    if ingester.mode == ON:
+        state = state._replace(ingester=ingester._replace(mode=TOUCHED))
+    if model.rules.watch_on_push and state.delayed:
+        state = state._replace(delayed=tuple(one for one in state.delayed if one.push is None))
+    return state
+
+
+def claim_touched(state: State, model: Model, stream: int, setting: int) -> State:
+    """Abort the transactions that watch a claim."""
+    current = state.writer.current
+    if current is not None and (current.stream, current.setting) == (stream, setting):
+        state = state._replace(writer=state.writer._replace(current=current._replace(watched=False)))
+    if model.rules.watch_on_ack and state.delayed:
+        delayed = tuple(
+            one for one in state.delayed if not one.trims or (one.stream, one.setting) != (stream, setting)
+        )
+        state = state._replace(delayed=delayed)
+    return state
+
+
+def delayed_runs(state: State, model: Model) -> Iterator[tuple[Label, State]]:
+    """Yield the state after each delayed command has run; those whose watched key changed are gone."""
+    for index, one in enumerate(state.delayed):
+        left = state._replace(delayed=state.delayed[:index] + state.delayed[index + 1 :])
+        yield Label(Move.DELAYED_RUNS), _after_delayed(left, model, one)
+
+
+def _after_delayed(state: State, model: Model, delayed: DelayedCommand) -> State:
+    redis = state.redis
+    if delayed.push is not None:
+        return cursor_touched(state._replace(redis=apply_push(redis, delayed.push, model)), model)
+    if delayed.trims:
+        redis = apply_trim(redis, delayed.stream, delayed.setting, delayed.trims)
+    else:
+        done = apply_rename(redis, delayed.stream, delayed.setting)
+        if done is None:
+            return state
+        redis = done
+    return claim_touched(state._replace(redis=redis), model, delayed.stream, delayed.setting)
+
+
+def _with_claim(redis: Redis, stream: int, setting: int, events: Events) -> Redis:
+    claims = redis.claims
+    mine = claims[stream]
+    mine = (*mine[:setting], events, *mine[setting + 1 :])
+    return redis._replace(claims=(*claims[:stream], mine, *claims[stream + 1 :]))

@@ -1,7 +1,7 @@
-"""What each rule is good for: the rules left out, the bounds in which that shows, and the harm it does.
+"""The table of rules: each row leaves rules out, within sufficient bounds, and names the violation.
 
-The harm is what running the model gave; the words are those of the design's table. Where a row allows only
-some kinds of faults, it is to keep the exploration small, or the trace to what the design tells.
+The violations are results of running the model; the texts are those of the design's table. Some rows allow
+only some kinds of faults, which keeps the exploration small or the trace that of the design.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from testing.proof.model.bounds import Bounds, Model
-from testing.proof.model.explore import Found, breadth_first
-from testing.proof.model.harm import Harm, harm
+from testing.proof.model.explore import Exploration, breadth_first
+from testing.proof.model.invariants import Violation, user_visible
 from testing.proof.model.labels import Fault
-from testing.proof.model.rules import ALL
+from testing.proof.model.rules import ALL, Bounds, Model
 
-CLAIMS_LATE = (Fault.CLAIM_LATE, Fault.VOLUME_LOST)
-SETBACKS = (Fault.COPY_MADE, Fault.COPY_RESTORED, Fault.VOLUME_LOST)
+CLAIMS_DELAYED = (Fault.CLAIM_DELAYED, Fault.VOLUME_LOST)
+SETBACKS = (Fault.BACKUP_MADE, Fault.BACKUP_RESTORED, Fault.VOLUME_LOST)
 TWO = (0, 0)
 THREE = (0, 0, 0)
 BOTH = (1, 0)
@@ -25,134 +24,144 @@ MIXED = (0, 1, 0)
 
 @dataclass(frozen=True)
 class Row:
-    """One rule, or several that cover for each other."""
+    """One rule, or several that cover each other."""
 
     left_out: tuple[str, ...]
     rule: str
-    """As the design names it."""
-    harm: Harm
+    """As in the design's table."""
+    violation: Violation
     bounds: Bounds
 
     @property
     def name(self) -> str:
-        """What it is called on the command line."""
+        """The name on the command line."""
         return "+".join(self.left_out)
 
     @cached_property
-    def found(self) -> Found:
-        """Explore without the rule until harm is done; only what a user would find counts."""
-        return breadth_first(Model(self.bounds, ALL.without(*self.left_out)), harm)
+    def found(self) -> Exploration:
+        """Explore without the rules until a violation that a user would see."""
+        return breadth_first(Model(self.bounds, ALL.without(*self.left_out)), user_visible)
 
 
 ROWS = (
     Row(
         ("cursor_with_events",),
         "cursor in the same transaction (stored after the events)",
-        Harm.DOUBLED,
+        Violation.DOUBLED,
         Bounds(TWO, 1),
     ),
     Row(
-        ("cursor_with_events", "data_first"),
+        ("cursor_with_events", "events_first"),
         "cursor in the same transaction (stored before the events)",
-        Harm.LOST,
+        Violation.LOST,
         Bounds(TWO, 1),
     ),
-    Row(("push_once",), "WATCH on push, or retries left on", Harm.DOUBLED, Bounds(TWO, 1)),
-    Row(("push_watch",), "WATCH on push, alone: the fence covers", Harm.NONE, Bounds(THREE, 1)),
-    Row(("fence",), "fence, alone: both WATCHes cover", Harm.NONE, Bounds(THREE, 1)),
-    Row(("fence", "push_watch"), "fence and WATCH on push", Harm.DOUBLED, Bounds(TWO, 1)),
+    Row(("no_push_retry",), "WATCH on push, or retries left on", Violation.DOUBLED, Bounds(TWO, 1)),
+    Row(("watch_on_push",), "WATCH on push, alone: the fence covers it", Violation.NONE, Bounds(THREE, 1)),
+    Row(("fence",), "fence, alone: both WATCHes cover", Violation.NONE, Bounds(THREE, 1)),
+    Row(("fence", "watch_on_push"), "fence and WATCH on push", Violation.DOUBLED, Bounds(TWO, 1)),
     Row(
-        ("forget",),
-        "dropping memory and pending batch on a reset",
-        Harm.LOST,
-        Bounds(TWO, 2, kinds=(Fault.COPY_MADE, Fault.COPY_RESTORED)),
+        ("clear_window",),
+        "dropping dedup window and pending batch on a reset",
+        Violation.LOST,
+        Bounds(TWO, 2, kinds=(Fault.BACKUP_MADE, Fault.BACKUP_RESTORED)),
     ),
-    Row(("one_push",), "one push in flight", Harm.LOST, Bounds(TWO, 1)),
-    Row(("identity",), "identity instead of <=", Harm.LOST, Bounds(TWO, 1)),
-    Row(("rewind",), "rewind on another host", Harm.LOST, Bounds(TWO, 1)),
-    Row(("start_by_writer",), "start by the writer", Harm.LOST, Bounds(TWO, 1)),
-    Row(("always",), "always (everysec)", Harm.DOUBLED, Bounds(TWO, 1)),
-    Row(("ack_once",), "conditional ack (sent again after a lost reply)", Harm.LOST, Bounds(THREE, 1)),
+    Row(("one_push_in_flight",), "one push in flight", Violation.LOST, Bounds(TWO, 1)),
+    Row(("dedup_by_identity",), "identity instead of <=", Violation.LOST, Bounds(TWO, 1)),
+    Row(("rewind_on_other_host",), "rewind on another host", Violation.LOST, Bounds(TWO, 1)),
+    Row(("start_by_writer",), "start by the writer", Violation.LOST, Bounds(TWO, 1)),
+    Row(("appendfsync_always",), "always (everysec)", Violation.DOUBLED, Bounds(TWO, 1)),
     Row(
-        ("ack_watch",),
-        "one WATCH...EXEC at a time (ended too early), alone: the fence covers",
-        Harm.NONE,
+        ("no_ack_retry",), "conditional ack (sent again after a lost reply)", Violation.LOST, Bounds(THREE, 1)
+    ),
+    Row(
+        ("watch_on_ack",),
+        "one WATCH...EXEC at a time (ended too early), alone: the fence covers it",
+        Violation.NONE,
         Bounds(THREE, 1),
     ),
-    Row(("fence", "ack_watch"), "fence, and one WATCH...EXEC at a time", Harm.LOST, Bounds(THREE, 1)),
-    Row(("ack_last",), "ack last", Harm.LOST, Bounds(TWO, 1, kinds=(Fault.WRITER_KILLED,))),
-    Row(("parent_sync",), "parent fsync", Harm.LOST, Bounds(TWO, 1)),
-    Row(("chunk_in_key",), "C in the key", Harm.DOUBLED, Bounds(TWO, 1)),
-    Row(("name_from_input",), "name from input", Harm.DOUBLED, Bounds(TWO, 1)),
+    Row(("fence", "watch_on_ack"), "fence, and one WATCH...EXEC at a time", Violation.LOST, Bounds(THREE, 1)),
+    Row(("ack_last",), "ack last", Violation.LOST, Bounds(TWO, 1, kinds=(Fault.WRITER_KILLED,))),
+    Row(("fsync_parents",), "parent fsync", Violation.LOST, Bounds(TWO, 1)),
+    Row(("chunk_size_in_key",), "C in the key", Violation.DOUBLED, Bounds(TWO, 1)),
+    Row(("deterministic_names",), "name from input", Violation.DOUBLED, Bounds(TWO, 1)),
     Row(
-        ("checkpoint_before_claim",), "checkpoint from the cursor before its claim", Harm.LOST, Bounds(TWO, 1)
+        ("checkpoint_before_claim",),
+        "checkpoint from the cursor before its claim",
+        Violation.LOST,
+        Bounds(TWO, 1),
     ),
     Row(
         ("checkpoint_per_stream",),
         "checkpoint per stream (resumed from the newest of them)",
-        Harm.LOST,
+        Violation.LOST,
         Bounds(BOTH, 1),
     ),
-    Row(("whole_round",), "checkpoint per stream (moved by a partial round)", Harm.LOST, Bounds(BOTH, 1)),
     Row(
-        ("void_round",),
+        ("checkpoint_only_if_acked",),
+        "checkpoint per stream (moved by a partial round)",
+        Violation.LOST,
+        Bounds(BOTH, 1),
+    ),
+    Row(
+        ("error_voids_round",),
         "checkpoint voided by an error in its round",
-        Harm.LOST,
+        Violation.LOST,
         Bounds(TWO, 2, kinds=SETBACKS),
     ),
     Row(
-        ("read_again",),
-        "cursor read again before a checkpoint, alone: the voided round covers",
-        Harm.NONE,
+        ("reread_cursor",),
+        "cursor read again before a checkpoint, alone: the voided round covers it",
+        Violation.NONE,
         Bounds(TWO, 2, kinds=SETBACKS),
     ),
     Row(
-        ("void_round", "read_again"),
+        ("error_voids_round", "reread_cursor"),
         "checkpoint voided by an error in its round, cursor not read again",
-        Harm.LOST,
+        Violation.LOST,
         Bounds(TWO, 1),
     ),
     Row(
-        ("scan_again",),
-        "a scan behind RENAMENX, alone: the fence covers",
-        Harm.NONE,
-        Bounds(TWO, 2, kinds=CLAIMS_LATE),
+        ("rescan_after_rename",),
+        "a scan behind RENAMENX, alone: the fence covers it",
+        Violation.NONE,
+        Bounds(TWO, 2, kinds=CLAIMS_DELAYED),
     ),
     Row(
-        ("fence", "scan_again"),
+        ("fence", "rescan_after_rename"),
         "fence, and a scan behind RENAMENX",
-        Harm.LOST,
-        Bounds(TWO, 2, kinds=CLAIMS_LATE),
+        Violation.LOST,
+        Bounds(TWO, 2, kinds=CLAIMS_DELAYED),
     ),
     Row(
-        ("compaction_waits",),
+        ("no_compaction_while_claimed",),
         "no compaction while a claim exists",
-        Harm.DOUBLED,
+        Violation.DOUBLED,
         Bounds(TWO, 2, kinds=(Fault.WRITER_KILLED, Fault.COMPACTED)),
     ),
     Row(
-        ("made_sure",),
-        "the ingester waits until a writer made sure: no harm seen within these bounds",
-        Harm.NONE,
+        ("wait_for_confirmation",),
+        "the ingester waits until a writer confirms the cursor: no violation within these bounds",
+        Violation.NONE,
         Bounds(TWO, 2, kinds=SETBACKS),
     ),
     Row(
         ("note_epoch",),
-        "an epoch is noted before it begins: no harm seen but to the accounts, which are not modelled",
-        Harm.NONE,
+        "an epoch is noted before it begins: only the accounts, which are not modelled, need it",
+        Violation.NONE,
         Bounds(TWO, 2, kinds=SETBACKS),
     ),
     Row(
-        ("from_checkpoint",),
+        ("epoch_from_checkpoint",),
         "a new epoch begins at the oldest checkpoint, not at a restored cursor",
-        Harm.LOST,
+        Violation.LOST,
         Bounds(TWO, 4, kinds=SETBACKS),
     ),
     Row(
         ("lower_checkpoints",),
         "checkpoints beyond a new epoch's cursor set back",
-        Harm.LOST,
+        Violation.LOST,
         Bounds(BOTH, 2, kinds=(Fault.VOLUME_LOST,)),
     ),
 )
-"""All of them, in the order of an event's way."""
+"""All rows, in the order in which an event passes the rules."""

@@ -12,8 +12,8 @@ from testing.harness.waiting import wait_for
 from testing.proof.mutants.environment import END_SECONDS, EVENTS, Environment, environment
 from testing.proof.mutants.mutant import REDIS_CONF
 from testing.proof.mutants.scenarios import ACK
-from testing.proof.power.cut import PowerSupply
 from testing.proof.power.disk import Mode
+from testing.proof.power.run import PowerSupply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,5 +1,5 @@
-"""Power cuts, modelled: kill -9 leaves the kernel's page cache standing, a power cut does not.
+"""Simulated power cuts: after kill -9 the kernel still writes its page cache, after a power cut it does not.
 
-The real writer and the real Redis run under strace; when the power goes, all are killed, and what their
-files would be after a power cut is worked out from their system calls and written over what is there.
+The real writer and the real Redis run under strace. At the power cut all are killed; the state of their files
+after it is computed from their system calls and written over the files.
 """

@@ -1,4 +1,4 @@
-"""Seeded power cuts at length: `python -m testing.proof.power --runs 20`."""
+"""Seeded power cuts: `python -m testing.proof.power --runs 20`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from testing.proof.power.run import run
 
 
 def main(words: list[str]) -> int:
-    """Run with one seed after the other; 0 if nothing is lost, doubled or altered."""
+    """Run seed after seed; 0 if nothing is lost, doubled or altered."""
     parser = argparse.ArgumentParser(prog="python -m testing.proof.power", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="the first")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--runs", type=int, default=3)
-    asked = parser.parse_args(words)
+    options = parser.parse_args(words)
     failed = 0
-    for seed in range(asked.seed, asked.seed + asked.runs):
+    for seed in range(options.seed, options.seed + options.runs):
         with tempfile.TemporaryDirectory() as folder:
-            came = run(seed, Path(folder).resolve())
-        passed = came.verdict.passed and came.staged == 0
+            outcome = run(seed, Path(folder).resolve())
+        passed = outcome.verdict.passed and outcome.staged == 0
         failed += not passed
         print(
-            f"seed {seed}: {'passed' if passed else 'FAILED'}; taken away: {came.taken.bytes} bytes, "
-            f"{came.taken.entries} entries; {came.staged} staged, {came.gaps} gaps; {came.verdict}",
+            f"seed {seed}: {'passed' if passed else 'FAILED'}; discarded: {outcome.discarded.bytes} bytes, "
+            f"{outcome.discarded.entries} entries; {outcome.staged} staged, {outcome.gaps} gaps; "
+            f"{outcome.verdict}",
             flush=True,
         )
     return 1 if failed else 0

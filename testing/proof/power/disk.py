@@ -1,8 +1,8 @@
-"""Pure: a filesystem that promises what POSIX promises and no more, so that a power cut can be tried on it.
+"""A model of a filesystem with the guarantees of POSIX and no others, on which a power cut can be applied.
 
-A file keeps what was synced; of the changes after that, any beginning may be there. A directory keeps the
-entries it had when it was synced; of each later create, rename and unlink it may know or not, in no order.
-No journal orders one file after another, as ext4's does: what holds here holds there too.
+A file keeps its synced content and any prefix of the later changes. A directory keeps its synced entries and
+any subset of the later creates, renames and unlinks. Real filesystems guarantee more (ext4's journal orders
+files), so what holds here holds there too.
 """
 
 from __future__ import annotations
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
 
 
 class Mode(StrEnum):
-    """What becomes of the changes that nobody synced."""
+    """Which of the unsynced changes a power cut keeps."""
 
     NOTHING = "nothing"
-    """None of them is there."""
+    """None."""
     NAMES = "names"
-    """Every create, rename and unlink is there, no content: the file of length 0 under its final name."""
-    DICE = "dice"
-    """Each entry by a throw of the dice; of each content a beginning of any length."""
+    """Every create, rename and unlink, but no content: a file of length 0 under its final name."""
+    RANDOM = "random"
+    """Each change of an entry with probability 1/2, and of each content a prefix of random length."""
 
 
 @dataclass
-class Taken:
-    """What a power cut took away."""
+class Discarded:
+    """The changes that a power cut discarded."""
 
     bytes: int = 0
-    """Written and not synced."""
+    """Bytes written and not synced."""
     entries: int = 0
-    """Creates, renames and unlinks in directories that were not synced since."""
+    """Creates, renames and unlinks in directories that were not synced afterwards."""
 
-    def __add__(self, other: Taken) -> Taken:
-        return Taken(self.bytes + other.bytes, self.entries + other.entries)
+    def __add__(self, other: Discarded) -> Discarded:
+        return Discarded(self.bytes + other.bytes, self.entries + other.entries)
 
 
 class Write(NamedTuple):
-    """Bytes at an offset."""
+    """A write of bytes at an offset."""
 
     offset: int
     data: bytes
 
 
 class Resize(NamedTuple):
-    """Cut off, or filled up with zeros."""
+    """A truncation, or an extension with zeros."""
 
     size: int
 
 
 @dataclass(eq=False)
 class File:
-    """The content of a file, apart from its names."""
+    """The content of a file, without its names."""
 
     synced: bytearray = field(default_factory=bytearray)
     size: int = 0
@@ -74,24 +74,24 @@ class File:
             self.size = size
 
     def mark(self) -> int:
-        """Return the moment at which a sync begins."""
+        """Return the position in the changes at which a sync begins."""
         return self._dropped + len(self.pending)
 
     def sync(self, mark: int) -> None:
-        """Make durable what was there at the mark."""
+        """Make the changes before the mark durable."""
         count = max(0, mark - self._dropped)
         for change in self.pending[:count]:
             _apply(self.synced, change)
         del self.pending[:count]
         self._dropped += count
 
-    def survivor(self, mode: Mode, dice: random.Random, taken: Taken) -> bytes:
-        """Return what a power cut leaves, and count what it takes."""
+    def survivor(self, mode: Mode, rng: random.Random, discarded: Discarded) -> bytes:
+        """Return the content after a power cut, and count the discarded bytes."""
         left = bytearray(self.synced)
         written = sum(len(change.data) for change in self.pending if isinstance(change, Write))
-        # At most all but the last byte: a cut that takes nothing shows nothing.
-        kept = dice.randrange(written) if mode is Mode.DICE and written else 0
-        taken.bytes += written - kept
+        # At least one byte is discarded: a power cut without effect proves nothing.
+        kept = rng.randrange(written) if mode is Mode.RANDOM and written else 0
+        discarded.bytes += written - kept
         for change in self.pending:
             if kept <= 0:
                 break
@@ -105,12 +105,12 @@ class File:
 
 @dataclass(eq=False)
 class Directory:
-    """Entries by name."""
+    """A directory: its entries by name."""
 
     now: dict[str, Node] = field(default_factory=dict)
     synced: dict[str, Node] = field(default_factory=dict)
     pending: list[dict[str, Node | None]] = field(default_factory=list)
-    """Changes of one or (a rename within) two entries, each whole or not at all; None: the name is gone."""
+    """Changes of one entry, or two in a rename; each is atomic; None removes the name."""
     _dropped: int = 0
 
     def change(self, entries: dict[str, Node | None]) -> None:
@@ -119,25 +119,25 @@ class Directory:
         self.pending.append(entries)
 
     def mark(self) -> int:
-        """Return the moment at which a sync begins."""
+        """Return the position in the changes at which a sync begins."""
         return self._dropped + len(self.pending)
 
     def sync(self, mark: int) -> None:
-        """Make durable what was there at the mark."""
+        """Make the changes before the mark durable."""
         count = max(0, mark - self._dropped)
         for entries in self.pending[:count]:
             _enter(self.synced, entries)
         del self.pending[:count]
         self._dropped += count
 
-    def survivor(self, mode: Mode, dice: random.Random, taken: Taken) -> dict[str, Node]:
-        """Return the entries that a power cut leaves, and count those that it takes."""
+    def survivor(self, mode: Mode, rng: random.Random, discarded: Discarded) -> dict[str, Node]:
+        """Return the entries after a power cut, and count the discarded changes."""
         left = dict(self.synced)
         for entries in self.pending:
-            if mode is Mode.NAMES or (mode is Mode.DICE and dice.random() < 0.5):
+            if mode is Mode.NAMES or (mode is Mode.RANDOM and rng.random() < 0.5):
                 _enter(left, entries)
             else:
-                taken.entries += 1
+                discarded.entries += 1
         return left
 
 
@@ -145,7 +145,7 @@ Node = File | Directory
 
 
 def scanned(folder: Path) -> Directory:
-    """Return the model of a folder all of which is durable."""
+    """Return the model of a folder whose content is all durable."""
     directory = Directory()
     for path in folder.iterdir():
         if path.is_dir():
@@ -157,16 +157,16 @@ def scanned(folder: Path) -> Directory:
     return directory
 
 
-def write_survivors(directory: Directory, folder: Path, mode: Mode, dice: random.Random) -> Taken:
-    """Write what a power cut leaves into an empty folder; returns what it took."""
-    taken = Taken()
-    for name, node in sorted(directory.survivor(mode, dice, taken).items()):
+def write_survivors(directory: Directory, folder: Path, mode: Mode, rng: random.Random) -> Discarded:
+    """Write the content after a power cut into an empty folder; returns what was discarded."""
+    discarded = Discarded()
+    for name, node in sorted(directory.survivor(mode, rng, discarded).items()):
         if isinstance(node, File):
-            (folder / name).write_bytes(node.survivor(mode, dice, taken))
+            (folder / name).write_bytes(node.survivor(mode, rng, discarded))
         else:
             (folder / name).mkdir()
-            taken += write_survivors(node, folder / name, mode, dice)
-    return taken
+            discarded += write_survivors(node, folder / name, mode, rng)
+    return discarded
 
 
 def _apply(content: bytearray, change: Write | Resize) -> None:

@@ -1,4 +1,4 @@
-"""Plays system calls back on a modelled disk, which stands for one folder that was watched."""
+"""Applies traced system calls to the model of a disk, which stands for one watched folder."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testing.proof.power.calls import decoded, encoded
 from testing.proof.power.disk import Directory, File
+from testing.proof.power.strace import decoded, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from testing.proof.power.calls import Call
     from testing.proof.power.disk import Node
+    from testing.proof.power.strace import Call
 
 _HEX = r"((?:\\x[0-9a-f]{2})*)"
 _NAMED = re.compile(rf'(?:(?:AT_FDCWD|\d+)<{_HEX}>, )?"{_HEX}"')
@@ -24,7 +24,7 @@ _FD = re.compile(r"\d+")
 
 
 class UnmodelledError(Exception):
-    """A call on a watched file that the model knows nothing of: it would have to learn it."""
+    """A call on a watched file that the model does not implement."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class _Open:
 
 @dataclass
 class Replay:
-    """The disk of one folder (an absolute path without links), and what processes hold open there."""
+    """The disk of one folder (an absolute path without links), and the files that are open there."""
 
     folder: Path
     disk: Directory
@@ -46,11 +46,11 @@ class Replay:
     _tables: dict[int, dict[int, _Open]] = field(default_factory=dict)
     """Open files by process and descriptor; threads share a table."""
     _syncs: dict[int, tuple[Node, int]] = field(default_factory=dict)
-    """Syncs under way, by thread, and what was there when each began."""
+    """Syncs in progress by thread, and the mark at which each began."""
     _closing: set[int] = field(default_factory=set)
 
     def play(self, calls: Iterable[Call]) -> None:
-        """Carry out the calls of one process, its threads and children; raises UnmodelledError."""
+        """Apply the calls of one process, its threads and children. Raises UnmodelledError."""
         watched = encoded(str(self.folder))
         actions: dict[str, Callable[[Call], None]] = {
             "chdir": self._change_directory,
@@ -76,7 +76,7 @@ class Replay:
             "unlink": self._unlink,
             "unlinkat": self._unlink,
             "mmap": self._map,
-            # Starts writing and promises nothing.
+            # Starts writing without any guarantee.
             "sync_file_range": lambda _: None,
         }
         for call in calls:
@@ -84,7 +84,7 @@ class Replay:
                 if call.name in ("fsync", "fdatasync"):
                     self._begin_sync(call)
                 elif call.name == "close":
-                    # Before it is seen to come back, another thread may have been given its number anew.
+                    # Before it returns, another thread may already get the same descriptor.
                     self._close(call)
                     self._closing.add(call.process)
             elif call.name == "close" and call.process in self._closing:
@@ -206,7 +206,7 @@ class Replay:
         self._table(call).pop(_descriptor(call), None)
 
     def _table(self, call: Call) -> dict[int, _Open]:
-        # A thread may be seen before the clone that made it has come back: it is of the first process.
+        # A thread may make calls before its clone returns; it belongs to the first process.
         first = next(iter(self._tables.values()), {})
         return self._tables.setdefault(call.process, first)
 
