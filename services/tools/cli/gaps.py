@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.tools.console import FOUND, console, duration, instant_us, print_json, table
-from services.tools.query.gap_rows import OpenGap, by_reason, read_open_gaps, seconds, touching
+from services.tools.query.gap_rows import by_reason, read_open_gaps, seconds, touching
 from services.tools.query.parts import read_time
 from services.tools.settings import settings
+
+if TYPE_CHECKING:
+    from services.archive.gaps import OpenGap
 
 _FOREVER_US = 1 << 62
 

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from services.archive.gaps import Interval, subtract
 from services.archive.paths import DEMO_MARK, HOUR_US
 from services.jetstream.settings import IngesterSettings
 from services.jetstream.validate import frame_opener
@@ -23,7 +24,6 @@ from services.tools.offload.bucket import Bucket
 from services.tools.offload.index import only_remote
 from services.tools.offload.remote import datasets
 from services.tools.query.gap_rows import gap_rows, hosts_with_gaps, intervals_to_repair, repaired
-from services.tools.query.intervals import Interval, minus
 from services.tools.query.parts import read_time
 from services.tools.redis_session import RedisSession
 from services.tools.repair.push import RepairPusher
@@ -119,10 +119,10 @@ def _repair(given: RepairSettings, asked: RepairRequest, stopping: Stopping, con
         if asked.interval is None
         else [asked.interval]
     )
-    older = minus(intervals_to_repair(rows, 0), wanted) if asked.interval is None else []
+    older = subtract(intervals_to_repair(rows, 0), wanted) if asked.interval is None else []
     intervals = without_open_time(wanted, session.pusher.cursor())
     if not asked.again:
-        intervals = minus(intervals, repaired(rows))
+        intervals = subtract(intervals, repaired(rows))
     hosts = asked.hosts or hosts_by_gaps(settings.ingest_hosts, rows if asked.interval is None else [])
     if not wanted:
         console.print("No recorded gap can be read; there is nothing to repair.")
@@ -163,7 +163,7 @@ def without_open_time(wanted: Sequence[Interval], cursor: Cursor) -> list[Interv
     """Leave out times that the ingester will still read, or read again, by itself. Pure."""
     end_us = min([cursor.time_us, *(window.from_us for window in cursor.windows)]) - CURSOR_MARGIN_US
     return (
-        minus(wanted, [Interval(end_us, max(end_us, *(interval.to_us for interval in wanted), 0))])
+        subtract(wanted, [Interval(end_us, max(end_us, *(interval.to_us for interval in wanted), 0))])
         if wanted
         else []
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 from rich.console import Console
 
+from services.archive.gaps import Interval
 from services.archive.paths import HOUR_US, removed_path
 from services.data_writer.encoding.encode import encode
 from services.jetstream.settings import IngesterSettings
@@ -24,8 +25,7 @@ from services.shared.logging import start_logs
 from services.shared.retry import until_done
 from services.shared.settings import load
 from services.tools.console import FINE, FOUND, STOPPED
-from services.tools.query.intervals import Interval, row_groups
-from services.tools.query.parts import find
+from services.tools.query.parts import find, row_groups
 from services.tools.redis_session import RedisSession
 from services.tools.repair.known import known_events
 

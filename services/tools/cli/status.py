@@ -15,13 +15,14 @@ from services.archive.paths import HOUR_US, archive_id_path
 from services.tools.console import console, duration, instant_us, print_json, size, table
 from services.tools.query.coverage import Table, read_coverage
 from services.tools.query.figures import ArchiveFigures, ask_writer, measure, unaccounted
-from services.tools.query.gap_rows import OpenGap, by_reason, read_open_gaps, seconds, touching
+from services.tools.query.gap_rows import by_reason, read_open_gaps, seconds, touching
 from services.tools.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from services.archive.gaps import OpenGap
     from services.shared.cursor import Cursor
     from services.shared.event import Stream
     from services.tools.query.figures import Figures

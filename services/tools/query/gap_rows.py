@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.archive.gaps import what_is_left
+from services.archive.gaps import Interval, OpenGap, intersect, open_gaps, subtract, union, union_seconds
 from services.archive.paths import HOUR_US
 from services.shared.event import Gap, GapReason, Stream
-from services.tools.query.intervals import Interval, merged, minus, row_groups
-from services.tools.query.parts import find
+from services.tools.query.parts import find, row_groups
 from services.tools.query.views import connected, create_views
 
 if TYPE_CHECKING:
@@ -20,47 +19,19 @@ if TYPE_CHECKING:
     from services.buffer.operator_push import OperatorPusher
 
 
-class OpenGap(NamedTuple):
-    """A row of `gaps`, or the part of it that no repair covers."""
-
-    from_us: int
-    to_us: int
-    reason: str
-    host: str
-    collection: str | None
-    received_at: int
-
-    @property
-    def is_archive_start(self) -> bool:
-        """Whether the row only marks the archive's start, before which nothing is expected."""
-        return self.reason == GapReason.ARCHIVE_START
-
-
 def read_open_gaps(root: Path, memory_mb: int) -> list[OpenGap]:
     """Return the open gaps of the archive, repaired intervals subtracted, the oldest first."""
     columns = ", ".join(OpenGap._fields)
     with connected(root, memory_mb) as connection:
         create_views(connection, root, (Stream.GAPS,))
         rows = connection.execute(f"SELECT {columns} FROM gaps ORDER BY from_us, to_us").fetchall()  # noqa: S608 - our own names
-    noted = [OpenGap(*row) for row in rows]
-    repairs = [(gap.from_us, gap.to_us) for gap in noted if gap.reason == GapReason.REPAIRED]
-    return [
-        gap._replace(from_us=from_us, to_us=to_us)
-        for gap in noted
-        for from_us, to_us in what_is_left(gap.reason, (gap.from_us, gap.to_us), repairs)
-    ]
+    return open_gaps(OpenGap(*row) for row in rows)
 
 
 def seconds(gaps: Iterable[OpenGap], from_us: int = 0, to_us: int = 1 << 62) -> float:
     """Return the seconds that gaps cover between two times; where gaps overlap, the time counts once."""
-    intervals = sorted(
-        (max(gap.from_us, from_us), min(gap.to_us, to_us)) for gap in gaps if not gap.is_archive_start
-    )
-    covered, reached = 0, from_us
-    for begin, end in intervals:
-        covered += max(0, end - max(begin, reached))
-        reached = max(reached, end)
-    return covered / 1e6
+    missing = (gap.interval for gap in gaps if not gap.is_archive_start)
+    return union_seconds(intersect(missing, Interval(from_us, to_us)))
 
 
 def by_reason(gaps: Iterable[OpenGap]) -> dict[str, tuple[int, float]]:
@@ -103,12 +74,12 @@ def intervals_to_repair(rows: Iterable[Gap], since_us: int) -> list[Interval]:
         for row in rows
         if row.reason not in NOT_GAPS and row.to_us > since_us
     ]
-    return minus(merged(gaps), repaired(rows))
+    return subtract(union(gaps), repaired(rows))
 
 
 def repaired(rows: Iterable[Gap]) -> list[Interval]:
     """Return the intervals that were repaired."""
-    return merged(Interval(row.from_us, row.to_us) for row in rows if row.reason is GapReason.REPAIRED)
+    return union(Interval(row.from_us, row.to_us) for row in rows if row.reason is GapReason.REPAIRED)
 
 
 def hosts_with_gaps(rows: Iterable[Gap]) -> set[str]:

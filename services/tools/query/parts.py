@@ -1,4 +1,4 @@
-"""Lists the parts of an archive by file name, and reads times and hours that a user writes."""
+"""Lists the parts of an archive by file name, reads their rows by interval, and times that a user writes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.archive.paths import HOUR_US, hour_of, parse_name, stream_root
-from services.shared.errors import BadInput
+from services.archive.parquet import open_part
+from services.archive.paths import HOUR_US, hour_directory, hour_of, parse_name, stream_root
+from services.shared.errors import BadInput, Transient
 from services.shared.event import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import pyarrow as pa
+
+    from services.archive.gaps import Interval
     from services.archive.paths import PartName
 
 
@@ -98,3 +102,23 @@ def _walk(base: Path) -> Iterator[tuple[Path, list[str]]]:
 def _raise(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
+
+
+def paths_in(root: Path, stream: Stream, interval: Interval) -> Iterator[Path]:
+    """Yield the files of a stream in every hour that the half-open interval overlaps."""
+    for hour in range(interval.from_us // HOUR_US, -(-interval.to_us // HOUR_US)):
+        yield from sorted(hour_directory(root, stream, hour).glob("*.parquet"))
+
+
+def row_groups(root: Path, stream: Stream, interval: Interval, names: list[str]) -> Iterator[pa.Table]:
+    """Yield columns of every row group in the hours that the interval overlaps.
+
+    Raises Transient when a file was compacted meanwhile, and what `open_part` raises.
+    """
+    for path in paths_in(root, stream, interval):
+        try:
+            with open_part(path, stream) as part:
+                for index in range(part.row_groups):
+                    yield part.read_row_group(index, names)
+        except FileNotFoundError as error:
+            raise Transient(f"{path} was compacted meanwhile; the hour is read again") from error

@@ -11,11 +11,12 @@ import msgspec
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from services.archive.gaps import Interval
 from services.archive.paths import HOUR_US, hour_start
 from services.jetstream.validate import event_identity, reject_identity, validate
 from services.shared.errors import BadInput
 from services.shared.event import JETSTREAM_STREAMS, Reason, Stream
-from services.tools.query.intervals import Interval, row_groups
+from services.tools.query.parts import row_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

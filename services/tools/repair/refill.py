@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from services.archive.gaps import Interval, subtract
 from services.jetstream.connection import ConnectionState
 from services.jetstream.pending import PendingPush
 from services.jetstream.resume import ResumeHint, ResumePlan
 from services.jetstream.validate import validator
 from services.shared.cursor import Cursor, Window
 from services.shared.errors import BadInput
-from services.tools.query.intervals import Interval, minus
 from services.tools.repair.push import dedup_window_of
 from services.tools.segments.archive import SegmentRewritten, covered, interval_of, overlapping
 from services.tools.segments.client import Unavailable
@@ -87,7 +87,7 @@ class Refill:
         around = Interval(asked.from_us - self._margin_us, asked.to_us + self._margin_us)
         segments = self._archive.segments()
         found = Refilled(covered(segments, asked))
-        if minus([asked], found.covered):
+        if subtract([asked], found.covered):
             found.why = "it does not reach this time; its newest hour or so is not sealed yet"
         for segment in overlapping(segments, around):
             try:
@@ -103,14 +103,14 @@ class Refill:
                     continue
                 wanted = (row for row in rows if around.from_us <= row.witnessed_us < around.to_us)
                 if not self._take(wanted, dedup):
-                    found.covered = minus(found.covered, [Interval(block.first_us, _NEVER_US)])
+                    found.covered = subtract(found.covered, [Interval(block.first_us, _NEVER_US)])
                     return found
                 self._report(min(block.last_us, asked.to_us), self._pusher.counts)
         return found
 
     def _lose(self, found: Refilled, lost: Interval, asked: Interval, error: Unavailable) -> None:
         if lost.from_us < asked.to_us and lost.to_us > asked.from_us:
-            found.covered = minus(found.covered, [lost])
+            found.covered = subtract(found.covered, [lost])
             found.why = str(error)
 
     def _take(self, rows: Iterable[Row], dedup: DedupWindow) -> bool:

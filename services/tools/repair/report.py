@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.archive.gaps import Interval, subtract
 from services.jetstream.connection import DisconnectReason
 from services.tools.console import FINE, FOUND, STOPPED, size
-from services.tools.query.intervals import Interval, minus
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -60,7 +60,7 @@ def print_plan(
     """Print what will be read, and from which sources."""
     for interval in intervals:
         console.print(f"to read: {interval} ({interval.seconds():,.0f} s)")
-    for interval in minus(wanted, intervals):
+    for interval in subtract(wanted, intervals):
         console.print(f"skipped: {interval}: repaired before, or the ingester still reads it by itself")
     if intervals:
         console.print(f"from: {', '.join(sources)}", markup=False)

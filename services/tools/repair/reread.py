@@ -11,13 +11,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.archive.gaps import Interval
 from services.jetstream.connection import ConnectionState, DisconnectReason
 from services.jetstream.inbox import Inbox, PushLimits
 from services.jetstream.receive import Receiver
 from services.jetstream.resume import ResumeHint, ResumePlan
 from services.jetstream.validate import validator
 from services.shared.cursor import Cursor, Window
-from services.tools.query.intervals import Interval
 from services.tools.repair.push import TICK_SECONDS, dedup_window_of
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from services.archive.gaps import Interval, pieces, subtract, union
 from services.shared.errors import BadInput
 from services.shared.event import Gap, GapReason, Stream
-from services.tools.query.intervals import Interval, merged, minus, pieces
 from services.tools.redis_session import EpochEnded, Position, uncommitted
 from services.tools.repair.known import known_identities
 
@@ -111,8 +111,8 @@ class Repair:
                     self._record(wait=False)
         self._record(wait=True)
         self.outcome.counts = self._pusher.counts
-        self.outcome.repaired = merged(self.outcome.repaired)
-        self.outcome.unavailable = merged(self.outcome.unavailable)
+        self.outcome.repaired = union(self.outcome.repaired)
+        self.outcome.unavailable = union(self.outcome.unavailable)
         return self.outcome
 
     def _hosts_for(self, piece: Interval) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ class Repair:
                 break
             covered = reading.covered(asked)
             if covered is not None:
-                missing = minus(missing, [covered])
+                missing = subtract(missing, [covered])
                 if not self._add_pending([covered], host):
                     break
             if reading.first_us is not None and reading.first_us > asked.from_us:
@@ -157,7 +157,7 @@ class Repair:
             return [interval]
         if read.why:
             self.outcome.reasons[refill.name] = read.why
-        return minus([interval], read.covered)
+        return subtract([interval], read.covered)
 
     def _add_pending(self, covered: list[Interval], name: str) -> bool:
         """Record intervals as pushed; return False when stopped before."""

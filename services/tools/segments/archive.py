@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from services.archive.gaps import Interval, intersect, union
 from services.shared.errors import BadInput
 from services.shared.retry import back_off
-from services.tools.query.intervals import Interval, merged
 from services.tools.segments.client import RetryLater, Unavailable
 from services.tools.segments.format import (
     HEADER_BYTES,
@@ -252,7 +252,4 @@ def covered(segments: Sequence[Segment], asked: Interval) -> list[Interval]:
         for one, other in pairwise(segments)
         if other.number == one.number + 1
     ]
-    parts = (
-        Interval(max(one.from_us, asked.from_us), min(one.to_us, asked.to_us)) for one in merged(complete)
-    )
-    return [part for part in parts if part.to_us > part.from_us]
+    return [part for part in intersect(union(complete), asked) if part.to_us > part.from_us]

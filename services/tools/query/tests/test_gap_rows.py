@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from services.archive.gaps import Interval, OpenGap
 from services.shared.event import Gap, GapReason
 from services.tools.cli.repair import hosts_by_gaps
-from services.tools.query.gap_rows import POINT_US, OpenGap, intervals_to_repair, seconds, touching
-from services.tools.query.intervals import Interval
+from services.tools.query.gap_rows import POINT_US, intervals_to_repair, seconds, touching
 
 
 def row(from_us: int, to_us: int, reason: GapReason = GapReason.CURSOR_TOO_OLD, host: str = "a") -> Gap:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from services.archive.gaps import Interval
 from services.archive.paths import HOUR_US
 from services.archive.schema import SCHEMAS
 from services.jetstream.validate import reject_identity, validate
 from services.shared.event import JETSTREAM_STREAMS, Reason, Reject, Stream
 from services.tools.offload.remote import HOURS
-from services.tools.query.intervals import Interval
 from services.tools.repair.known import known_events, known_identities
 from services.tools.tests.making import START_US, archive, events, write
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from services.archive.gaps import Interval
 from services.shared.cursor import Cursor, Window
 from services.tools.cli.repair import CURSOR_MARGIN_US, without_open_time
-from services.tools.query.intervals import Interval
 from services.tools.repair.reread import SLACK_US, Reading
 
 ASKED = Interval(100 * SLACK_US, 200 * SLACK_US)

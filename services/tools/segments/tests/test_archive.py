@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.archive.gaps import Interval
 from services.shared.errors import BadInput
 from services.shared.lifecycle import Stopping
-from services.tools.query.intervals import Interval
 from services.tools.segments.archive import Segment, SegmentArchive, SegmentRewritten, covered, overlapping
 from services.tools.segments.client import SegmentClient, Unavailable
 from services.tools.segments.format import Row
