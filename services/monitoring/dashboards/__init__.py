@@ -1,1 +1,1 @@
-"""What Grafana shows, as data; `python -m services.monitoring.dashboards` writes its files from it."""
+"""Grafana's dashboards as data; `python -m services.monitoring.dashboards` writes their JSON files."""

@@ -1,4 +1,4 @@
-"""Write every dashboard's file: `make dashboards`."""
+"""Write the JSON file of every dashboard: `make dashboards`."""
 
 from __future__ import annotations
 

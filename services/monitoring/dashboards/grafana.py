@@ -1,4 +1,4 @@
-"""A page in Grafana's own JSON, by Grafana's own models; nothing in it depends on when it is made."""
+"""Render a page as Grafana's JSON, by Grafana's own models; the same page gives the same bytes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TAG = "archive"
 REFRESH = "30s"
 LAST = "now-3h"
 RUNBOOK = "/public/runbook.md"
-"""Where the stack's Grafana serves monitoring/runbook.md (see docker-compose.yml)."""
+"""Address at which Grafana serves monitoring/runbook.md (see docker-compose.yml)."""
 Builder = stat.Panel | timeseries.Panel | table.Panel
 
 
 def rendered(page: Page) -> str:
-    """Return the page's file."""
+    """Return the content of a page's file."""
     board = (
         dashboard.Dashboard(page.title)
         .uid(f"archive-{page.name}")
@@ -57,7 +57,7 @@ def _link(link: dashboard.DashboardLink) -> dashboard.DashboardLink:
 
 
 def _alerts() -> dashboard.AnnotationQuery:
-    """Mark on every graph when an alert was firing."""
+    """Return the annotation that marks firing alerts in every graph."""
     return (
         dashboard.AnnotationQuery()
         .name("Alerts")
@@ -139,7 +139,7 @@ def _graph(panel: Panel) -> timeseries.Panel:
 
 
 def _table(panel: Panel) -> table.Panel:
-    """One line a label set, one column a query, named by its legend."""
+    """One row a label set, one column a query, named by its legend."""
     names = {f"Value #{chr(ord('A') + place)}": query.legend for place, query in enumerate(panel.queries)}
     merge = model.DataTransformerConfig(id_val="merge", options={})
     organize = model.DataTransformerConfig(
@@ -158,8 +158,8 @@ def _words(panel: Panel) -> model.ValueMap:
 
 
 def _target(panel: Panel, query: Query, ref: str) -> prometheus.Dataquery:
-    asked = prometheus.Dataquery().expr(query.expr).ref_id(ref).datasource(SOURCE)
+    target = prometheus.Dataquery().expr(query.expr).ref_id(ref).datasource(SOURCE)
     if panel.kind == "table":
-        return asked.format(models_of_prometheus.PromQueryFormat.TABLE).instant()
-    asked = asked.legend_format(query.legend)
-    return asked.instant() if query.instant else asked.range()
+        return target.format(models_of_prometheus.PromQueryFormat.TABLE).instant()
+    target = target.legend_format(query.legend)
+    return target.instant() if query.instant else target.range()

@@ -1,4 +1,4 @@
-"""The machine's processor, memory, disks and network."""
+"""The machine: processor, memory, disks and network, and their use by service."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from services.monitoring.dashboards.page import (
     BLUE,
     GREEN,
     RED,
+    REDIS_CPU,
     YELLOW,
     Page,
     Panel,
     Query,
     Row,
     per_second,
+    stat,
 )
-from services.monitoring.dashboards.service_row import SERVICES
 
 REAL = 'fstype!~"tmpfs|overlay|squashfs|ramfs|nsfs"'
 DISKS = 'device!~"loop.+|ram.+|sr.+|dm-.+"'
@@ -21,31 +22,27 @@ DISKS = 'device!~"loop.+|ram.+|sr.+|dm-.+"'
 STATE = Row(
     "The machine",
     (
-        Panel(
+        stat(
             "Processor in use",
             "Share of all processors that is not idle, over five minutes.",
             "percentunit",
             (Query("max(archive:host_cpu:ratio5m)", "in use"),),
-            kind="stat",
-            width=4,
             steps=((None, GREEN), (0.7, YELLOW), (0.9, RED)),
             decimals=0,
             alert="HostCpuHigh",
         ),
-        Panel(
+        stat(
             "Memory in use",
-            "Share that no program could have without swapping.",
+            "Share of memory that is not available without swapping.",
             "percentunit",
             (Query("max(archive:host_memory:ratio)", "in use"),),
-            kind="stat",
-            width=4,
             steps=((None, GREEN), (0.8, YELLOW), (0.9, RED)),
             decimals=0,
             alert="HostMemoryHigh",
         ),
-        Panel(
+        stat(
             "Fullest disk",
-            "Share in use of the fullest file system.",
+            "Used share of the fullest file system.",
             "percentunit",
             (
                 Query(
@@ -53,41 +50,33 @@ STATE = Row(
                     "in use",
                 ),
             ),
-            kind="stat",
-            width=4,
             steps=((None, GREEN), (0.8, YELLOW), (0.9, RED)),
             decimals=0,
             alert="DiskLow",
         ),
-        Panel(
-            "Load a processor",
-            "Programs that run or wait, per processor, over a minute. Above 1 they wait for each other.",
+        stat(
+            "Load per processor",
+            "Processes that run or wait, per processor, over a minute. Above 1 they wait for each other.",
             "short",
             (Query('max(node_load1) / count(node_cpu_seconds_total{mode="idle"})', "load"),),
-            kind="stat",
-            width=4,
             steps=((None, GREEN), (1.0, YELLOW), (2.0, RED)),
             decimals=2,
             alert="HostCpuHigh",
         ),
-        Panel(
+        stat(
             "Killed for memory, 24 h",
-            "Programs that the kernel ended for want of memory. Redis goes last.",
+            "Processes that the kernel killed because memory ran out; Redis is last.",
             "short",
             (Query("round(sum(increase(node_vmstat_oom_kill[24h])))", "killed", instant=True),),
-            kind="stat",
-            width=4,
             steps=((None, GREEN), (1.0, RED)),
             decimals=0,
             alert="HostMemoryHigh",
         ),
-        Panel(
+        stat(
             "Up since",
             "How long the machine has been running.",
             "s",
             (Query("max(node_time_seconds - node_boot_time_seconds)", "up"),),
-            kind="stat",
-            width=4,
             steps=((None, YELLOW), (3600.0, BLUE)),
             decimals=0,
         ),
@@ -98,9 +87,9 @@ USE = Row(
     "Processor, memory, disks, network",
     (
         Panel(
-            "Processor by what it does",
-            "Share of all processors. `steal` is time that the hypervisor gave to others, `iowait` waiting "
-            "for a disk.",
+            "Processor by mode",
+            "Share of all processors. `steal` is time that the hypervisor gave to other machines, `iowait` "
+            "waiting for a disk.",
             "percentunit",
             (
                 Query(
@@ -114,19 +103,19 @@ USE = Row(
         ),
         Panel(
             "Memory",
-            "In use without what can be freed at once, that (the page cache), and all there is.",
+            "In use, available (free or page cache), and total.",
             "bytes",
             (
                 Query("max(node_memory_MemTotal_bytes - node_memory_MemAvailable_bytes)", "in use"),
                 Query("max(node_memory_MemAvailable_bytes)", "available"),
-                Query("max(node_memory_MemTotal_bytes)", "all"),
+                Query("max(node_memory_MemTotal_bytes)", "total"),
             ),
             width=8,
             alert="HostMemoryHigh",
         ),
         Panel(
             "Disk space in use",
-            "Share by file system; a file system that several mounts show is counted once.",
+            "Used share by file system; one with several mounts is counted once.",
             "percentunit",
             (
                 Query(
@@ -154,7 +143,7 @@ USE = Row(
         ),
         Panel(
             "Disk busy",
-            "Share of the time in which a disk had work; near 1 every sync waits.",
+            "Share of time in which a disk was busy; near 1 every sync waits.",
             "percentunit",
             (Query(per_second(f"node_disk_io_time_seconds_total{{{DISKS}}}", "device"), "{{device}}"),),
             width=8,
@@ -179,9 +168,85 @@ USE = Row(
     ),
 )
 
+SERVICES = Row(
+    "By service",
+    (
+        Panel(
+            "Processor by service",
+            "Share of one processor; a Python daemon uses little more than 1.",
+            "percentunit",
+            (
+                Query(per_second("process_cpu_seconds_total", "job"), "{{job}}"),
+                Query(
+                    REDIS_CPU,
+                    "redis server",
+                ),
+            ),
+            width=8,
+            stacked=True,
+        ),
+        Panel(
+            "Memory by service",
+            "Resident bytes of each service; each container has its own limit.",
+            "bytes",
+            (
+                Query("sum by (job) (process_resident_memory_bytes)", "{{job}}"),
+                Query("sum(redis_memory_used_rss_bytes)", "redis server"),
+            ),
+            width=8,
+            stacked=True,
+        ),
+        Panel(
+            "Targets up",
+            "1 for each service that answered Prometheus' last scrape.",
+            "short",
+            (Query("min by (job) (up)", "{{job}}"),),
+            width=8,
+            at_most=1.0,
+            alert="TargetDown",
+        ),
+        Panel(
+            "Open files by service",
+            "A lasting rise is a leak.",
+            "short",
+            (Query("sum by (job) (process_open_fds)", "{{job}}"),),
+            width=6,
+        ),
+        Panel(
+            "Restarts",
+            "Restarts of each service an hour.",
+            "short",
+            (Query("sum by (job) (changes(process_start_time_seconds[1h]))", "{{job}}"),),
+            width=6,
+        ),
+        Panel(
+            "Prometheus' disk",
+            "Bytes of its data; 30 days are kept, within a limit of size.",
+            "bytes",
+            (
+                Query(
+                    "max(prometheus_tsdb_storage_blocks_bytes + prometheus_tsdb_wal_storage_size_bytes)",
+                    "data",
+                ),
+            ),
+            width=6,
+        ),
+        Panel(
+            "Notifications",
+            "Sent by Alertmanager and failed, an hour. Failed ones have not reached anybody.",
+            "short",
+            (
+                Query("sum(increase(alertmanager_notifications_total[1h]))", "sent"),
+                Query("sum(increase(alertmanager_notifications_failed_total[1h]))", "failed"),
+            ),
+            width=6,
+        ),
+    ),
+)
+
 HOST = Page(
     "host",
     "Host",
-    "The machine's processor, memory, disks and network, and what each service takes of them.",
+    "The machine's processor, memory, disks and network, and their use by each service.",
     (STATE, USE, SERVICES),
 )

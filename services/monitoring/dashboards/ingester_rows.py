@@ -1,15 +1,15 @@
-"""The rows of the ingester's words: receive, validate, buffer."""
+"""The rows of the ingester's stages: receive, validate, buffer."""
 
 from __future__ import annotations
 
 from services.monitoring.dashboards.page import GREEN, RED, YELLOW, Panel, Query, Row, per_second, quantiles
 
 RECEIVE = Row(
-    "receive: what Jetstream sends",
+    "receive: frames from Jetstream",
     (
         Panel(
             "Frames received",
-            "Frames a second, repeats included. Flat at zero is silence: look at `connected` and the host.",
+            "Frames a second, repeated ones included. Zero is silence: see `connected` and the host.",
             "eps",
             (Query(per_second("archive_receive_frames_total"), "frames"),),
             flows=True,
@@ -17,14 +17,14 @@ RECEIVE = Row(
         ),
         Panel(
             "Bytes received",
-            "Bytes of those frames a second, as they came over the wire, decompressed.",
+            "Bytes of those frames a second, decompressed.",
             "Bps",
             (Query(per_second("archive_receive_bytes_total"), "bytes"),),
             flows=True,
         ),
         Panel(
-            "Connected, and to whom",
-            "1 while a host is connected; a line that ends and another that begins is a fail-over.",
+            "Connection and host",
+            "1 while connected; one line ends and another begins at a fail-over.",
             "short",
             (
                 Query("max(archive_receive_connected)", "connected"),
@@ -34,9 +34,9 @@ RECEIVE = Row(
             alert="IngesterDisconnected",
         ),
         Panel(
-            "Lag and age of the cursor",
-            "How far behind the network we are, and how old the place is where we would resume. Both fall "
-            "while we catch up.",
+            "Lag and cursor age",
+            "Time behind the network, and age of the cursor to resume from. Both fall while the ingester "
+            "catches up.",
             "s",
             (
                 Query("max(archive_receive_lag_seconds)", "lag"),
@@ -46,18 +46,18 @@ RECEIVE = Row(
         ),
         Panel(
             "Silence",
-            "How long ago the last frame came, and when we leave a silent host for another.",
+            "Time since the last frame, and the limit after which the ingester changes hosts.",
             "s",
             (
-                Query("max(archive_receive_quiet_seconds)", "silent for"),
+                Query("max(archive_receive_quiet_seconds)", "silence"),
                 Query("max(archive_receive_quiet_limit_seconds)", "limit"),
             ),
             alert="IngesterSilent",
         ),
         Panel(
-            "Connections that ended",
-            "In the last 15 minutes, by reason. A few an hour are the host's own; a steady rise is an "
-            "unsteady host or network.",
+            "Ended connections",
+            "In the last 15 minutes, by reason. Hosts close some every hour; a rise means an unstable host "
+            "or network.",
             "short",
             (Query("sum by (reason) (increase(archive_receive_reconnects_total[15m]))", "{{reason}}"),),
             stacked=True,
@@ -65,7 +65,7 @@ RECEIVE = Row(
         ),
         Panel(
             "Gaps",
-            "Holes recorded in the last hour, by reason, noted by the ingester or by the writer.",
+            "Gaps recorded in the last hour by the ingester or the writer, by reason.",
             "short",
             (
                 Query("sum by (reason) (increase(archive_receive_gaps_total[1h]))", "{{reason}}"),
@@ -76,20 +76,20 @@ RECEIVE = Row(
         ),
         Panel(
             "Time inside gaps",
-            "Seconds of event time inside the holes that the ingester recorded in the last hour.",
+            "Seconds of event time within the gaps that the ingester recorded in the last hour.",
             "s",
-            (Query("sum(increase(archive_receive_gap_seconds_total[1h]))", "in doubt"),),
+            (Query("sum(increase(archive_receive_gap_seconds_total[1h]))", "in gaps"),),
             alert="GapRecorded",
         ),
     ),
 )
 
 VALIDATE = Row(
-    "validate: what of it can be used",
+    "validate: valid events and rejects",
     (
         Panel(
             "Events by stream",
-            "Events a second that passed validation, repeats included.",
+            "Events a second that passed validation, duplicates included.",
             "eps",
             (Query(per_second("archive_validate_events_total", "stream"), "{{stream}}"),),
             stacked=True,
@@ -97,30 +97,30 @@ VALIDATE = Row(
             alert="CollectionSilent",
         ),
         Panel(
-            "Frames set aside",
-            "Rejects a second by reason; each is kept in `rejects`. A rise means that upstream changed or "
-            "misbehaves.",
+            "Rejected frames",
+            "Rejects a second by reason; each is kept in `rejects`. A rise means that upstream changed its "
+            "format, or that a host misbehaves.",
             "eps",
             (Query(per_second("archive_validate_rejects_total", "reason"), "{{reason}}"),),
             stacked=True,
             alert="RejectRatioHigh",
         ),
         Panel(
-            "Repeats dropped",
-            "Events a second that we had already; a short hill after each reconnect is as it should be.",
+            "Duplicates dropped",
+            "Events a second that were received before; a short rise after each reconnect is normal.",
             "eps",
-            (Query(per_second("archive_validate_duplicates_total"), "repeats"),),
+            (Query(per_second("archive_validate_duplicates_total"), "duplicates"),),
         ),
         Panel(
-            "Identities remembered",
-            "What repeats are recognised by, and how many were forgotten early for want of room in the last "
-            "hour; after that a long rewind may double events.",
+            "Dedup window",
+            "Event identities in the dedup window, and pushes evicted from it by size in the last hour; "
+            "after an eviction a long rewind may store duplicates.",
             "short",
             (
-                Query("max(archive_validate_dedup_events)", "remembered"),
+                Query("max(archive_validate_dedup_events)", "identities"),
                 Query(
                     "sum(increase(archive_validate_dedup_evicted_by_size_total[1h]))",
-                    "pushes forgotten early",
+                    "pushes evicted",
                 ),
             ),
         ),
@@ -128,11 +128,11 @@ VALIDATE = Row(
 )
 
 BUFFER = Row(
-    "buffer: what waits in Redis",
+    "buffer: events in Redis",
     (
         Panel(
             "Pushed by stream",
-            "Elements a second that Redis has acknowledged, which means that they are on its disk.",
+            "Events a second that Redis has acknowledged, which means that they are on its disk.",
             "eps",
             (Query(per_second("archive_buffer_pushed_total", "stream"), "{{stream}}"),),
             stacked=True,
@@ -140,15 +140,15 @@ BUFFER = Row(
         ),
         Panel(
             "From receipt to Redis",
-            "Time from a frame's receipt to Redis' acknowledgement, the oldest frame of each push. A rise "
-            "means a slow disk under Redis.",
+            "Time from the receipt of the oldest frame of a push to Redis' acknowledgement. A rise means a "
+            "slow disk of Redis.",
             "s",
             quantiles("archive_buffer_latency_seconds"),
         ),
         Panel(
             "Waiting by stream",
-            "Events in Redis that are not committed yet: a saw-tooth of the writer's interval. A slope that "
-            "does not come down is a stalled writer.",
+            "Events in Redis that are not committed yet: a saw-tooth of the writer's interval. A lasting "
+            "rise means a stalled writer.",
             "short",
             (Query("max by (stream) (archive_buffer_depth_events)", "{{stream}}"),),
             stacked=True,
@@ -156,27 +156,28 @@ BUFFER = Row(
         ),
         Panel(
             "Redis' memory",
-            "Share of maxmemory in use. The ingester pauses at 75 %, and comes back below 55 %.",
+            "Share of maxmemory in use. The ingester pauses at 75 % and resumes below 55 %.",
             "percentunit",
             (
-                Query("max(archive_buffer_memory_share)", "seen by the ingester"),
-                Query("max(archive:redis_memory:ratio)", "said by Redis"),
+                Query("max(archive_buffer_memory_share)", "ingester"),
+                Query("max(archive:redis_memory:ratio)", "Redis"),
             ),
             steps=((None, GREEN), (0.65, YELLOW), (0.8, RED)),
             alert="RedisMemoryHigh",
         ),
         Panel(
             "Hours of Redis left",
-            "Until the ingester pauses, if nothing were committed from now on and as much came as in the "
-            "last ten minutes.",
+            "Hours until the ingester pauses if nothing more is committed, at the rate of the last ten "
+            "minutes.",
             "h",
             (Query("min(archive:redis_hours_left)", "left"),),
             width=8,
             alert="BufferFull",
         ),
         Panel(
-            "Room where the ingester looks",
-            "Bytes free on the disks under Redis and the archive, and the reserve below which it pauses.",
+            "Free space on watched disks",
+            "Free bytes on the disks of Redis and the archive, and the reserve below which the ingester "
+            "pauses.",
             "bytes",
             (
                 Query("min by (disk) (archive_receive_disk_free_bytes)", "{{disk}}"),
@@ -186,9 +187,9 @@ BUFFER = Row(
             alert="DiskLow",
         ),
         Panel(
-            "Begun again",
-            "How often the ingester began again from the stored cursor in the last hour; a rise means an "
-            "unsteady Redis.",
+            "Resets to the stored cursor",
+            "How often the ingester restarted from the stored cursor in the last hour; a rise means an "
+            "unstable Redis.",
             "short",
             (Query("sum(increase(archive_buffer_resets_total[1h]))", "resets"),),
             width=8,

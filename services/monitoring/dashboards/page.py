@@ -1,8 +1,9 @@
-"""What a dashboard page is made of: rows of panels, each with its question to Prometheus."""
+"""The parts of a dashboard: rows of panels with their queries to Prometheus."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 Kind = Literal["stat", "graph", "table"]
@@ -14,17 +15,17 @@ WIDTH = 24
 
 @dataclass(frozen=True)
 class Query:
-    """A PromQL expression; `legend` names its lines, `{{label}}` stands for a label's value."""
+    """A PromQL expression; `legend` names its lines, with `{{label}}` for the value of a label."""
 
     expr: str
     legend: str
     instant: bool = False
-    """Asked for the end of the shown time only: for windows of many hours."""
+    """Evaluated only at the end of the time range: for windows of many hours."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture. `steps` are its thresholds: from this value on, this colour; the first has no value."""
+    """One panel. `steps` are thresholds: the colour from a value on; the first has no value."""
 
     title: str
     description: str
@@ -39,17 +40,21 @@ class Panel:
     decimals: int | None = None
     stacked: bool = False
     at_least: float | None = 0.0
-    """Where the axis begins at the latest."""
+    """Highest start of the axis."""
     at_most: float | None = None
     flows: bool = False
-    """Whether it shows how fast events or bytes flow: twice the traffic, twice the value."""
+    """Whether it shows a rate of events or bytes, which doubles when the traffic does."""
     alert: str | None = None
-    """The alert that watches the same figure; the panel links to its chapter in the runbook."""
+    """The alert on the same metric; the panel links to its chapter in the runbook."""
 
     @property
     def height(self) -> int:
-        """Its height in Grafana's grid."""
+        """Height in Grafana's grid."""
         return STAT_HEIGHT if self.kind == "stat" else GRAPH_HEIGHT
+
+
+stat = partial(Panel, kind="stat", width=4)
+"""A panel with one value, coloured by its steps."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Page:
-    """One dashboard; `name` is its file's name, and its address ends with `archive-<name>`."""
+    """One dashboard; `name` is that of its file, and its address ends with `archive-<name>`."""
 
     name: str
     title: str
@@ -76,17 +81,17 @@ class Page:
 
 
 def per_second(counter: str, by: str = "") -> str:
-    """Return how fast a counter rises, summed, by label where one is named."""
+    """Return the expression of a counter's rate, summed, by label if one is named."""
     return f"sum {f'by ({by}) ' if by else ''}(rate({counter}[$__rate_interval]))"
 
 
 def quantiles(histogram: str) -> tuple[Query, ...]:
-    """Return the median, the 95th and the 99th percentile of a histogram."""
+    """Return queries of the median, the 95th and the 99th percentile of a histogram."""
     return tuple(
         Query(
             f"histogram_quantile({share}, sum by (le) (rate({histogram}_bucket[$__rate_interval])))", legend
         )
-        for share, legend in ((0.5, "half within"), (0.95, "95 % within"), (0.99, "99 % within"))
+        for share, legend in ((0.5, "median"), (0.95, "95th percentile"), (0.99, "99th percentile"))
     )
 
 

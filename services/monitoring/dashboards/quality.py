@@ -1,16 +1,26 @@
-"""What the data is like: how much of it, what was set aside and why, and which time it covers."""
+"""Quality of the data: coverage, volume, rejects and gaps."""
 
 from __future__ import annotations
 
-from services.monitoring.dashboards.page import BLUE, GREEN, RED, YELLOW, Page, Panel, Query, Row, per_second
+from services.monitoring.dashboards.page import (
+    BLUE,
+    GREEN,
+    RED,
+    YELLOW,
+    Page,
+    Panel,
+    Query,
+    Row,
+    per_second,
+    stat,
+)
 
 COVERAGE = Row(
     "Coverage",
     (
-        Panel(
-            "CoverageRow, 24 h",
-            "Share of the last 24 hours outside every recorded gap. Below 100 % `gaps` says which part is in "
-            "doubt.",
+        stat(
+            "Coverage, 24 h",
+            "Share of the last 24 hours outside of all recorded gaps. Below 100 % `gaps` has the bounds.",
             "percentunit",
             (
                 Query(
@@ -19,15 +29,13 @@ COVERAGE = Row(
                     instant=True,
                 ),
             ),
-            kind="stat",
-            width=4,
             steps=((None, RED), (0.999, YELLOW), (1.0, GREEN)),
             decimals=2,
             alert="GapRecorded",
         ),
-        Panel(
-            "CoverageRow, 30 d",
-            "The same over the 30 days that Prometheus remembers.",
+        stat(
+            "Coverage, 30 d",
+            "The same over the 30 days that Prometheus keeps.",
             "percentunit",
             (
                 Query(
@@ -36,62 +44,52 @@ COVERAGE = Row(
                     instant=True,
                 ),
             ),
-            kind="stat",
-            width=4,
             steps=((None, RED), (0.999, YELLOW), (1.0, GREEN)),
             decimals=3,
             alert="GapRecorded",
         ),
-        Panel(
+        stat(
             "Rows, 24 h",
             "Rows committed in the last 24 hours, all streams together.",
             "short",
             (Query("sum(increase(archive_commit_rows_total[24h]))", "rows", instant=True),),
-            kind="stat",
-            width=4,
             steps=((None, BLUE),),
             decimals=1,
         ),
-        Panel(
-            "Set aside",
-            "Share of frames received that could not be used, over five minutes.",
+        stat(
+            "Rejected",
+            "Share of received frames that were rejected, over five minutes.",
             "percentunit",
             (Query("max(archive:validate_rejects:ratio5m)", "rejects"),),
-            kind="stat",
-            width=4,
             steps=((None, GREEN), (0.001, YELLOW), (0.01, RED)),
             decimals=3,
             alert="RejectRatioHigh",
         ),
-        Panel(
-            "Repeats",
-            "Share of frames received that we had already, over an hour; high only after a reconnect.",
+        stat(
+            "Duplicates",
+            "Share of received frames that were duplicates, over an hour; high only after a reconnect.",
             "percentunit",
             (
                 Query(
-                    "sum(increase(archive_validate_duplicates_total[1h])) "
-                    "/ sum(increase(archive_receive_frames_total[1h]))",
-                    "repeats",
+                    "sum(increase(archive_validate_duplicates_total[1h])) / "
+                    "sum(increase(archive_receive_frames_total[1h]))",
+                    "duplicates",
                 ),
             ),
-            kind="stat",
-            width=4,
             steps=((None, BLUE),),
             decimals=2,
         ),
-        Panel(
-            "Saved",
-            "Share of the JSON's bytes that Parquet does not need, all streams together, over an hour.",
+        stat(
+            "Bytes saved",
+            "Share of the bytes of JSON that Parquet saves, all streams together, over an hour.",
             "percentunit",
             (
                 Query(
-                    "1 - sum(increase(archive_commit_stored_bytes_total[1h])) "
-                    "/ sum(increase(archive_commit_raw_bytes_total[1h]))",
+                    "1 - sum(increase(archive_commit_stored_bytes_total[1h])) / "
+                    "sum(increase(archive_commit_raw_bytes_total[1h]))",
                     "saved",
                 ),
             ),
-            kind="stat",
-            width=4,
             steps=((None, RED), (0.6, YELLOW), (0.75, GREEN)),
             decimals=1,
             alert="CompressionPoor",
@@ -113,8 +111,7 @@ RECORDS = Row(
         ),
         Panel(
             "Share by stream",
-            "Each stream's part of what passed validation: the network's mix changes slowly, so a step is "
-            "news.",
+            "Share of each stream in the valid events. The network's mix changes slowly; a step has a cause.",
             "percentunit",
             (
                 Query(
@@ -130,8 +127,8 @@ RECORDS = Row(
         ),
         Panel(
             "Behind, by stream",
-            "Clock minus the time of the newest event in the archive. Rare streams lie behind because they "
-            "are rare.",
+            "Clock minus the time of the newest event in the archive. Rare streams are behind because "
+            "their events are rare.",
             "s",
             (
                 Query(
@@ -145,11 +142,11 @@ RECORDS = Row(
 )
 
 DOUBT = Row(
-    "What is in doubt",
+    "Rejects, gaps and accounting",
     (
         Panel(
-            "Set aside, by reason",
-            "Frames an hour that could not be used; each is kept in `rejects` with its reason.",
+            "Rejects by reason",
+            "Rejected frames an hour; each is kept in `rejects` with its reason.",
             "short",
             (Query("sum by (reason) (increase(archive_validate_rejects_total[1h]))", "{{reason}}"),),
             width=8,
@@ -157,8 +154,8 @@ DOUBT = Row(
             alert="RejectRatioHigh",
         ),
         Panel(
-            "Gaps, by reason",
-            "Holes an hour that cannot be excluded; each is a row in `gaps`.",
+            "Gaps by reason",
+            "Recorded gaps an hour; each is a row in `gaps`.",
             "short",
             (Query("sum by (reason) (increase(archive_receive_gaps_total[1h]))", "{{reason}}"),),
             width=8,
@@ -166,8 +163,9 @@ DOUBT = Row(
             alert="GapRecorded",
         ),
         Panel(
-            "Unaccounted, by stream",
-            "Events in Redis and archive beyond those pushed: below 0 is loss, above 0 doubling, 0 is right.",
+            "Unaccounted by stream",
+            "Events in Redis and the archive minus those pushed: 0 is right, below 0 is loss, above 0 "
+            "duplicates.",
             "short",
             (Query("sum by (stream) (archive_unaccounted_events)", "{{stream}}"),),
             width=8,
@@ -176,31 +174,31 @@ DOUBT = Row(
         ),
         Panel(
             "Values of a wrong type",
-            "An hour: kept as they are in `extra`. A rise means that a lexicon changed.",
+            "Values an hour, kept unchanged in `extra`. A rise means that a lexicon changed.",
             "short",
-            (Query("sum(increase(archive_encode_type_mismatches_total[1h]))", "type_mismatches"),),
+            (Query("sum(increase(archive_encode_type_mismatches_total[1h]))", "type mismatches"),),
             width=8,
         ),
         Panel(
             "Could not be encoded",
-            "An hour: set aside by the writer. Any is a defect of ours.",
+            "Events an hour that the writer rejected. Any is a defect of this software.",
             "short",
-            (Query("sum(increase(archive_encode_rejects_total[1h]))", "set aside"),),
+            (Query("sum(increase(archive_encode_rejects_total[1h]))", "rejects"),),
             width=8,
             alert="RejectRatioHigh",
         ),
         Panel(
             "Does it add up?",
-            "Frames a second received, and where they went: repeats, and elements pushed (rejects and gap "
-            "rows included). The lines lie on each other, but for frames that were thrown away unread when a "
-            "connection was ended on purpose; those come again.",
+            "Frames a second received, and the sum of duplicates and pushed events (rejects and gap rows "
+            "included). The lines are equal, except for frames that were dropped unread when the ingester "
+            "closed a connection; those are received again.",
             "eps",
             (
                 Query(per_second("archive_receive_frames_total"), "received"),
                 Query(
                     f"{per_second('archive_buffer_pushed_total')} + "
                     f"{per_second('archive_validate_duplicates_total')}",
-                    "pushed or repeats",
+                    "pushed or duplicates",
                 ),
             ),
             width=8,
@@ -213,6 +211,6 @@ DOUBT = Row(
 QUALITY = Page(
     "quality",
     "Data quality",
-    "How much there is, what was set aside and why, and which time is covered.",
+    "Coverage, volume, rejects and gaps.",
     (COVERAGE, RECORDS, DOUBT),
 )

@@ -13,6 +13,7 @@ from services.monitoring.dashboards.page import (
     Query,
     Row,
     per_second,
+    stat,
 )
 
 MEMORY = "redis_memory_used_bytes / redis_memory_max_bytes"
@@ -20,20 +21,18 @@ MEMORY = "redis_memory_used_bytes / redis_memory_max_bytes"
 STATE = Row(
     "Does it work?",
     (
-        Panel(
+        stat(
             "Redis",
-            "Whether it answers its exporter.",
+            "Whether Redis answers its exporter.",
             "short",
             (Query("min(redis_up)", "up"),),
-            kind="stat",
-            width=4,
             steps=((None, RED), (1.0, GREEN)),
             words=((0.0, "DOWN", RED), (1.0, "up", GREEN)),
             alert="RedisDown",
         ),
-        Panel(
+        stat(
             "Append-only file",
-            "Whether it is on, and its last write and last rewrite went well. Without it an acknowledged "
+            "Whether it is on, and its last write and last rewrite succeeded. Without it an acknowledged "
             "event may be lost.",
             "short",
             (
@@ -42,50 +41,40 @@ STATE = Row(
                     "works",
                 ),
             ),
-            kind="stat",
-            width=4,
             steps=((None, RED), (1.0, GREEN)),
             words=((0.0, "FAILING", RED), (1.0, "works", GREEN)),
             alert="AofFailing",
         ),
-        Panel(
+        stat(
             "Last snapshot",
-            "Whether the last one went well. It is the second copy; the append-only file is the truth.",
+            "Whether the last snapshot succeeded. It is a second copy; Redis loads the append-only file.",
             "short",
             (Query("min(redis_rdb_last_bgsave_status)", "works"),),
-            kind="stat",
-            width=4,
             steps=((None, YELLOW), (1.0, GREEN)),
             words=((0.0, "FAILED", YELLOW), (1.0, "works", GREEN)),
         ),
-        Panel(
+        stat(
             "Memory full",
-            "Share of maxmemory in use. The ingester pauses at 75 %; 80 % is an alert.",
+            "Share of maxmemory in use. The ingester pauses at 75 %; an alert fires above 80 %.",
             "percentunit",
             (Query(f"max({MEMORY})", "full"),),
-            kind="stat",
-            width=4,
             steps=((None, GREEN), (0.65, YELLOW), (0.8, RED)),
             decimals=1,
             alert="RedisMemoryHigh",
         ),
-        Panel(
+        stat(
             "Evicted keys",
-            "Must stay 0: an evicted key is lost events.",
+            "Must be 0: an evicted key is lost events.",
             "short",
             (Query("sum(redis_evicted_keys_total)", "evicted"),),
-            kind="stat",
-            width=4,
             steps=((None, GREEN), (1.0, RED)),
             decimals=0,
         ),
-        Panel(
+        stat(
             "Up since",
             "How long Redis has been running.",
             "s",
             (Query("min(redis_uptime_in_seconds)", "up"),),
-            kind="stat",
-            width=4,
             steps=((None, YELLOW), (300.0, BLUE)),
             decimals=0,
         ),
@@ -93,11 +82,11 @@ STATE = Row(
 )
 
 HOLDS = Row(
-    "What it holds",
+    "Contents",
     (
         Panel(
             "Memory",
-            "What events take, the most they may take, and what the process takes of the machine.",
+            "Memory of the data, its limit, and resident memory of the process.",
             "bytes",
             (
                 Query("max(redis_memory_used_bytes)", "used"),
@@ -109,7 +98,7 @@ HOLDS = Row(
         ),
         Panel(
             "Waiting by stream",
-            "Elements in each list: a saw-tooth of the writer's interval.",
+            "Events in each list: a saw-tooth of the writer's interval.",
             "short",
             (Query('max by (key) (redis_key_size{key=~"archive:buffer:.+"})', "{{key}}"),),
             width=8,
@@ -117,8 +106,8 @@ HOLDS = Row(
             alert="WriterStalled",
         ),
         Panel(
-            "Pushes remembered",
-            "Pushes whose events a repeat would be recognised by; trimmed by time.",
+            "Recent pushes",
+            "Pushes in the dedup window, by which duplicates are recognized; trimmed by time.",
             "short",
             (Query('max(redis_key_size{key="archive:recent"})', "pushes"),),
             width=8,
@@ -127,7 +116,7 @@ HOLDS = Row(
 )
 
 WORK = Row(
-    "What it does",
+    "Commands and load",
     (
         Panel(
             "Commands",
@@ -138,8 +127,8 @@ WORK = Row(
             stacked=True,
         ),
         Panel(
-            "Time a command takes",
-            "Mean over all calls, by name, the ten longest. EXEC carries a push and its sync to the disk.",
+            "Duration by command",
+            "Mean of all calls, the ten longest commands. EXEC includes a push and its sync to the disk.",
             "s",
             (
                 Query(
@@ -151,23 +140,24 @@ WORK = Row(
             width=8,
         ),
         Panel(
-            "Calls refused or failed",
-            "A second. OOM refusals are the ingester pausing; anything else needs a look at the log.",
+            "Calls rejected or failed",
+            "Calls a second. OOM rejections belong to the pause of the ingester; for others see the log.",
             "ops",
             (
-                Query(per_second("redis_commands_rejected_calls_total"), "refused"),
+                Query(per_second("redis_commands_rejected_calls_total"), "rejected"),
                 Query(per_second("redis_commands_failed_calls_total"), "failed"),
             ),
             width=8,
         ),
         Panel(
             "Clients",
-            "Connections: ingester, writer, exporter, health and tools; and those refused in the last hour.",
+            "Connections of ingester, writer, exporter, health and tools; and those rejected in the last "
+            "hour.",
             "short",
             (
                 Query("max(redis_connected_clients)", "connected"),
                 Query("max(redis_blocked_clients)", "blocked"),
-                Query("sum(increase(redis_rejected_connections_total[1h]))", "refused"),
+                Query("sum(increase(redis_rejected_connections_total[1h]))", "rejected"),
             ),
             width=8,
         ),
@@ -183,7 +173,7 @@ WORK = Row(
         ),
         Panel(
             "Processor",
-            "Share of a processor, by Redis itself and by its children, which rewrite and snapshot.",
+            "Share of a processor, of the server and of its children for rewrites and snapshots.",
             "percentunit",
             (
                 Query(
@@ -202,11 +192,11 @@ WORK = Row(
 )
 
 DISK = Row(
-    "What reaches its disk",
+    "Disk",
     (
         Panel(
             "Size of the append-only file",
-            "Grows with each push, and falls at a rewrite, when it has doubled since the last.",
+            "Grows with each push; Redis rewrites it when it has doubled since the last rewrite.",
             "bytes",
             (
                 Query("max(redis_aof_current_size_bytes)", "now"),
@@ -217,14 +207,14 @@ DISK = Row(
         ),
         Panel(
             "Forks",
-            "How long the last fork for a rewrite or a snapshot stopped the server.",
+            "Time that the last fork for a rewrite or a snapshot blocked the server.",
             "s",
             (Query("max(redis_latest_fork_seconds)", "last fork"),),
             width=8,
         ),
         Panel(
-            "Copied during the last rewrite or snapshot",
-            "Memory beside maxmemory that the container must have room for.",
+            "Copy-on-write of the last rewrite or snapshot",
+            "Memory beyond maxmemory that the container must have.",
             "bytes",
             (
                 Query("max(redis_aof_last_cow_size_bytes)", "rewrite"),
@@ -238,7 +228,6 @@ DISK = Row(
 REDIS = Page(
     "redis",
     "Redis",
-    "The buffer's server: whether it answers, how full it is, what it does, and whether all of it is on "
-    "disk.",
+    "The Redis server: whether it works, memory, commands and disk.",
     (STATE, HOLDS, WORK, DISK),
 )
