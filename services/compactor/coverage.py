@@ -1,180 +1,279 @@
-"""COVERAGE: `<root>/coverage/`, a small table a day: whether each hour of each stream is complete.
+"""COVERAGE: computes the coverage table, which states for each hour of each stream whether it is complete.
 
-Derived from footers, gap rows and checkpoints whenever those change; each day's file is replaced whole.
+Rows are derived from footers, gap rows and checkpoints. Only days whose files, gaps, open hours or table file
+changed are computed again; each day's file is replaced as a whole.
 """
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.archive.catalog import Catalog
+from services.archive.catalog import HOURS_A_DAY, Catalog, File, StreamHour, token_of
 from services.archive.checkpoints import watermark_us
 from services.archive.coverage import CoverageRow, State, coverage_path, read_day, write_day
 from services.archive.footer import rows_in, total
-from services.archive.gaps import what_is_left
 from services.archive.manifest import read_removals
-from services.archive.parquet import DamagedFile, open_part
-from services.archive.paths import HOUR_US, REMOVED, hour_directory, hour_of_text, removed_path
+from services.archive.parquet import DamagedFile, UnreadableFile
+from services.archive.paths import HOUR_US, REMOVED, hour_of_text, removed_path
+from services.compactor.open_gaps import OpenGaps, hours_of
 from services.compactor.plan import closed_before
 from services.compactor.prepare import scratch
-from services.shared.errors import Transient
-from services.shared.event import OWN_STREAMS, STREAM_OF_COLLECTION, GapReason, Stream
+from services.shared.errors import BrokenInvariant, Transient
+from services.shared.event import OWN_STREAMS, GapReason, Stream
+from services.shared.logging import LogOnce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from services.archive.catalog import File
+    from services.compactor.open_gaps import OpenGap
 
 AFTER_US = 15 * 60_000_000
 _BEFORE_FIRST = 48
-"""Hours without a row that are shown before the first one that has: the start may be set far back."""
+"""Hours without files that get a row before the first hour with files: the archive may start earlier."""
 
 
-class StreamHour(NamedTuple):
-    """One hour of one stream."""
+@dataclass
+class CoverageReport:
+    """The result of one refresh."""
 
-    stream: Stream
-    hour: int
-    """Counted from 1970."""
-
-
-class OpenGap(NamedTuple):
-    """A row of `gaps`, as far as it matters here; Unix microseconds of event time."""
-
-    from_us: int
-    to_us: int
-    reason: str
-    collection: str | None
+    computed: int = 0
+    """Rows that were computed again."""
+    written: int = 0
+    """Days whose file was replaced."""
+    damaged: set[StreamHour] = field(default_factory=set)
+    """Hours with a file that cannot be read: its rows are missing from the table."""
 
 
-def refresh_coverage(root: Path, now_us: int) -> None:
-    """Bring the whole table up to date; for a command, while no compactor runs. Raises Transient."""
-    Coverage(root, Catalog(root), AFTER_US).refresh(now_us)
+class _Inputs(NamedTuple):
+    """What the rows are computed from, beside footers and gaps."""
+
+    tokens: Mapping[Stream, Mapping[int, int]]
+    """By stream and day, a token that changes with the day's files."""
+    removed: Mapping[Stream, Mapping[int, frozenset[int]]]
+    """By stream and day, the hours that were removed on purpose."""
+    first_open: int
+    quiet: range
+    """Hours that get a row even if no stream has files."""
+
+    def days(self) -> list[int]:
+        """Return all days that have rows."""
+        found = {day for by_day in (*self.tokens.values(), *self.removed.values()) for day in by_day}
+        if self.quiet:
+            found |= set(range(self.quiet.start // HOURS_A_DAY, (self.quiet.stop - 1) // HOURS_A_DAY + 1))
+        return sorted(found)
+
+
+def refresh_coverage(root: Path, now_us: int) -> CoverageReport:
+    """Compute the whole table; for a command, while no compactor runs. Raises Transient."""
+    return Coverage(root, Catalog(root), AFTER_US, LogOnce()).refresh(now_us)
 
 
 class Coverage:
-    """Keeps the table right from look to look."""
+    """Keeps the table up to date from round to round."""
 
-    def __init__(self, root: Path, catalog: Catalog, after_us: int) -> None:
+    def __init__(self, root: Path, catalog: Catalog, after_us: int, log_once: LogOnce) -> None:
         self._root = root
-        self._catalogue = catalog
+        self._catalog = catalog
         self._after_us = after_us
-        self._written: dict[int, list[CoverageRow]] = {}
-        self._holes: dict[Path, list[OpenGap]] = {}
+        self._log_once = log_once
+        self._gaps = OpenGaps(root, catalog, log_once)
+        self._removed_hours: dict[Stream, tuple[int | None, dict[int, frozenset[int]]]] = {}
+        self._computed: dict[int, int] = {}
+        """By day, the digest of what its rows were computed from."""
 
-    def refresh(self, now_us: int) -> None:
-        """Replace the files of the days that are no longer right. Raises Transient."""
+    def refresh(self, now_us: int) -> CoverageReport:
+        """Replace the files of the days that changed. Raises Transient."""
+        report = CoverageReport()
         try:
-            days: dict[int, list[CoverageRow]] = {}
-            for row in self._rows():
-                days.setdefault(row.hour // 24, []).append(row)
-            for day, rows in days.items():
-                if self._known(day) != rows:
-                    staged = scratch(self._root) / f"coverage-{day}.tmp"
-                    write_day(self._root, day, rows, now_us, staged)
-                self._written[day] = rows
-        except (OSError, DamagedFile) as error:
-            raise Transient(f"cannot renew the coverage of {self._root}: {error}") from error
+            inputs = self._inputs(report)
+            for day in inputs.days():
+                if self._computed.get(day) != self._digest(inputs, day) or self._gaps.changed_in(day):
+                    self._computed.pop(day, None)
+                    if self._refresh_day(inputs, day, now_us, report):
+                        self._computed[day] = self._digest(inputs, day)
+            self._gaps.changes.clear()
+        except OSError as error:
+            raise Transient(f"cannot update the coverage of {self._root}: {error}") from error
+        return report
 
-    def _rows(self) -> Iterable[CoverageRow]:
-        files = {stream: self._files(stream) for stream in Stream}
-        holes = self._all_holes(files[Stream.GAPS])
-        passed_us = watermark_us(self._root)
-        still_open = closed_before(passed_us, self._after_us)
-        gone = {stream: removed_hours(self._root, stream) for stream in Stream}
-        hours = {hour for of_stream in (*files.values(), *gone.values()) for hour in of_stream}
-        for hour in sorted(hours | set(_quiet(hours, holes, passed_us))):
+    def _inputs(self, report: CoverageReport) -> _Inputs:
+        tokens = {stream: self._catalog.days(stream) for stream in Stream}
+        report.damaged |= self._gaps.update(tokens[Stream.GAPS])
+        removed = {stream: self._removed(stream) for stream in Stream}
+        watermark = watermark_us(self._root)
+        inputs = _Inputs(tokens, removed, closed_before(watermark, self._after_us), range(0))
+        start = max(
+            (gap.to_us for gap in self._gaps.open if gap.reason == GapReason.ARCHIVE_START), default=None
+        )
+        if start is None:
+            return inputs
+        first = self._first_hour(inputs, start // HOUR_US)
+        return inputs._replace(
+            quiet=range(max(start // HOUR_US, first - _BEFORE_FIRST), watermark // HOUR_US + 1)
+        )
+
+    def _first_hour(self, inputs: _Inputs, start: int) -> int:
+        """Return the first hour from `start` on that has files or had them; without one, `start`."""
+        for day in inputs.days():
+            found = {hour for by_day in inputs.removed.values() for hour in by_day.get(day, ())}
+            for stream in Stream:
+                with contextlib.suppress(UnreadableFile):
+                    if day in inputs.tokens[stream] and day >= start // HOURS_A_DAY:
+                        found |= self._catalog.hours(stream, day).keys()
+            if any(hour >= start for hour in found):
+                return min(hour for hour in found if hour >= start)
+        return start
+
+    def _removed(self, stream: Stream) -> dict[int, frozenset[int]]:
+        """Return the hours of a stream that were removed by retention, offload or forget, by day."""
+        directory = self._root / REMOVED / stream.value
+        token = token_of([directory]) if directory.exists() else 0
+        known_token, known = self._removed_hours.get(stream, (None, {}))
+        if token is not None and token == known_token:
+            return known
+        found: dict[int, set[int]] = {}
+        for path in directory.glob("*.json"):
+            try:
+                hour = hour_of_text(path.stem)
+            except ValueError:
+                self._log_once("compact.refused", f"{path} is no note on a removed hour: move it away")
+                continue
+            found.setdefault(hour // HOURS_A_DAY, set()).add(hour)
+        removed = {day: frozenset(hours) for day, hours in found.items()}
+        self._removed_hours[stream] = (token, removed)
+        return removed
+
+    def _digest(self, inputs: _Inputs, day: int) -> int:
+        """Return a digest of what a day's rows are computed from, except gaps, and of its table file."""
+        hours = hours_of(day)
+        try:
+            status = coverage_path(self._root, day).stat()
+            table = (status.st_ino, status.st_mtime_ns, status.st_size)
+        except FileNotFoundError:
+            table = None
+        return hash(
+            (
+                table,
+                tuple(inputs.tokens[stream].get(day) for stream in Stream),
+                tuple(inputs.removed[stream].get(day) for stream in Stream),
+                min(max(inputs.first_open, hours.start), hours.stop),
+                min(max(inputs.quiet.start, hours.start), hours.stop),
+                min(max(inputs.quiet.stop, hours.start), hours.stop),
+                self._gaps.is_complete,
+            )
+        )
+
+    def _refresh_day(self, inputs: _Inputs, day: int, now_us: int, report: CoverageReport) -> bool:
+        """Compute a day's rows and replace its file if they changed; return whether every file was read."""
+        damaged: set[StreamHour] = set()
+        try:
+            files = {
+                stream: self._files(stream, day, damaged) if day in inputs.tokens[stream] else {}
+                for stream in Stream
+            }
+        except (UnreadableFile, FileNotFoundError) as error:
+            # A file that was just replaced, or a directory that cannot be listed: the rows stay as they are.
+            if isinstance(error, UnreadableFile):
+                self._log_once("compact.refused", str(error))
+            return False
+        known = self._known(day)
+        rows = list(self._rows(inputs, day, files, {(row.stream, row.hour): row for row in known or ()}))
+        report.computed += len(rows)
+        report.damaged |= damaged
+        if rows != known:
+            write_day(self._root, day, rows, now_us, scratch(self._root) / f"coverage-{day}.tmp")
+            report.written += 1
+        return not damaged
+
+    def _files(self, stream: Stream, day: int, damaged: set[StreamHour]) -> dict[int, tuple[File, ...]]:
+        found: dict[int, tuple[File, ...]] = {}
+        for hour, names in self._catalog.hours(stream, day).items():
+            known: list[File] = []
+            for name in names:
+                try:
+                    known += self._catalog.files(stream, hour, [name])
+                except (DamagedFile, UnreadableFile) as error:
+                    damaged.add(StreamHour(stream, hour))
+                    self._log_once("compact.refused", str(error))
+            found[hour] = tuple(known)
+        return found
+
+    def _known(self, day: int) -> list[CoverageRow] | None:
+        """Return a day's rows as they were written last; None where its file is missing or damaged."""
+        try:
+            return read_day(coverage_path(self._root, day))
+        except FileNotFoundError:
+            return None
+        except (DamagedFile, UnreadableFile) as error:
+            self._log_once("coverage.rebuilt", str(error))
+            return None
+
+    def _rows(
+        self,
+        inputs: _Inputs,
+        day: int,
+        files: Mapping[Stream, Mapping[int, Sequence[File]]],
+        known: Mapping[tuple[Stream, int], CoverageRow],
+    ) -> Iterator[CoverageRow]:
+        gaps = [gap for gap in self._gaps.open if gap.overlaps(hours_of(day))]
+        removed = {stream: inputs.removed[stream].get(day, frozenset[int]()) for stream in Stream}
+        hours = {hour for by_hour in (*files.values(), *removed.values()) for hour in by_hour}
+        hours |= {hour for hour in hours_of(day) if hour in inputs.quiet}
+        if not self._gaps.is_complete:  # the archive's start may be in the file that cannot be read
+            hours |= {hour for _, hour in known}
+        for hour in sorted(hours):
+            of_hour = [gap for gap in gaps if gap.overlaps(range(hour, hour + 1))]
             rejects = files[Stream.REJECTS].get(hour, ())
             for stream in Stream:
                 row = coverage_row(
                     StreamHour(stream, hour),
                     files[stream].get(hour, ()),
-                    holes,
-                    is_open=hour >= still_open,
+                    of_hour,
+                    is_open=hour >= inputs.first_open,
                     rejects=reject_count(stream, rejects),
                 )
-                yield self._as_it_was(row) if hour in gone[stream] and not row.parts else row
+                before = known.get((stream, hour))
+                if hour in removed[stream] and not row.parts:
+                    row = self._before_removal(row, before)
+                elif (
+                    before is not None
+                    and before.state is State.PARTIAL
+                    and row.state in (State.CLOSED, State.EMPTY)
+                    and not self._gaps.is_complete
+                ):
+                    # The gap may stand in the file of `gaps` that cannot be read.
+                    row = row._replace(state=State.PARTIAL, gap_seconds=before.gap_seconds)
+                yield row
 
-    def _as_it_was(self, row: CoverageRow) -> CoverageRow:
-        """Return the row of an hour that was removed on purpose: what it held, in no files any more."""
-        for known in self._known(row.hour // 24) or ():
-            if (known.stream, known.hour) == (row.stream, row.hour) and known.rows:
-                return known._replace(parts=0, bytes=0)
-        noted = read_removals(removed_path(self._root, row.stream, row.hour))
+    def _before_removal(self, row: CoverageRow, before: CoverageRow | None) -> CoverageRow:
+        """Return the row of an hour that was removed on purpose: the rows that it held, and no files."""
+        if before is not None and before.rows:
+            return before._replace(parts=0, bytes=0)
+        try:
+            noted = read_removals(removed_path(self._root, row.stream, row.hour))
+        except BrokenInvariant as error:
+            self._log_once("compact.refused", str(error))
+            return row
         rows = rows_in(total(*(one.accounted for removal in noted for one in removal.inputs)))
         return row._replace(rows=rows, state=State.CLOSED if row.state is State.EMPTY and rows else row.state)
 
-    def _files(self, stream: Stream) -> dict[int, tuple[File, ...]]:
-        found: dict[int, tuple[File, ...]] = {}
-        for hour, names in self._catalogue.names(stream).items():
-            known: list[File] = []
-            for name in names:
-                try:
-                    known += self._catalogue.files(stream, hour, [name])
-                except (FileNotFoundError, DamagedFile):
-                    # Replaced just now: the next look counts it. Damaged: its rows are not there to be read.
-                    continue
-            found[hour] = tuple(known)
-        return found
-
-    def _all_holes(self, files: dict[int, tuple[File, ...]]) -> list[OpenGap]:
-        paths = [
-            hour_directory(self._root, Stream.GAPS, hour) / file.name
-            for hour, of_hour in files.items()
-            for file in of_hour
-        ]
-        for path in paths:
-            if path not in self._holes:
-                with open_part(path, Stream.GAPS) as part:
-                    table = part.read(["from_us", "to_us", "reason", "collection"])
-                self._holes[path] = [OpenGap(**row) for row in table.to_pylist()]
-        noted = [hole for path in paths for hole in self._holes[path]]
-        repairs = [(hole.from_us, hole.to_us) for hole in noted if hole.reason == GapReason.REPAIRED]
-        return [
-            hole._replace(from_us=from_us, to_us=to_us)
-            for hole in noted
-            for from_us, to_us in what_is_left(hole.reason, (hole.from_us, hole.to_us), repairs)
-        ]
-
-    def _known(self, day: int) -> list[CoverageRow] | None:
-        if day in self._written:
-            return self._written[day]
-        try:
-            return read_day(coverage_path(self._root, day))
-        except (FileNotFoundError, DamagedFile):
-            return None
-
-
-def removed_hours(root: Path, stream: Stream) -> set[int]:
-    """Return the hours of a stream that were removed on purpose: by retention, offload or forget."""
-    return {hour_of_text(path.stem) for path in (root / REMOVED / stream.value).glob("*.json")}
-
-
-def _quiet(hours: Iterable[int], holes: Iterable[OpenGap], passed_us: int) -> Iterable[int]:
-    """Return the hours from the archive's start to the watermark: they have a row even if nothing came."""
-    start = max(
-        (hole.to_us // HOUR_US for hole in holes if hole.reason == GapReason.ARCHIVE_START), default=None
-    )
-    if start is None:
-        return range(0)
-    first = min((hour for hour in hours if hour >= start), default=start)
-    return range(max(start, first - _BEFORE_FIRST), passed_us // HOUR_US + 1)
-
 
 def coverage_row(
-    place: StreamHour, files: Sequence[File], holes: Iterable[OpenGap], *, is_open: bool, rejects: int
+    place: StreamHour, files: Sequence[File], gaps: Iterable[OpenGap], *, is_open: bool, rejects: int
 ) -> CoverageRow:
-    """Return the row of an hour."""
+    """Pure: return the row of an hour from its files and the gaps that may overlap it."""
     stream, hour = place
-    overlapping = [] if stream in OWN_STREAMS else _overlapping(stream, hour, holes)
+    overlapping = [] if stream in OWN_STREAMS else _overlapping(stream, hour, gaps)
     rows = sum(file.rows for file in files)
     if is_open:
         state = State.OPEN
     elif overlapping:
         state = State.PARTIAL
     else:
-        # Of an hour that lost all its rows on purpose a file still tells: more went than was there twice.
+        # An hour that lost all its rows on purpose keeps a file, with more removed rows than duplicates.
         held = rows or any(rows_in(file.removed) > file.duplicates for file in files)
         state = State.CLOSED if held else State.EMPTY
     return CoverageRow(
@@ -192,32 +291,25 @@ def coverage_row(
     )
 
 
-def reject_count(stream: Stream, rejects: Iterable[File]) -> int:
+def reject_count(stream: Stream, rejects: Sequence[File]) -> int:
     """Return how many of an hour's rejects came from a stream's buffer; of `rejects`, all."""
-    files = list(rejects)
     if stream is Stream.REJECTS:
-        return sum(rows_in(file.counts) for file in files)
-    return sum(of_epoch.get(stream, 0) for file in files for of_epoch in file.counts.values())
+        return sum(rows_in(file.counts) for file in rejects)
+    return sum(of_epoch.get(stream, 0) for file in rejects for of_epoch in file.counts.values())
 
 
-def _overlapping(stream: Stream, hour: int, holes: Iterable[OpenGap]) -> list[tuple[int, int]]:
-    """Return the holes' shares of the hour. One of no length counts too: something was stepped over there."""
+def _overlapping(stream: Stream, hour: int, gaps: Iterable[OpenGap]) -> list[tuple[int, int]]:
+    """Return the shares of the hour that the gaps of a stream overlap, in order."""
     start, end = hour * HOUR_US, (hour + 1) * HOUR_US
     return sorted(
-        (max(hole.from_us, start), min(hole.to_us, end))
-        for hole in holes
-        if hole.from_us < end and hole.to_us >= start and _concerns(hole, stream)
+        (max(gap.from_us, start), min(gap.to_us, end))
+        for gap in gaps
+        if gap.overlaps(range(hour, hour + 1)) and gap.concerns(stream)
     )
 
 
-def _concerns(hole: OpenGap, stream: Stream) -> bool:
-    if hole.collection is None:
-        return True
-    return STREAM_OF_COLLECTION.get(hole.collection, Stream.RECORDS) is stream
-
-
 def _seconds(shares: Iterable[tuple[int, int]]) -> float:
-    """Return the length of shares, in order, where each moment counts once."""
+    """Return the length of shares that are in order; where they overlap each moment counts once."""
     counted, reached = 0, 0
     for start, end in shares:
         counted += max(0, end - max(start, reached))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
 
-from services.archive.catalog import Catalog, File, read_note
+from services.archive.catalog import HOURS_A_DAY, Catalog, File, StreamHour, read_note
 from services.archive.checkpoints import watermark_us
 from services.archive.parquet import DamagedFile, UnreadableFile
-from services.archive.paths import hour_directory, hour_text
+from services.archive.paths import hour_directory, hour_of, hour_text
 from services.compactor.job import Job, merge_limits
-from services.compactor.plan import Due, Hour, PlanRules, due, overlaps, planned
+from services.compactor.plan import Due, Hour, PlanRules, closed_before, due, overlaps, planned
 from services.compactor.postponed import PostponeCheck
 from services.compactor.prepare import compare, is_prepared, prepare
 from services.shared.errors import BrokenInvariant, Transient
 from services.shared.event import Stream
+from services.shared.logging import LogOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,12 +42,23 @@ class CompactionReport:
     """Duplicate rows that their merges removed."""
     compared: int = 0
     """Merged hours that were compared again and held no duplicates."""
-    refused: int = 0
+    refused: set[StreamHour] = field(default_factory=set)
     """Hours with a file that is damaged or not of this archive."""
     postponed: str = ""
     """Why the remaining hours wait; empty when none remains."""
     error: str = ""
     """The same, where a person has to act."""
+
+
+@dataclass
+class _LoadedDay:
+    """The footers of a stream's day, and what planning takes from them."""
+
+    files: dict[int, tuple[File, ...]] = field(default_factory=dict)
+    hours: dict[int, Hour] = field(default_factory=dict)
+    refused: set[StreamHour] = field(default_factory=set)
+    is_complete: bool = True
+    """Whether every file of the day could be read."""
 
 
 class HourCompactor:
@@ -60,7 +73,11 @@ class HourCompactor:
         self._limits = merge_limits(settings)
         self._look_back_us = int(settings.archive_look_back_hours * 3600e6)
         self.catalog = Catalog(self._root)
-        self._logged: set[str] = set()
+        reach_hours = max(settings.compact_neighbours, math.ceil(settings.archive_look_back_hours) + 1)
+        self._reach_days = math.ceil(reach_hours / HOURS_A_DAY)
+        self._done: dict[Stream, dict[int, int]] = {stream: {} for stream in Stream}
+        """Token of each day in which nothing was due: nothing can be until it, or a day near it, changes."""
+        self.log_once = LogOnce()
 
     def run(self, *, close_all: bool = False) -> CompactionReport:
         """Prepare all hours that are due. Raises Transient when the disk fails.
@@ -87,26 +104,61 @@ class HourCompactor:
         return report
 
     def _jobs(self, stream: Stream, watermark: int, report: CompactionReport) -> Iterator[tuple[Job, bool]]:
-        names = self.catalog.names(stream)
-        self.catalog.prune(stream, names)
-        files: dict[int, tuple[File, ...]] = {}
-        hours: dict[int, Hour] = {}
-        for hour, listed in names.items():
+        """Yield the merges that are due, each with whether its hour is merged already.
+
+        Only days are planned that changed since nothing was due in them, and days within their reach: a late
+        part concerns the hours that are compared with it.
+        """
+        tokens, done = self.catalog.days(stream), self._done[stream]
+        changed = {day for day in tokens.keys() | done.keys() if tokens.get(day) != done.get(day)}
+        concerned = {near for day in changed for near in self._near(day)}
+        for day in concerned:
+            done.pop(day, None)
+        loaded: dict[int, _LoadedDay] = {}
+        for day in sorted(concerned & tokens.keys()):
+            loaded = {
+                near: loaded[near] if near in loaded else self._load(stream, near)
+                for near in self._near(day)
+                if near in tokens
+            }
+            report.refused |= loaded[day].refused
+            files = {hour: known for one in loaded.values() for hour, known in one.files.items()}
+            hours = {hour: planned for one in loaded.values() for hour, planned in one.hours.items()}
+            sources = (source for known in files.values() for file in known for source in file.sources)
+            among = range(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY)
+            found = due(hours, watermark, self._rules, overlaps(sources, self._look_back_us), among)
+            for one in found:
+                if not is_prepared(self._root, stream, one.hour):
+                    yield self._job(stream, one, files, hours), one.is_merged
+            is_open = max(hours, default=0) >= closed_before(watermark, self._rules.after_us)
+            if not found and loaded[day].is_complete and not is_open:
+                done[day] = tokens[day]
+
+    def _near(self, day: int) -> range:
+        return range(day - self._reach_days, day + self._reach_days + 1)
+
+    def _load(self, stream: Stream, day: int) -> _LoadedDay:
+        """Read the footers of a day."""
+        loaded = _LoadedDay()
+        try:
+            listed = self.catalog.hours(stream, day)
+        except UnreadableFile as error:
+            loaded.refused.add(StreamHour(stream, hour_of(error.path) or day * HOURS_A_DAY))
+            loaded.is_complete = False
+            self.log_once("compact.refused", str(error))
+            return loaded
+        for hour, names in listed.items():
             try:
-                files[hour] = self.catalog.files(stream, hour, listed)
-                hours[hour] = planned(hour, files[hour], read_note(self._root, stream, hour))
+                files = self.catalog.files(stream, hour, names)
+                loaded.hours[hour] = planned(hour, files, read_note(self._root, stream, hour))
+                loaded.files[hour] = files
             except FileNotFoundError:
-                continue  # it was just replaced; the next round lists it again
+                loaded.is_complete = False  # it was just replaced; the next round lists it again
             except (DamagedFile, UnreadableFile) as error:
-                report.refused += 1
-                self._log_once(str(error))
-        ranges = overlaps(
-            (source for known in files.values() for file in known for source in file.sources),
-            self._look_back_us,
-        )
-        for one in due(hours, watermark, self._rules, ranges):
-            if not is_prepared(self._root, stream, one.hour):
-                yield self._job(stream, one, files, hours), one.is_merged
+                loaded.refused.add(StreamHour(stream, hour))
+                loaded.is_complete = False
+                self.log_once("compact.refused", str(error))
+        return loaded
 
     def _job(
         self, stream: Stream, one: Due, files: dict[int, tuple[File, ...]], hours: dict[int, Hour]
@@ -134,14 +186,9 @@ class HourCompactor:
             report.prepared += 1
             report.duplicates += int(manifest.report["duplicates"])
         except (BrokenInvariant, DamagedFile) as error:
-            report.refused += 1
-            self._log_once(str(error))
+            report.refused.add(StreamHour(job.stream, job.hour))
+            self.log_once("compact.refused", str(error))
         except Transient as error:
             # Most likely a file was replaced while it was read; the next round reads the new ones.
             log.warning("compact.retry", hour=hour_text(job.hour), stream=job.stream, error=str(error))
             report.postponed = report.error = str(error)
-
-    def _log_once(self, error: str) -> None:
-        if error not in self._logged:
-            self._logged.add(error)
-            log.error("compact.refused", error=error)

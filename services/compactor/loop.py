@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 import structlog
 
+from services.archive.catalog import StreamHour
 from services.archive.checkpoints import watermark_us
 from services.archive.locks import compactor_pass
 from services.compactor.coverage import Coverage
@@ -23,6 +25,8 @@ from services.shared.errors import BrokenInvariant, Transient
 from services.shared.retry import until_done
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from services.compactor.deletions.apply import DeletionReport
     from services.compactor.health import CompactorHealth
     from services.compactor.hour_compactor import CompactionReport
@@ -52,7 +56,7 @@ class Compactor:
         self._after_us = int(settings.compact_after_minutes * 60e6)
         self._hours = HourCompactor(settings, stopping, health.progress)
         self._deletions = Deletions(settings, self._hours, stopping, health.progress)
-        self._coverage = Coverage(self._root, self._hours.catalog, self._after_us)
+        self._coverage = Coverage(self._root, self._hours.catalog, self._after_us, self._hours.log_once)
 
     def run(self) -> None:
         """Work until stopped."""
@@ -100,22 +104,31 @@ class Compactor:
                 self._health.progress()
 
     def _work(self) -> None:
+        """Do every task once; one that fails does not keep the others from being done. Raises Transient."""
         if not self._is_swept:
             self._sweep()
             self._is_swept = True
-        report = self._compact()
-        self._retire()
-        error = report.error
-        if not report.postponed:
-            error = self._apply_deletions(watermark_us(self._root)).error
-        self._coverage.refresh(time.time_ns() // 1000)
-        purge(self._root, time.time() - self._settings.compact_replaced_hours * 3600)
+        error, failures, refused = "", list[Transient](), set[StreamHour]()
+        with _failing_into(failures):
+            self._retire()
+        with _failing_into(failures):
+            report = self._compact()
+            refused |= report.refused
+            error = report.error
+            if not report.postponed:
+                error = self._apply_deletions(watermark_us(self._root)).error
+        with _failing_into(failures):
+            refused |= self._coverage.refresh(time.time_ns() // 1000).damaged
+        with _failing_into(failures):
+            purge(self._root, time.time() - self._settings.compact_replaced_hours * 3600)
+        self._metrics.set_refused(len(refused))
+        if failures:
+            raise failures[0]
         self._health.progress(error)
 
     def _compact(self, *, close_all: bool = False) -> CompactionReport:
         report = self._hours.run(close_all=close_all)
         self._metrics.count_merged(report.prepared, report.duplicates)
-        self._metrics.set_refused(report.refused)
         return report
 
     def _apply_deletions(self, watermark: int, *, at_once: bool = False) -> DeletionReport:
@@ -131,3 +144,11 @@ class Compactor:
 
     def _failed(self, error: Transient) -> None:
         self._health.last_error = str(error)
+
+
+@contextlib.contextmanager
+def _failing_into(failures: list[Transient]) -> Iterator[None]:
+    try:
+        yield
+    except Transient as error:
+        failures.append(error)

@@ -28,8 +28,8 @@ class CompactorMetrics:
         )
         self._refused = Gauge(
             "archive_compact_refused_hours",
-            "Hours of a stream with a file that is damaged or not of this archive: they are not merged; "
-            "0 is right.",
+            "Hours of a stream with a file that is damaged or not of this archive: they are not merged, and "
+            "its rows are not in coverage; 0 is right.",
             registry=registry,
         )
         self._deleted = Counter(

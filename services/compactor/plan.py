@@ -79,15 +79,19 @@ def closed_before(watermark_us: int, after_us: int) -> int:
 
 
 def due(
-    hours: Mapping[int, Hour], watermark_us: int, rules: PlanRules, ranges: Sequence[HourRange]
+    hours: Mapping[int, Hour],
+    watermark_us: int,
+    rules: PlanRules,
+    ranges: Sequence[HourRange],
+    among: range | None = None,
 ) -> tuple[Due, ...]:
-    """Return the hours that are due, the oldest first."""
+    """Return the hours that are due, the oldest first; with `among`, only of these."""
     first_open = closed_before(watermark_us, rules.after_us)
     in_order = sorted(hours)
     found = []
     for hour in in_order:
-        if hour >= first_open:
-            break
+        if hour >= first_open or (among is not None and hour not in among):
+            continue
         first = first_compared(hour, rules.neighbours, ranges)
         # By bisection: a range may span centuries where a host sent a wrong time.
         against = tuple(in_order[bisect_left(in_order, first) : bisect_left(in_order, hour)])

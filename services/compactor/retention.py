@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.archive.manifest import Cause, removal_of, write_manifest
-from services.archive.parquet import DamagedFile
+from services.archive.parquet import DamagedFile, UnreadableFile
 from services.archive.paths import HOUR_US, REPLACED, hour_text
 from services.compactor.prepare import is_prepared
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import Transient
 from services.shared.event import Stream
+from services.shared.logging import LogOnce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +31,7 @@ KEPT = (Stream.GAPS,)
 """Never removed: small, without personal data, and needed to tell whether the rest is complete."""
 _DELETING = ".deleting"
 log = structlog.get_logger()
+_log_once = LogOnce()
 
 
 def expired(hours: Iterable[int], days: float, now_us: int) -> list[int]:
@@ -44,22 +46,23 @@ def retire(root: Path, catalog: Catalog, days: float, now_us: int) -> int:
     for stream in Stream:
         if stream in KEPT:
             continue
-        names = catalog.names(stream)
-        for hour in expired(names, days, now_us):
+        for hour, names in catalog.all_hours(stream):
+            if not expired([hour], days, now_us):
+                break
             if is_prepared(root, stream, hour):
                 continue
             try:
-                write_manifest(root, removal_of(root, stream, hour, names[hour], Cause.RETENTION))
+                write_manifest(root, removal_of(root, stream, hour, names, Cause.RETENTION))
             except FileNotFoundError:
                 continue  # it was just replaced; the next round lists it again
-            except DamagedFile as error:
+            except (DamagedFile, UnreadableFile) as error:
                 # A damaged file cannot be accounted for: it stays until a person has looked at it.
-                log.error("retention.refused", error=str(error))  # noqa: TRY400 - the message is the remedy
+                _log_once("retention.refused", str(error))
                 continue
             except OSError as error:
                 raise Transient(f"cannot hand over {stream} {hour_text(hour)}: {error}") from error
             retired += 1
-            log.info("retention.prepared", stream=stream, hour=hour_text(hour), files=len(names[hour]))
+            log.info("retention.prepared", stream=stream, hour=hour_text(hour), files=len(names))
     return retired
 
 

@@ -38,6 +38,19 @@ def start_logs(service: str, level: str) -> None:
     )
 
 
+class LogOnce:
+    """Logs an error once, although every round meets it again."""
+
+    def __init__(self) -> None:
+        self._logged: set[tuple[str, str]] = set()
+
+    def __call__(self, event: str, error: str) -> None:
+        """Log this error unless it was logged before."""
+        if (event, error) not in self._logged:
+            self._logged.add((event, error))
+            structlog.get_logger().error(event, error=error)
+
+
 def _name(service: str, _: object, __: str, line: EventDict) -> EventDict:
     """Add service and version to a line of any thread."""
     return {**line, "service": service, "version": VERSION}

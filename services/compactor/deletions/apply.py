@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from services.archive.catalog import read_note
+from services.archive.catalog import StreamHour, read_note
 from services.archive.manifest import Cause
-from services.archive.parquet import DamagedFile
+from services.archive.parquet import DamagedFile, UnreadableFile
 from services.archive.paths import hour_directory, hour_text
 from services.compactor.deletions import state
 from services.compactor.deletions.collect import PassScope, collect_deletions
@@ -30,6 +30,7 @@ from services.compactor.prepare import is_prepared, prepare, scratch
 from services.compactor.settings import Policy
 from services.shared.crash_points import CrashPoint, reach
 from services.shared.errors import BrokenInvariant, Transient
+from services.shared.logging import LogOnce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 RUN_SECONDS = 300.0
 """After this time a run returns, so that closed hours are compacted in between."""
 log = structlog.get_logger()
-StreamHour = tuple["Stream", int]
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Deletions:
         self._stopping = stopping
         self._progress = progress
         self._pass: _Pass | None = None
-        self._logged: set[str] = set()
+        self._log_once = LogOnce()
 
     def run(self, first_open: int, now_us: int, *, at_once: bool = False) -> DeletionReport:
         """Continue a pass, or begin one that is due (`at_once`: now) over the hours before `first_open`.
@@ -123,7 +123,7 @@ class Deletions:
             raise Transient(f"cannot apply deletions to {self._root}: {error}") from error
         except (BrokenInvariant, DamagedFile) as error:
             # Compaction and coverage go on; a person has to look at what is damaged.
-            self._log_once(str(error))
+            self._log_once("deletions.refused", str(error))
             report.postponed = report.error = str(error)
         return report
 
@@ -139,28 +139,28 @@ class Deletions:
         hours = {stream: self._merged(stream, first_open) for stream in ACCOUNT_STREAMS}
         drop = collect_deletions(self._root, work_dir, PassScope(hours, known), self._policy, self._limits)
         reach(CrashPoint.COMPACT_COLLECTED)
-        pending = deque((stream, hour) for stream in drop for hour in hours[stream])
+        pending = deque(StreamHour(stream, hour) for stream in drop for hour in hours[stream])
         log.info("deletions.started", hours=len(pending))
         return _Pass(now_us, work_dir, hours, drop, pending)
 
     def _merged(self, stream: Stream, first_open: int) -> dict[int, str]:
         """Return the digest of each closed and merged hour; the others are left to the next pass."""
         found = {}
-        for hour, names in self._catalog.names(stream).items():
+        for hour, names in self._catalog.all_hours(stream):
             if hour >= first_open:
-                continue
+                break
             try:
                 of_hour = planned(
                     hour, self._catalog.files(stream, hour, names), read_note(self._root, stream, hour)
                 )
             except FileNotFoundError:
                 continue
-            except (BrokenInvariant, DamagedFile) as error:
-                self._log_once(str(error))
+            except (DamagedFile, UnreadableFile) as error:
+                self._log_once("deletions.refused", str(error))
                 continue
             if not of_hour.has_parts:
                 found[hour] = state.digest_of_chunks(of_hour.chunks)
-        return dict(sorted(found.items()))
+        return found
 
     def _continue(self, under_way: _Pass, report: DeletionReport) -> None:
         ends = time.monotonic() + RUN_SECONDS
@@ -189,8 +189,8 @@ class Deletions:
         except FileNotFoundError:
             # Removed as a whole, or just replaced: the next pass reads what is there then.
             log.info("deletions.skipped", hour=hour_text(hour), stream=stream)
-        except (BrokenInvariant, DamagedFile) as error:
-            self._log_once(str(error))
+        except (BrokenInvariant, DamagedFile, UnreadableFile) as error:
+            self._log_once("deletions.refused", str(error))
         except Transient as error:
             log.warning("compact.retry", hour=hour_text(hour), stream=stream, error=str(error))
             report.postponed = report.error = str(error)
@@ -226,7 +226,7 @@ class Deletions:
             return True
         of_pass = {"pass": under_way.name}
         manifest = prepare(self._root, job, self._limits, Cause.DELETIONS, of_pass)
-        under_way.outputs[job.stream, job.hour] = manifest.output_names
+        under_way.outputs[StreamHour(job.stream, job.hour)] = manifest.output_names
         report.hours += 1
         report.rows.update(manifest.report["dropped"])
         return False
@@ -238,8 +238,3 @@ class Deletions:
         shutil.rmtree(under_way.work_dir)
         self._pass = None
         log.info("deletions.finished", name=under_way.name, rewritten=len(under_way.outputs))
-
-    def _log_once(self, error: str) -> None:
-        if error not in self._logged:
-            self._logged.add(error)
-            log.error("deletions.refused", error=error)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from services.archive.catalog import File
+from services.archive.catalog import File, StreamHour
 from services.archive.coverage import State
 from services.archive.paths import HOUR_US
-from services.compactor.coverage import OpenGap, StreamHour, coverage_row, reject_count
+from services.compactor.coverage import coverage_row, reject_count
+from services.compactor.open_gaps import OpenGap
 from services.shared.event import Stream
 
 START = 7 * HOUR_US

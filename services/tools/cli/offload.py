@@ -68,7 +68,7 @@ def offload(
 def _closed(root: Path) -> list[ClosedHour]:
     catalog = Catalog(root)
     streams = [stream for stream in Stream if stream is not Stream.GAPS]
-    return [one for stream in streams for one in closed_hours(stream, catalog.names(stream))]
+    return [one for stream in streams for one in closed_hours(stream, dict(catalog.all_hours(stream)))]
 
 
 def _upload(root: Path, bucket: Bucket, hours: list[ClosedHour], stopping: Stopping) -> Offload:
