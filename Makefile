@@ -1,4 +1,4 @@
-# Every command sets up what it needs in .venv from hashed pins; only Python 3.11 or newer and make are needed.
+# Every command installs what it needs into .venv from hashed pins; only Python 3.11 or newer and make are required.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
     pulled build release deploy rollback
 
 help: ## Show this list.
-	@echo "New here? make demo: the whole pipeline for a minute, with a proof. README.md tells the rest."
+	@echo "New here? make demo: the whole pipeline for a minute, with a proof. README.md has the rest."
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' Makefile
 
 $(READY): $(PINS)
@@ -23,19 +23,19 @@ $(READY): $(PINS)
 demo: $(READY) ## The whole pipeline on this machine for a minute, ending with a proof (SOURCE=events.jsonl, SECONDS=60).
 	@$(RUN) -m testing.demo $(if $(SOURCE),--source $(SOURCE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 
-run: $(READY) ## The same against Bluesky's public hosts, for as long as you like; archive in ./data.
+run: $(READY) ## The same against Bluesky's public hosts until Ctrl-C; archive in ./data.
 	@$(RUN) -m testing.demo --live --archive data
 
-archive: $(READY) ## Ask the archive at ARCHIVE_ROOT (./data): ARGS="status", ARGS="--help".
+archive: $(READY) ## The command `archive` on ARCHIVE_ROOT (./data): ARGS="status", ARGS="--help".
 	@$(RUN) -m services.tools.main $(ARGS)
 
-test: $(READY) ## Every test that can run here, an hour or more (ARGS="-k name" to choose).
+test: $(READY) ## Every test that can run here, an hour or more (ARGS="-k name" to select).
 	@$(RUN) -m pytest $(ARGS)
 
-# They want root, strace or rclone, or run whole daemons: pull requests have them.
+# They need root, strace or rclone, or run whole daemons: pull requests run them.
 WHOLE := services/data_writer/tests/test_data_writer.py deployment/tests/test_hetzner_deployment.py deployment/tests/test_backup.py
 
-fast: $(READY) ## What a push to main must pass beside `check`: the parts by themselves, at most five minutes.
+fast: $(READY) ## What a push to main must pass beside `check`: the packages' tests, at most six minutes.
 	@$(RUN) -m pytest -m "not containers and not pipelines" $(WHOLE:%=--ignore=%) services deployment testing/tests/test_audit.py $(ARGS)
 
 check: $(READY) ## Format, lint, types and import rules; a minute or two.
@@ -43,37 +43,37 @@ check: $(READY) ## Format, lint, types and import rules; a minute or two.
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
-	@echo "Next: make fast (the parts' tests, five minutes), or make test (all of them)"
+	@echo "Next: make fast (the packages' tests, six minutes), or make test (all tests)"
 
-chaos: $(READY) ## Kills, cuts, lies and lost data from a seed, then audits: ten minutes (SEED, RUNS, JOBS, REPORT).
+chaos: $(READY) ## Kills, cuts, faulty hosts and lost data from a seed, then audits: ten minutes (SEED, RUNS, JOBS, REPORT).
 	@$(RUN) -m testing.proof.chaos $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
-mutants: $(READY) ## Take each rule out and show what is lost or doubled without it (about five minutes).
+mutants: $(READY) ## Remove each rule and show what is lost or doubled without it (about five minutes).
 	@$(RUN) -m testing.proof.mutants $(ARGS)
 
 model: $(READY) ## Try every order of steps and faults in a small model, then without each rule (about five minutes).
 	@$(RUN) -m testing.proof.model $(ARGS)
 
-bench: $(READY) ## How fast and how small, beside what others would use, in half an hour (SOURCE=events.jsonl, ARGS="--paths 2").
+bench: $(READY) ## Speed and size, compared with the usual alternatives, in half an hour (SOURCE=events.jsonl, ARGS="--paths 2").
 	@$(RUN) -m testing.performance.bench $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
 
-load: $(READY) ## Will it hold? SHAPE=planned|steady|replay|spike|ramp|soak TARGET=processes|compose (SECONDS, RATE, WEB=1, WORKERS=2).
+load: $(READY) ## Load test with a verdict: SHAPE=planned|steady|replay|spike|ramp|soak TARGET=processes|compose (SECONDS, RATE, WEB=1, WORKERS=2).
 	@$(RUN) -m testing.performance.load $(or $(SHAPE),spike) $(if $(TARGET),--target $(TARGET)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(WORKERS),--processes $(WORKERS)) $(if $(WEB),--web) $(ARGS)
 
 soak: $(READY) ## Two days of event time in 40 minutes; REALTIME=1: in two days; SOURCE=live: on the public hosts.
 	@$(RUN) -m testing.performance.load.soak $(if $(REALTIME),--realtime) $(if $(filter live,$(SOURCE)),--live) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
-format: $(READY) ## Format the code and mend what can be mended by itself.
+format: $(READY) ## Format the code and apply automatic fixes.
 	@$(VENV)/bin/ruff check --fix-only .
 	@$(VENV)/bin/ruff format .
 
-dashboards: $(READY) ## Write Grafana's dashboards anew from services/monitoring/dashboards.
+dashboards: $(READY) ## Generate Grafana's dashboards from services/monitoring/dashboards.
 	@$(RUN) -m services.monitoring.dashboards
 
 panels: $(READY) ## A running stack's Pipeline dashboard as panels.png, and panel, query, value (ARGS="--page host").
 	@$(RUN) -m testing.monitoring.panels $(ARGS)
 
-secrets: ## Make the passwords of the Compose stack, once; what exists stays.
+secrets: ## Create the passwords of the Compose stack; existing files stay.
 	@$(PYTHON) -m deployment.make_secrets
 	@echo "Next: docker compose up --build --wait"
 
@@ -100,5 +100,5 @@ deploy: $(READY) ## Deploy a commit whose release is in the registry (SHA; DEPLO
 rollback: $(READY) ## Roll back to a release that is still on the host (SHA; DEPLOY_* as above).
 	@$(RUN) -m deployment.deploy --rollback "$(SHA)"
 
-clean: ## Remove the environment and every cache; archives stay.
+clean: ## Remove the environment and all caches; archives stay.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
