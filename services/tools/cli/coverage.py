@@ -74,7 +74,7 @@ def read_names(names: Iterable[str]) -> list[Stream]:
     """Return the streams with these names. Raises BadInput, which lists all names."""
     wrong = [name for name in names if name not in tuple(Stream)]
     if wrong:
-        raise BadInput(f"{wrong[0]!r} is no stream; there are {', '.join(Stream)}")
+        raise BadInput(f"{wrong[0]!r} is no stream; streams are {', '.join(Stream)}")
     return [Stream(name) for name in names]
 
 

@@ -75,7 +75,7 @@ def read_streams(names: Iterable[str]) -> list[Stream]:
     """Return the streams of events with these names. Raises BadInput, which lists all names."""
     wrong = [name for name in names if name not in JETSTREAM_STREAMS]
     if wrong:
-        raise BadInput(f"{wrong[0]!r} is no stream of events; remote_data are {', '.join(JETSTREAM_STREAMS)}")
+        raise BadInput(f"{wrong[0]!r} is no stream of events; streams are {', '.join(JETSTREAM_STREAMS)}")
     return [Stream(name) for name in names]
 
 
@@ -87,9 +87,9 @@ def lines(  # noqa: PLR0913, PLR0917 - what is read, and what of it
     dids: Sequence[str] = (),
     remote_data: RemoteData | None = None,
 ) -> Iterator[bytes]:
-    """Yield each event's line.
+    """Yield the JSON line of each event, hour by hour.
 
-    `interval` is first and end in Unix microseconds. An hour is in hand at a time.
+    `interval` has the first time and the end, in Unix microseconds. Raises DuckDB's errors.
     """
     hours = range(interval[0] // HOUR_US, interval[1] // HOUR_US + 1)
     parts = find(root, streams, hours).parts

@@ -85,9 +85,9 @@ def forget(
 def _erase_exclusively(
     given: ToolsSettings, wanted: Mapping[Stream, str], bucket: Bucket | None, stopping: Stopping
 ) -> ErasureReport:
-    progress_console = Console(stderr=True)
+    stderr = Console(stderr=True)
     with contextlib.ExitStack() as held:
-        with progress_console.status("waiting until the compactor has finished its current hour"):
+        with stderr.status("waiting until the compactor has finished its current hour"):
             is_held = held.enter_context(exclusive(given.root, stopping))
         return _erase(given, wanted, bucket, stopping) if is_held else ErasureReport()
 
@@ -95,11 +95,11 @@ def _erase_exclusively(
 def _erase(
     given: ToolsSettings, wanted: Mapping[Stream, str], bucket: Bucket | None, stopping: Stopping
 ) -> ErasureReport:
-    progress_console = Console(stderr=True)
+    stderr = Console(stderr=True)
     session = RedisSession(given, stopping)
-    until_done(session.open, stopping, lambda error: progress_console.print(str(error), markup=False))
+    until_done(session.open, stopping, lambda error: stderr.print(str(error), markup=False))
     work = Forget(session, wanted, given.tools_memory_mb, stopping)
-    with progress_console.status("…") as status:
+    with stderr.status("…") as status:
         erased = work.run(bucket, status.update)
     session.close()
     return erased
@@ -113,7 +113,7 @@ def _preview(given: ToolsSettings, wanted: Mapping[Stream, str]) -> int:
     found = in_datasets(given.root, wanted, given.tools_memory_mb)
     replaced = in_replaced(given.root, wanted, given.tools_memory_mb)
     rows = [(one.stream, hour_text(one.hour), one.rows) for one in found]
-    console().print(table(("stream", "hour", "rows"), rows, "in the datasets", right=("rows",)))
+    console().print(table(("stream", "hour", "rows"), rows, "in streams' files", right=("rows",)))
     console().print(f"{sum(replaced.values()):,} rows in {len(replaced):,} folders of replaced files")
     if _is_offloaded(given):
         console().print("the bucket is searched only with --yes")
@@ -128,7 +128,7 @@ def _is_offloaded(given: ToolsSettings) -> bool:
 def _print(erased: ErasureReport) -> None:
     out = console()
     for title, hours in (
-        ("erased from the datasets", erased.rows),
+        ("erased from streams' files", erased.rows),
         ("erased in the bucket", erased.objects),
         ("left in hours that are not closed yet; run this again when they are", erased.open),
     ):

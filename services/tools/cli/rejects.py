@@ -32,7 +32,7 @@ def list_rejects(
 ) -> None:
     """Count rejects by reason, and list the newest. Exit code 1 if there are any."""
     if reason and reason not in tuple(Reason):
-        raise BadInput(f"{reason!r} is no reason; there are {', '.join(Reason)}")
+        raise BadInput(f"{reason!r} is no reason; reasons are {', '.join(Reason)}")
     given = settings()
     with connected(given.root, given.tools_memory_mb) as connection:
         create_views(connection, given.root, (Stream.REJECTS,))

@@ -82,9 +82,9 @@ def _commit(frame: bytes) -> tuple[tuple[str, ...], str, str]:
 
 def reported(running: Pipeline) -> int:
     """Return the number of rows that `archive deletions` reports."""
-    code, said = run(running, "deletions", "--json")
-    assert code == 0, said
-    removed = json.loads(said)["removed"]
+    code, output = run(running, "deletions", "--json")
+    assert code == 0, output
+    removed = json.loads(output)["removed"]
     assert len({(one["stream"], one["hour"], one["name"]) for one in removed}) == len(removed)
     rows = Counter(stream for one in removed for stream in [one["stream"]] * sum(one["rows"].values()))
     return rows.total()
@@ -125,7 +125,7 @@ def holds_just(root: Path, kept: list[Told]) -> bool:
     try:
         return audit(root, kept).passed
     except duckdb.IOException:
-        # A swap came between listing the files and opening them.
+        # Files were swapped between their listing and their opening.
         return False
 
 
@@ -157,11 +157,11 @@ def test_beside_a_writer_the_ledger_is_at_0_and_snapshots_name_the_reason(runnin
     wait_accounted(running)
     assert running.compactor.stop() == 0
     assert reported(running) == len(events) + len(more) - len(kept)
-    code, said = run(running, "snapshot", "verify", "paper", "--json")
-    verified = json.loads(said)
+    code, output = run(running, "snapshot", "verify", "paper", "--json")
+    verified = json.loads(output)
     assert (code, verified["wrong"]) == (1, {})
     assert verified["rewritten"]
     assert all(why.startswith("deletions: ") for why in verified["rewritten"].values())
     metrics = f"http://127.0.0.1:{running.writer.port}/metrics"
-    code, said = run(running, "verify", TOOLS_METRICS_URL=metrics)
-    assert code == 0, said
+    code, output = run(running, "verify", TOOLS_METRICS_URL=metrics)
+    assert code == 0, output

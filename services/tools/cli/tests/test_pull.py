@@ -123,7 +123,7 @@ def test_an_interrupted_download_is_resumed(
     assert ask("snapshot", "verify", "all").exit_code == 0
     with serving(root) as (address, asked):
         assert ask("pull", address, "--snapshot", "all").exit_code == 0
-    assert not [name for name, _ in asked if name[0].isdigit()], "what is here is not asked for again"
+    assert not [name for name, _ in asked if name[0].isdigit()], "copied files are not requested again"
 
 
 def test_a_url_needs_a_snapshot(root: Path, copy: Path, ask: Ask) -> None:
@@ -202,7 +202,7 @@ def test_parts_that_the_copy_compacted_itself_are_not_copied_again(
     assert answer.exit_code == 0, answer.stderr
     assert {path: parts(copy).get(path) for path in merged} == merged
     assert "archive compact --close-all" in answer.stdout
-    assert likes(copy) == rows + 3, "what came late is brought"
+    assert likes(copy) == rows + 3, "late events are copied"
     assert ask("compact", "--close-all").exit_code == 0
     assert likes(copy) == rows + 3
     assert verify_archive(load(ToolsSettings, "TOOLS_")).findings == []

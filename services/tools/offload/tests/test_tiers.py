@@ -96,7 +96,7 @@ def test_a_snapshot_stays_valid_when_its_files_are_offloaded(stored: OffloadedAr
 
 def test_remote_files_are_selected_by_hour_and_stream(stored: OffloadedArchive) -> None:
     given = ToolsSettings()
-    assert bucket_for(given, remote_files(stored.root), "sql") is None, "nothing lies only there"
+    assert bucket_for(given, remote_files(stored.root), "sql") is None, "no file is only in the bucket"
     offload_all(stored)
     assert {one.hour for one in remote_files(stored.root)} == {START_HOUR, START_HOUR + 1}
     assert {one.hour for one in remote_files(stored.root, hours=range(START_HOUR, START_HOUR + 1))} == {
