@@ -1,4 +1,4 @@
-"""Draws events as odd as validation lets through, for Hypothesis."""
+"""Hypothesis strategies for the oddest events that validation accepts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLLECTION_OF = {
 }
 
 
-# JSON is drawn as text, not as values: what no value says (duplicate keys, 1e999, -0, spaces) must survive.
+# JSON is drawn as text, not as values, to include duplicate keys, 1e999, -0 and spaces.
 text = st.text(st.characters(codec="utf-8"), max_size=12).map(json.dumps)
 int64 = st.integers(-(2**63), 2**63 - 1).map(str)
 number = st.one_of(

@@ -1,4 +1,4 @@
-"""Our clock may be wrong, jump, and stand in any zone: the events' own time decides, and nothing is lost."""
+"""With a clock that is wrong, jumps, or has another time zone, event time decides and nothing is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NEW_YEAR_US = 1_798_761_600_000_000
 def test_a_clock_that_jumps_in_another_zone(
     pipeline: Pipelines, tmp_path: Path, kind: str, zone: str
 ) -> None:
-    """The events go over the end of a year in UTC, while our clock is sent here and there."""
+    """The events pass the end of a year in UTC while the clock jumps."""
     clock = WrongClock(tmp_path / "clock", zone)
     clock.step(0)
     try:
@@ -54,7 +54,7 @@ def test_a_clock_that_jumps_in_another_zone(
     for step, off in enumerate(STEPS):
         clock.step(off)
         if step % 2:
-            # Whoever starts now knows only the wrong time.
+            # A daemon started now knows only the wrong time.
             running.ingester.kill()
             running.writer.kill()
             running.ingester.start()
@@ -73,7 +73,7 @@ def test_a_clock_that_jumps_in_another_zone(
 
 
 def _logged_at(daemon: Daemon, event: str, off: float) -> bool:
-    """Whether it logged an event just now, by a clock that is so far off."""
+    """Whether a daemon with a clock that is `off` seconds wrong logged an event just now."""
     now = time.time() + off
     return any(
         abs(datetime.fromisoformat(line["timestamp"]).timestamp() - now) < HOUR / 2
@@ -82,7 +82,7 @@ def _logged_at(daemon: Daemon, event: str, off: float) -> bool:
 
 
 def _hours(root: Path) -> set[tuple[int, int, int, int]]:
-    """Return the hours that the events' folders name; each row lies in the hour of its time_us."""
+    """Return the hours in the names of folders; checks that each row is in the hour of its time_us."""
     found = set()
     for stream in Stream:
         if stream in (Stream.REJECTS, Stream.GAPS) or not (root / "raw" / stream).exists():
@@ -93,7 +93,12 @@ def _hours(root: Path) -> set[tuple[int, int, int, int]]:
             [f"{root}/raw/{stream}/**/*.parquet"],
         ).fetchall()
         for year, month, day, hour, since_1970 in rows:
-            told = datetime.fromtimestamp(since_1970 * HOUR, UTC)
-            assert (told.year, told.month, told.day, told.hour) == (year, month, day, hour)
+            hour_start = datetime.fromtimestamp(since_1970 * HOUR, UTC)
+            assert (hour_start.year, hour_start.month, hour_start.day, hour_start.hour) == (
+                year,
+                month,
+                day,
+                hour,
+            )
             found.add((year, month, day, hour))
     return found

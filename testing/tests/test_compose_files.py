@@ -1,4 +1,4 @@
-"""What the Compose files promise, read from what Compose makes of them: no container is started."""
+"""The Compose files as Compose resolves them; no container is started."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_only_caddy_is_public(config: dict[str, Any]) -> None:
     assert published == PUBLIC if production else "redis" in published
 
 
-def test_only_what_must_reaches_the_internet(config: dict[str, Any]) -> None:
+def test_only_the_necessary_services_reach_the_internet(config: dict[str, Any]) -> None:
     leaving = {name for name, service in config["services"].items() if "egress" in service["networks"]}
     assert leaving == REACHES_OUT & set(config["services"])
     inside = config["networks"]["inside"]["driver_opts"]
@@ -120,19 +120,19 @@ def test_production_names_every_image_by_digest(engine: None, tmp_path: Path) ->
     assert [name for name, service in services.items() if "build" in service] == []
 
 
-def test_production_reads_what_the_host_tells_and_nothing_less(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+def test_production_requires_every_variable_of_the_host(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
     base, production = (_read(tmp_path, files, ())["services"]["node_exporter"]["command"] for files in FILES)
     assert production == [*base, TEXTFILES]
 
 
-def test_every_limit_that_matters_can_be_sized_from_the_machine(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
-    """On the smallest machine, of 4 GB, all limits together leave it 15 %."""
+def test_the_important_limits_can_be_set_for_the_machine(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+    """On the smallest machine, with 4 GB, the limits leave 15 % free."""
     stack = Stack("bluesky-archive-test-files", tmp_path, {**NEEDED, **SMALLEST}, (BASE, PRODUCTION))
     services = json.loads(stack.compose("config", "--format", "json"))["services"]
     assert sum(int(service["mem_limit"]) for service in services.values()) <= 0.85 * 4 * 2**30
 
 
-def test_redis_stands_on_its_port(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+def test_redis_listens_on_its_port(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
     stack = Stack("bluesky-archive-test-files", tmp_path)
     for name in PORTS:
         del stack.settings[name]
@@ -141,7 +141,7 @@ def test_redis_stands_on_its_port(engine: None, tmp_path: Path) -> None:  # noqa
     assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "6379", 6379)
 
 
-def test_a_stop_has_time_for_a_drain(config: dict[str, Any]) -> None:
+def test_the_stop_timeout_is_long_enough(config: dict[str, Any]) -> None:
     for name, seconds in LARGEST_STOP.items():
         grace = config["services"][name]["stop_grace_period"]
         assert re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", grace), grace
@@ -163,7 +163,7 @@ def test_the_buffer_and_the_archive_are_different_volumes(config: dict[str, Any]
 
 
 @pytest.mark.parametrize("files", FILES, ids=str)
-def test_tools_start_only_when_somebody_asks(engine: None, tmp_path: Path, files: tuple[str, ...]) -> None:  # noqa: ARG001
+def test_tools_start_only_on_request(engine: None, tmp_path: Path, files: tuple[str, ...]) -> None:  # noqa: ARG001
     assert "tools" not in _read(tmp_path, files, ())["services"]
     tools = _read(tmp_path, files, ("tools",))["services"]["tools"]
     assert tools["restart"] == "no"
@@ -175,7 +175,7 @@ def test_tools_start_only_when_somebody_asks(engine: None, tmp_path: Path, files
     assert tools["cap_drop"] == ["ALL"]
 
 
-def test_no_image_is_called_latest_and_every_one_has_its_stand_in(config: dict[str, Any]) -> None:
+def test_no_image_has_the_tag_latest_and_every_one_has_a_stand_in(config: dict[str, Any]) -> None:
     known = {str(reference) for reference in references()}
     for service in config["services"].values():
         image = service["image"]

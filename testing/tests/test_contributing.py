@@ -1,4 +1,4 @@
-"""CONTRIBUTING's example diffs are in the code, and the forms around them can be used."""
+"""CONTRIBUTING's example diffs match the code; GitHub's forms and the hooks are valid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIFFS = list(blocks((FOLDER / "CONTRIBUTING.md").read_text(encoding="utf-8"), "d
 
 
 @pytest.mark.parametrize("number", range(len(DIFFS)))
-def test_what_an_example_adds_is_there(number: int) -> None:
+def test_the_lines_of_an_example_are_in_the_code(number: int) -> None:
     lines: set[str] = set()
     for line in DIFFS[number].code.splitlines():
         if line.startswith("+++ "):
@@ -28,14 +28,14 @@ def test_what_an_example_adds_is_there(number: int) -> None:
             assert line.removeprefix("+").strip() in lines, line
 
 
-def test_there_is_an_example_of_each() -> None:
+def test_there_is_an_example_of_each_kind() -> None:
     text = (FOLDER / "CONTRIBUTING.md").read_text(encoding="utf-8")
     kinds = ("setting", "metric", "alert", "stream", "stage")
     assert all(f"### ... a {kind}" in text or f"### ... an {kind}" in text for kind in kinds)
     assert len(DIFFS) == len(kinds)
 
 
-def test_the_forms_are_what_github_takes() -> None:
+def test_the_forms_are_valid_for_github() -> None:
     forms = sorted((FOLDER / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
     assert len(forms) == 2
     check = [
@@ -46,9 +46,9 @@ def test_the_forms_are_what_github_takes() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_hooks_run_from_the_environment_and_fetch_nothing() -> None:
-    told = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
-    assert [one["repo"] for one in told["repos"]] == ["local"]
-    for hook in told["repos"][0]["hooks"]:
+def test_hooks_run_from_the_environment_without_downloads() -> None:
+    config = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [one["repo"] for one in config["repos"]] == ["local"]
+    for hook in config["repos"][0]["hooks"]:
         assert hook["language"] == "system"
         assert hook["entry"].split()[0] in (".venv/bin/ruff", ".venv/bin/python", "make")

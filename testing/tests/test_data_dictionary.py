@@ -1,4 +1,4 @@
-"""DATA.md says what the schemas say, and its examples print what stands below them."""
+"""DATA.md matches the schemas, and its examples print the output shown below them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ README = REPOSITORY / "README.md"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder whose `archive` is the sample."""
+    """Return a folder whose `archive` is the sample."""
     made = tmp_path_factory.mktemp("sample")
     build(made / "archive")
     return made
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pandas() -> None:
-    """Need pandas, which only readers of archives need."""
+    """Require pandas."""
     if importlib.util.find_spec("pandas") is None:
         missing("no pandas here; pip install pandas")
 
@@ -42,27 +42,27 @@ def test_the_tables_are_current(folder: Path) -> None:
     assert replaced(text, folder / "archive") == text, "run `python -m testing.docs.data_dictionary`"
 
 
-def test_every_column_is_explained_and_nothing_else() -> None:
+def test_exactly_the_columns_of_the_schemas_are_explained() -> None:
     asked = {(stream.value, name) for stream in Stream for name in SCHEMAS[stream].names}
     assert all(meaning_of(*one).what for one in asked)
-    said = {f"{stream}.{name}" for stream, name in asked} | {name for _, name in asked}
-    assert not set(MEANINGS) - said
+    named = {f"{stream}.{name}" for stream, name in asked} | {name for _, name in asked}
+    assert not set(MEANINGS) - named
 
 
 @pytest.mark.usefixtures("pandas")
-def test_every_example_prints_what_stands_below_it(folder: Path) -> None:
+def test_every_example_prints_the_output_below_it(folder: Path) -> None:
     text = DATA.read_text(encoding="utf-8")
     assert len(list(blocks(text, "sql", "python"))) == len(list(blocks(text, "text"))) > 8
     assert with_output(text, folder) == text, "run `python -m testing.docs.data_dictionary`"
 
 
-def test_an_answer_that_is_no_longer_true_shows(folder: Path) -> None:
-    told = "```python\nprint(6 * 7)\n```\n\n```text\n43\n```\n"
-    assert with_output(told, folder) == told.replace("43", "42")
+def test_an_outdated_output_is_replaced(folder: Path) -> None:
+    page = "```python\nprint(6 * 7)\n```\n\n```text\n43\n```\n"
+    assert with_output(page, folder) == page.replace("43", "42")
 
 
 @pytest.mark.usefixtures("pandas")
-def test_what_readme_shows_runs(folder: Path, tmp_path: Path) -> None:
+def test_the_examples_of_readme_run(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "data").symlink_to(folder / "archive")
     shown = list(blocks(README.read_text(encoding="utf-8"), "sql", "python"))
     assert {block.language for block in shown} == {"sql", "python"}

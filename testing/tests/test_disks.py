@@ -1,4 +1,4 @@
-"""Disks that are full, fail or turn read-only under a running pipeline: nothing is lost, and it goes on."""
+"""A running pipeline on disks that are full, fail or become read-only: nothing is lost, and it continues."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SMALL = {"WRITER_INTERVAL": "0.5", "WRITER_MAX_AGE": "0.5", "WRITER_CHUNK": "200
 
 
 def test_no_room_for_another_file_or_folder_in_the_archive(pipeline: Pipelines) -> None:
-    """Every hour needs its folders: it is the dataset that has no room, not only staging."""
+    """Every hour needs folders, so that the dataset has no room, not only staging."""
     running = _made(pipeline, rate="0.1")
     room = 90
     with _small(running.root, 64, room) as disk:
@@ -50,7 +50,7 @@ def test_no_room_for_another_file_or_folder_in_the_archive(pipeline: Pipelines) 
 
 
 def test_no_room_in_the_append_only_file(pipeline: Pipelines) -> None:
-    """Redis ends rather than acknowledge what it cannot keep, half a write on its disk."""
+    """Redis exits instead of acknowledging a write that it cannot complete."""
     running = _made(pipeline, rate="1500")
     data = running.folder / "redis" / "data"
     with _small(data, 1) as disk:
@@ -66,7 +66,7 @@ def test_no_room_in_the_append_only_file(pipeline: Pipelines) -> None:
         running.assert_complete(EVENTS, SECONDS)
 
 
-def test_an_archive_that_turns_read_only_and_back(pipeline: Pipelines) -> None:
+def test_an_archive_that_becomes_read_only_and_writable_again(pipeline: Pipelines) -> None:
     running = _made(pipeline, rate="1500")
     running.start()
     wait_for(lambda: running.writer.logged("commit.done"), SECONDS, "a first commit")
@@ -83,8 +83,8 @@ def test_an_archive_that_turns_read_only_and_back(pipeline: Pipelines) -> None:
     running.assert_complete(EVENTS, SECONDS)
 
 
-def test_a_dying_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
-    """A real ext4 on a device that stops taking writes: EIO at the sync, then read-only, then the mend."""
+def test_a_failing_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
+    """A real ext4 on a device that fails to write: EIO at the sync, then read-only, then the repair."""
     running = _made(pipeline, rate="1500")
     try:
         disk = FailingDisk(running.root, tmp_path / "device", 1)
@@ -103,8 +103,8 @@ def test_a_dying_archive_disk(pipeline: Pipelines, tmp_path: Path) -> None:
         disk.unmount()
 
 
-def test_a_dying_disk_is_mended_whoever_still_has_it_mounted(tmp_path: Path) -> None:
-    """A container that is being made holds every mount of that moment for a while."""
+def test_a_failing_disk_is_repaired_while_it_is_mounted_elsewhere(tmp_path: Path) -> None:
+    """A container that is being created holds every mount for a while."""
     archive = tmp_path / "archive"
     try:
         disk = FailingDisk(archive, tmp_path / "device", 1)
@@ -130,7 +130,7 @@ def test_a_dying_disk_is_mended_whoever_still_has_it_mounted(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("call", ["fsync", "rename", "unlink"])
 def test_a_writer_whose_calls_fail_for_a_while(pipeline: Pipelines, call: str) -> None:
-    """EIO five times in a row, in the middle of the work."""
+    """EIO five times in a row while it works."""
     running = _made(pipeline, rate="1500")
     try:
         tracer = find_tracer()
@@ -143,7 +143,7 @@ def test_a_writer_whose_calls_fail_for_a_while(pipeline: Pipelines, call: str) -
 
 
 def test_a_redis_whose_sync_fails_once(pipeline: Pipelines) -> None:
-    """The kernel may have dropped what it could not write: Redis ends and reads its file again."""
+    """The kernel may have dropped unwritten data: Redis exits and reads its file again."""
     running = _made(pipeline, rate="1500")
     try:
         tracer = find_tracer()
@@ -188,7 +188,7 @@ def _small(folder: Path, megabytes: int, inodes: int = 0) -> Iterator[SmallDisk]
     try:
         yield disk
     finally:
-        # Even with files open there it is gone for everybody who looks.
+        # Unmounted even with open files.
         disk.unmount()
 
 

@@ -1,4 +1,4 @@
-"""The traffic is a pure function, unique in identity and written as the wire writes it."""
+"""The traffic is a pure function with unique identities, in the form of the wire."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_mean_rate_is_kept() -> None:
     assert TRAFFIC.time_us(500_000) - FIRST_US == pytest.approx(1_000_000_000, abs=2_000)
 
 
-def test_total_ends_the_traffic() -> None:
+def test_the_traffic_ends_at_total() -> None:
     short = Traffic(seed=7, first_us=FIRST_US, rate=500.0, total=3)
     assert len(list(short.truth(V1))) == 3
     assert short.index_at(FIRST_US + 10**12) == 3
@@ -83,14 +83,14 @@ def test_hosts_differ_in_time_and_number_only() -> None:
         assert one == two
 
 
-def test_a_time_shared_by_a_batch_is_found_at_its_first_event() -> None:
+def test_index_at_finds_the_first_event_of_a_batch() -> None:
     for i in range(30):
         assert TRAFFIC.seen_index_at(TRAFFIC.seen_us(i, V2), V2) == i - i % 3
         assert TRAFFIC.seen_index_at(TRAFFIC.seen_us(i, V2) + 1, V2) == i - i % 3 + 3
         assert TRAFFIC.seen_index_at(TRAFFIC.seen_us(i, V1), V1) == i
 
 
-def test_keys_stand_in_the_order_of_the_wire(frames: list[bytes]) -> None:
+def test_keys_have_the_order_of_the_wire(frames: list[bytes]) -> None:
     commit = re.compile(
         rb'\{"did":"did:plc:[a-z2-7]{24}","time_us":\d{16},"kind":"commit","commit":\{"rev":"[2-7a-z]{13}",'
         rb'"operation":"(create|update)","collection":"[^"]+","rkey":"[A-Za-z0-9.\-_:~]+","record":.*,'
@@ -117,7 +117,7 @@ def test_one_commit_may_hold_several_events(events: list[dict[str, Any]]) -> Non
     assert max(commits.values()) == 4
 
 
-def test_a_popular_subject_repeats_whole(events: list[dict[str, Any]]) -> None:
+def test_a_popular_subject_repeats_identically(events: list[dict[str, Any]]) -> None:
     subjects: dict[str, set[str]] = defaultdict(set)
     likes = 0
     for event in events:
@@ -130,7 +130,7 @@ def test_a_popular_subject_repeats_whole(events: list[dict[str, Any]]) -> None:
     assert len(subjects) < 0.95 * likes
 
 
-def test_facets_point_at_their_bytes(events: list[dict[str, Any]]) -> None:
+def test_facets_have_the_offsets_of_their_bytes(events: list[dict[str, Any]]) -> None:
     checked = 0
     for event in events:
         record = event.get("commit", {}).get("record")
@@ -144,14 +144,14 @@ def test_facets_point_at_their_bytes(events: list[dict[str, Any]]) -> None:
     assert checked > 100
 
 
-def test_escapes_are_those_of_gos_encoder(frames: list[bytes]) -> None:
+def test_escapes_match_gos_encoder(frames: list[bytes]) -> None:
     everything = b"".join(frames)
     assert not any(raw in everything for raw in (b"<", b">", b"&", b"\\u00e9"))
     assert all(escape in everything for escape in (b"\\u0026", b"\\u003c3", b"-\\u003e", b"\\n"))
     assert escaped('\0"\\') == r"\u0000\"\\"
 
 
-def test_revisions_rise_within_a_repository_but_for_bridges(events: list[dict[str, Any]]) -> None:
+def test_revisions_increase_within_a_repository_except_for_bridges(events: list[dict[str, Any]]) -> None:
     revs: dict[str, list[str]] = defaultdict(list)
     for event in events:
         if event["kind"] == "commit" and not event["commit"]["rev"].startswith("2222"):
@@ -160,6 +160,6 @@ def test_revisions_rise_within_a_repository_but_for_bridges(events: list[dict[st
 
 
 @pytest.mark.parametrize("which", range(len(ODDITIES)))
-def test_every_oddity_is_json(which: int) -> None:
+def test_every_unusual_record_is_json(which: int) -> None:
     record = ODDITIES[which](Rng(which), FIRST_US)
     json.loads(record.json)

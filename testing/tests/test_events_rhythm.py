@@ -1,4 +1,4 @@
-"""Rates that rise and fall with the day and in bursts: exact both ways, the same mean, the same events."""
+"""Rates that vary with the day and in bursts: exact inverses, the same mean, the same events."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def test_times_increase_and_index_at_is_their_inverse(
     assert traffic.index_at(first_us - 1) == 0
 
 
-def test_a_day_holds_as_many_events_as_a_flat_one_and_so_does_the_next() -> None:
+def test_every_day_has_as_many_events_as_a_flat_one() -> None:
     traffic = Traffic(1, FIRST_US, 350.0, rhythm=Rhythm(day=True))
     assert traffic.index_at(FIRST_US + DAY_US) == pytest.approx(350 * 86_400, abs=2)
     assert traffic.index_at(FIRST_US + 2 * DAY_US) == pytest.approx(2 * 350 * 86_400, abs=2)
 
 
-def test_the_curve_stands_on_the_clock_not_on_the_start() -> None:
+def test_the_curve_follows_the_clock_not_the_start() -> None:
     midnight = FIRST_US - FIRST_US % DAY_US
     in_the_evening = []
     for start in (0, 5 * HOUR_US + 1_234_567, 11 * HOUR_US):
@@ -57,7 +57,7 @@ def test_the_curve_stands_on_the_clock_not_on_the_start() -> None:
     assert in_the_evening == pytest.approx([350 * 3600 * 1.418] * 3, abs=2)
 
 
-def test_bursts_come_on_top_of_the_rate_and_pass() -> None:
+def test_bursts_multiply_the_rate_and_end() -> None:
     traffic = Traffic(1, FIRST_US, 20.0, rhythm=BURSTS)
     minutes = [traffic.index_at(FIRST_US + at * 60_000_000) for at in range(25)]
     per_minute = [later - sooner for sooner, later in pairwise(minutes)]
@@ -65,8 +65,8 @@ def test_bursts_come_on_top_of_the_rate_and_pass() -> None:
     assert all(events == pytest.approx(1_200, abs=2) for at, events in enumerate(per_minute) if at % 10)
 
 
-def test_who_does_what_stays_a_function_of_the_index() -> None:
-    """The rhythm moves events in time; it does not make others of them."""
+def test_a_rhythm_does_not_change_the_events() -> None:
+    """The rhythm changes the times of events, not the events."""
     flat, moved = Traffic(5, FIRST_US, 50.0), Traffic(5, FIRST_US, 50.0, rhythm=BOTH)
     assert moved.frame(123_456, HostView()) == Traffic(5, FIRST_US, 50.0, rhythm=BOTH).frame(
         123_456, HostView()
@@ -85,28 +85,30 @@ def test_who_does_what_stays_a_function_of_the_index() -> None:
         ("day+bursts:3600:120:5", BOTH),
     ],
 )
-def test_reads_a_rhythm(text: str, rhythm: Rhythm | None) -> None:
+def test_a_rhythm_is_parsed(text: str, rhythm: Rhythm | None) -> None:
     assert Rhythm.parse(text) == rhythm
 
 
 @pytest.mark.parametrize("text", ["", "night", "bursts:1", "day+night", "day+bursts+bursts", "bursts:a:b:c"])
-def test_refuses_what_is_no_rhythm(text: str) -> None:
+def test_invalid_rhythms_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"rhythm|invalid literal"):
         Rhythm.parse(text)
 
 
 @pytest.mark.parametrize("rhythm", [Rhythm(False, 7 * 3600), Rhythm(False, 60, 60), Rhythm(False, 60, 0)])
-def test_refuses_bursts_that_do_not_divide_a_day(rhythm: Rhythm) -> None:
+def test_bursts_that_do_not_divide_a_day_are_refused(rhythm: Rhythm) -> None:
     with pytest.raises(ValueError, match="do not divide a day"):
         Traffic(1, FIRST_US, 1.0, rhythm=rhythm)
 
 
-def test_the_host_and_the_truth_know_the_same_rhythm() -> None:
-    told = {"rate": "100", "events": "5000", "rhythm": "bursts:20:5:3", "first-us": str(FIRST_US)}
-    words = [word for name, value in told.items() for word in (f"--{name}", value)]
+def test_the_host_and_the_expected_events_have_the_same_rhythm() -> None:
+    host_options = {"rate": "100", "events": "5000", "rhythm": "bursts:20:5:3", "first-us": str(FIRST_US)}
+    words = [word for name, value in host_options.items() for word in (f"--{name}", value)]
     source = options(arguments(words)).source
     assert isinstance(source, Traffic)
-    host = Host({name: value for name, value in told.items() if name != "first-us"}, first_us=FIRST_US)
+    host = Host(
+        {name: value for name, value in host_options.items() if name != "first-us"}, first_us=FIRST_US
+    )
     frames = [frame for _, frame in truth_of(host)]
     assert frames == list(source.truth(HostView()))
     times = [json.loads(frame)["time_us"] - FIRST_US for frame in frames]

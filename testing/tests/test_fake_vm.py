@@ -1,4 +1,4 @@
-"""The fake machine is one: keys open it, its engine runs what its registry has, it boots a cloud-config."""
+"""The fake machine: SSH keys, its engine and registry, and a boot with a cloud-config."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def vm(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeV
         yield machine
 
 
-def test_its_engine_runs_what_its_registry_has(vm: FakeVM) -> None:
+def test_its_engine_runs_images_of_its_registry(vm: FakeVM) -> None:
     pushed = f"{vm.registry_push}/base:1"
     subprocess.run(["docker", "tag", BASE, pushed], check=True)
     try:
@@ -47,12 +47,12 @@ def test_its_engine_runs_what_its_registry_has(vm: FakeVM) -> None:
     assert vm.run(f"docker run --rm {vm.registry}/base:1 cat /etc/debian_version").splitlines()[-1] >= "13"
 
 
-def test_a_boot_does_what_the_cloud_config_says(vm: FakeVM) -> None:
+def test_a_boot_applies_the_cloud_config(vm: FakeVM) -> None:
     assert vm.run("ls /marked").strip() == "/marked"
     assert "enable --now mark" in vm.run("cat /var/log/systemctl.log")
 
 
-def test_its_keys_open_it_and_no_other_key_does(vm: FakeVM) -> None:
+def test_only_its_keys_log_in(vm: FakeVM) -> None:
     assert vm.ssh("admin", vm.admin_key, "id", "-un").stdout.strip() == "admin"
     refused = vm.ssh("admin", vm.deploy_key, "id")
     assert (refused.returncode, refused.stdout) == (255, "")
@@ -71,18 +71,18 @@ def test_another_host_key_is_refused(vm: FakeVM, tmp_path: Path) -> None:
     assert "Host key verification failed" in refused.stderr
 
 
-def test_neighbours_reach_it_by_both_protocols(vm: FakeVM) -> None:
+def test_its_neighbours_reach_it_over_ipv4_and_ipv6(vm: FakeVM) -> None:
     for address in (vm.address, vm.address6):
         asked = vm.neighbour("ssh-keyscan", "-T", "5", "-t", "ed25519", address)
         assert f"{address} ssh-ed25519" in asked.stdout, asked.stderr
 
 
-def test_a_step_that_fails_is_told(vm: FakeVM) -> None:
+def test_a_failed_boot_step_is_reported(vm: FakeVM) -> None:
     with pytest.raises(AssertionError, match="Unit nobody not found"):
         vm.run("systemctl enable --now nobody")
 
 
-def test_nothing_of_it_stays(engine: None, tmp_path: Path) -> None:  # noqa: ARG001 - for its check
+def test_it_is_removed_completely(engine: None, tmp_path: Path) -> None:  # noqa: ARG001 - for its check
     with FakeVM(tmp_path) as machine:
         name = machine.name
     for words in (["ps", "-a"], ["volume", "ls"], ["network", "ls"]):

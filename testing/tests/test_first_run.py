@@ -1,4 +1,4 @@
-"""What somebody meets who types a command: what it does, how long it takes, a clean end at Ctrl-C."""
+"""Commands as a user runs them: help, how long they take, and a clean end with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from testing.harness.programs import INTERRUPTED
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
-def test_help_lists_every_command_and_says_where_to_begin() -> None:
-    # Run by a make itself (`make test`), a make says which folder it enters and leaves.
-    said = subprocess.run(
+def test_help_lists_every_command_and_begins_with_the_demo() -> None:
+    # Under another make (`make test`), make prints the folders that it enters.
+    printed = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=REPOSITORY, check=True, capture_output=True, text=True
     ).stdout
     (phony,) = re.findall(r"^\.PHONY: ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
     commands = phony.replace("\\", " ").split()
-    listed = dict(re.findall(r"^([a-z]+) +(\S.*)$", said, re.MULTILINE))
+    listed = dict(re.findall(r"^([a-z]+) +(\S.*)$", printed, re.MULTILINE))
     assert set(commands) == set(listed)
-    assert said.startswith("New here? make demo")
+    assert printed.startswith("New here? make demo")
 
 
-def test_an_old_python_is_told_what_to_do() -> None:
+def test_an_old_python_is_refused_with_the_remedy() -> None:
     (asked,) = re.findall(r"\$\(PYTHON\) -c '(.*?)'", MAKEFILE)
     assert "(3, 11)" in asked
     assert "name a newer one: make PYTHON=" in MAKEFILE
 
 
 @pytest.mark.parametrize("program", ["testing.proof.model", "testing.proof.mutants"])
-def test_long_work_says_what_it_does_and_ends_cleanly_at_ctrl_c(program: str) -> None:
+def test_long_programs_print_their_duration_and_end_cleanly_with_ctrl_c(program: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-u", "-m", program],
         cwd=REPOSITORY,

@@ -1,4 +1,4 @@
-"""Short forms of the load runs, by the same code as the long ones: it holds, and all of it is there."""
+"""Short load runs with the code of the long ones: the limits hold and every event is archived."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ OUTAGE_SECONDS = 120.0
 
 @pytest.fixture(scope="module")
 def spike(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """Give one short spike against the processes, over and done."""
+    """Return the result of a short spike against the processes."""
     return play(SPIKE, tmp_path_factory.mktemp("spike"))
 
 
@@ -130,7 +130,7 @@ def test_data_writer_load(tmp_path: Path) -> None:
 def test_system_resources(spike: Result) -> None:
     names = [name for name in MEASURES if name.startswith(("cpu_", "rss_", "redis_", "written_"))]
     assert not broken(spike, *names)
-    # They were measured at work, and all the time.
+    # Every process was sampled under load, without long pauses.
     assert all(peak(spike.samples, f"rss.{name}") > 1e6 for name in ("host", "ingester", "redis", "writer"))
     assert peak(spike.samples, "cpu_total.ingester") > 0
     gaps = [after["at"] - before["at"] for before, after in itertools.pairwise(spike.samples)]
@@ -141,7 +141,7 @@ def test_data_integrity(spike: Result) -> None:
     assert spike.truth > SPIKE.events * 0.8
     assert spike.planted == spike.rejected > 0
     assert not broken(spike, "lost", "doubled", "altered", "unexplained_rejects", "unaccounted", "gap_rows")
-    # Beside the audit, which compares digests: every value of every event, as Python sees it.
+    # The audit compares digests; here every value of every event is compared.
     root = spike.folder / "archive"
     archived = [event for stream in JETSTREAM for event in rebuild_events(root, stream)]
     host = json.loads((spike.folder / "host.json").read_text(encoding="utf-8"))
@@ -162,7 +162,7 @@ def test_recovery_scenarios(trouble: str, request: pytest.FixtureRequest, tmp_pa
     except NoServerError as error:
         missing(str(error))
     rate = 200.0
-    # The host's clock begins in the past, so that an outage of two minutes passes in a moment.
+    # The host's clock starts in the past, so that an outage of two minutes takes no time.
     first_us = int((time.time() - 2 * OUTAGE_SECONDS) * 1e6)
     host = Host({"rate": str(rate), "first-us": str(first_us)})
     target = Processes(tmp_path, hosts=[host], write={"WRITER_INTERVAL": "2", "WRITER_MAX_AGE": "2"})
@@ -177,7 +177,7 @@ def test_recovery_scenarios(trouble: str, request: pytest.FixtureRequest, tmp_pa
             RECOVERY_SECONDS,
             f"back to normal after: {trouble}",
         )
-    # The fault fired: it was far from normal meanwhile.
+    # The fault had an effect.
     assert worst > 5 * rate > 0
 
 
@@ -188,7 +188,7 @@ def test_sustained_load(tmp_path: Path) -> None:
 
 
 def _outage(target: Processes, sampler: Sampler) -> float:
-    """Let the host be away for two minutes of its time; returns how far behind that put us."""
+    """Take the host down for two minutes of event time; returns the resulting lag in events."""
     host = target.pipeline.hosts[0]
     with host.control() as control:
         control.send("down")
@@ -202,7 +202,7 @@ def _outage(target: Processes, sampler: Sampler) -> float:
 
 
 def _stopped_writer(target: Processes, sampler: Sampler) -> float:
-    """Stop the writer until much waits; returns how much."""
+    """Stop the writer until many events are in Redis; returns their number."""
     assert target.writer.stop() == 0
     wait_for(lambda: sampler.samples[-1].get("waiting", 0) > 2_000, 60, "events to wait")
     worst = sampler.samples[-1]["waiting"]

@@ -1,4 +1,4 @@
-"""The whole stack, started as a user starts it: every event arrives once, also when Redis is killed."""
+"""The whole stack, started like a user's: every event is archived once, also when Redis is killed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_demo_profile(stack: MakeStack) -> None:
         control.send("plant", payload=base64.b64encode(NO_EVENT).decode())
     assert one.get("HEALTH_PORT", "/healthz")["status"] == "ok"
     _wait_committed(one, events)
-    wait_for(lambda: _streams_with_parts(one) >= set(Stream), 60, "parts of every stream")
+    wait_for(lambda: _streams_with_parts(one) >= set(Stream), 60, "files of every stream")
     archive = one.archive()
 
     one.compose("stop", "--timeout", "60", seconds=120)
@@ -53,7 +53,7 @@ def test_demo_profile(stack: MakeStack) -> None:
 def test_redis_killed_under_load(stack: MakeStack) -> None:
     events = 60_000
     one = stack({"DEMO_RATE": "1000", "DEMO_EVENTS": str(events)}, profiles=("demo",))
-    # The compactor has nothing to do yet, and to wait for it would let all events pass before the kills.
+    # Without the compactor: waiting for it would take longer than the traffic.
     one.up(*(service for service in PIPELINE if service != "compactor"))
     for _ in range(2):
         with client(one) as server:
@@ -72,12 +72,12 @@ def test_production_starts(stack: MakeStack) -> None:
     images = images_of_production("bluesky-archive", IMAGE_TAG)
     site = {**images, "SITE_ADDRESS": "http://127.0.0.1"}
     one = stack(site, files=("docker-compose.yml", PRODUCTION))
-    # The ingester is left out: it would look for the public hosts.
+    # Without the ingester, which would connect to the public hosts.
     one.up("redis", "data_writer", "health", "caddy", *METRICS)
-    # Terse, and no more than what the whole says: without an ingester, no.
-    with pytest.raises(HTTPError) as said:
+    # A short answer: without an ingester it is not ok.
+    with pytest.raises(HTTPError) as refused:
         one.get("HTTP_PORT", "/healthz")
-    with said.value as reply:
+    with refused.value as reply:
         assert (reply.code, reply.read().strip()) == (503, b"not ok")
     published = [service for service in (*DAEMONS[2:], *METRICS, "redis") if _published(one, service)]
     assert not published

@@ -1,4 +1,4 @@
-"""What a person may get wrong: each start stops with a sentence that names it and the mend."""
+"""Wrong settings, secrets and volumes: each start stops with a message that names the remedy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     MakeStack = Callable[..., Stack]
 
 
-def _redis_says(images: str, folder: Path, passwords: dict[str, str], **settings: str) -> str:
-    """Start our Redis image alone; it must stop by itself. Returns what it said."""
+def _redis_log(images: str, folder: Path, passwords: dict[str, str], **settings: str) -> str:
+    """Start our Redis image alone; it must exit. Returns its log."""
     memory = settings.pop("memory", "256m")
     container = DockerContainer(
         f"bluesky-archive/redis:{images}", labels=dict([LABEL.split("=")]), mem_limit=memory
@@ -35,9 +35,9 @@ def _redis_says(images: str, folder: Path, passwords: dict[str, str], **settings
     with container:
         wrapped = container.get_wrapped_container()
         ended = wrapped.wait(timeout=20)
-        said = b"".join(container.get_logs()).decode()
-    assert ended["StatusCode"] == 1, said
-    return said
+        output = b"".join(container.get_logs()).decode()
+    assert ended["StatusCode"] == 1, output
+    return output
 
 
 GOOD = dict.fromkeys(("ingester", "writer", "tools", "exporter", "health"), "x" * 32)
@@ -45,15 +45,15 @@ GOOD = dict.fromkeys(("ingester", "writer", "tools", "exporter", "health"), "x" 
 
 def test_redis_without_a_secret(images: str, tmp_path: Path) -> None:
     few = {role: password for role, password in GOOD.items() if role != "writer"}
-    said = _redis_says(images, tmp_path, few)
-    assert said == "redis: the secret redis_writer cannot be read; run: make secrets\n"
+    output = _redis_log(images, tmp_path, few)
+    assert output == "redis: the secret redis_writer cannot be read; run: make secrets\n"
 
 
 @pytest.mark.parametrize("password", ["", "changeme", "short"])
 def test_redis_with_a_placeholder(images: str, tmp_path: Path, password: str) -> None:
-    said = _redis_says(images, tmp_path, {**GOOD, "tools": password})
+    output = _redis_log(images, tmp_path, {**GOOD, "tools": password})
     assert (
-        said
+        output
         == "redis: the secret redis_tools is a placeholder or too short; delete it and run: make secrets\n"
     )
 
@@ -70,7 +70,7 @@ def test_redis_with_a_placeholder(images: str, tmp_path: Path, password: str) ->
     ],
 )
 def test_redis_with_an_unfit_maxmemory(images: str, tmp_path: Path, maxmemory: str, sentence: str) -> None:
-    assert _redis_says(images, tmp_path, GOOD, maxmemory=maxmemory) == f"redis: {sentence}\n"
+    assert _redis_log(images, tmp_path, GOOD, maxmemory=maxmemory) == f"redis: {sentence}\n"
 
 
 def test_redis_with_a_volume_that_cannot_be_written(images: str, tmp_path: Path) -> None:
@@ -78,31 +78,31 @@ def test_redis_with_a_volume_that_cannot_be_written(images: str, tmp_path: Path)
         pytest.skip("only root can make a folder that another user's container cannot write")
     data = tmp_path / "data"
     data.mkdir(mode=0o755)
-    said = _redis_says(images, tmp_path, GOOD, data=str(data))
-    assert said.startswith("redis: /data cannot be written by user 999; mend its volume with: chown")
+    output = _redis_log(images, tmp_path, GOOD, data=str(data))
+    assert output.startswith("redis: /data cannot be written by user 999; mend its volume with: chown")
 
 
 def test_no_secrets_at_all(stack: MakeStack) -> None:
     one = stack()
     del one.settings["SECRETS_DIR"]
-    said = one.compose("up", "-d", "redis", check=False)
-    assert said.count("\n") == 1
-    assert "run: make secrets" in said
+    output = one.compose("up", "-d", "redis", check=False)
+    assert output.count("\n") == 1
+    assert "run: make secrets" in output
 
 
 def test_a_secret_was_deleted(stack: MakeStack) -> None:
     one = stack()
     (one.secrets / "redis_health").unlink()
-    said = one.compose("up", "-d", "redis", check=False)
-    assert "secrets/redis_health" in said
+    output = one.compose("up", "-d", "redis", check=False)
+    assert "secrets/redis_health" in output
 
 
 def test_a_daemon_with_a_placeholder(stack: MakeStack) -> None:
     one = stack()
     (one.secrets / "redis_writer").chmod(0o644)
     (one.secrets / "redis_writer").write_text("changeme\n", encoding="utf-8")
-    said = one.compose("run", "--rm", "--no-deps", "-T", "data_writer", check=False)
-    assert "the password is a placeholder; run `make secrets`" in said
+    output = one.compose("run", "--rm", "--no-deps", "-T", "data_writer", check=False)
+    assert "the password is a placeholder; run `make secrets`" in output
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_a_daemon_with_a_placeholder(stack: MakeStack) -> None:
 )
 def test_an_unknown_variable(stack: MakeStack, service: str, name: str, near: str) -> None:
     one = stack({name: "x"})
-    said = one.compose("run", "--rm", "--no-deps", "-T", service, check=False)
-    assert f"{name}: no such setting; did you mean {near}?" in said
+    output = one.compose("run", "--rm", "--no-deps", "-T", service, check=False)
+    assert f"{name}: no such setting; did you mean {near}?" in output
 
 
 def test_a_taken_port(stack: MakeStack) -> None:
@@ -124,9 +124,9 @@ def test_a_taken_port(stack: MakeStack) -> None:
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", int(one.settings["REDIS_PORT"])))
         squatter.listen()
-        said = one.compose("up", "-d", "redis", check=False)
-    assert f"127.0.0.1:{one.settings['REDIS_PORT']}" in said
-    assert "address already in use" in said or "already allocated" in said
+        output = one.compose("up", "-d", "redis", check=False)
+    assert f"127.0.0.1:{one.settings['REDIS_PORT']}" in output
+    assert "address already in use" in output or "already allocated" in output
 
 
 def test_an_archive_that_cannot_be_written(stack: MakeStack, tmp_path: Path) -> None:
@@ -135,11 +135,11 @@ def test_an_archive_that_cannot_be_written(stack: MakeStack, tmp_path: Path) -> 
     one = stack()
     archive = tmp_path / "archive"
     archive.mkdir(mode=0o755)
-    said = one.compose(
+    output = one.compose(
         "run", "--rm", "--no-deps", "-T", "--volume", f"{archive}:/archive", "data_writer", check=False
     )
-    assert "ARCHIVE_ROOT" in said
-    assert "cannot be written" in said
+    assert "ARCHIVE_ROOT" in output
+    assert "cannot be written" in output
 
 
 def test_the_demo_on_an_archive_of_real_events(stack: MakeStack) -> None:
@@ -154,5 +154,5 @@ def test_the_demo_on_an_archive_of_real_events(stack: MakeStack) -> None:
         "-c",
         "echo 0123456789abcdef >/archive/.state/id",
     )
-    said = one.compose("run", "--rm", "--no-deps", "-T", "fake_jetstream", check=False)
-    assert "docker compose -p demo --profile demo up" in said
+    output = one.compose("run", "--rm", "--no-deps", "-T", "fake_jetstream", check=False)
+    assert "docker compose -p demo --profile demo up" in output

@@ -1,4 +1,4 @@
-"""Two writers at once, and processes that stand still for longer than anything waits: all is there once."""
+"""Two writers at once, and processes that stop for longer than every timeout: each event is archived once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FROZEN_SECONDS = 18.0
 SMALL = {"WRITER_INTERVAL": "0.5", "WRITER_MAX_AGE": "0.5", "WRITER_CHUNK": "200"}
 
 
-def test_a_second_writer_refuses_and_does_no_harm(pipeline: Pipelines, tmp_path: Path) -> None:
+def test_a_second_writer_refuses_to_start(pipeline: Pipelines, tmp_path: Path) -> None:
     running = _made(pipeline, rate=1500)
     running.start()
     wait_for(lambda: running.writer.logged("commit.done"), SECONDS, "a writer at work")
@@ -45,7 +45,7 @@ def test_a_second_writer_refuses_and_does_no_harm(pipeline: Pipelines, tmp_path:
 
 
 def test_writers_that_share_the_streams(pipeline: Pipelines, tmp_path: Path) -> None:
-    """The split that the refusal advises: neither hinders the other, nothing is written twice."""
+    """The split that the refusal suggests: the writers do not interfere, and nothing is written twice."""
     running = _made(pipeline, rate=1500)
     running.write["WRITER_STREAMS"] = "posts,reposts,follows,records,rejects"
     running.start()
@@ -64,8 +64,8 @@ def test_writers_that_share_the_streams(pipeline: Pipelines, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("who", ["ingester", "writer", "redis"])
-def test_a_process_that_stands_still_for_long(pipeline: Pipelines, who: str) -> None:
-    """SIGSTOP is a machine that hangs: the others wait, come back by themselves, and so does it."""
+def test_a_process_that_is_stopped_for_long(pipeline: Pipelines, who: str) -> None:
+    """SIGSTOP simulates a machine that hangs: every process recovers by itself."""
     running = _made(pipeline, rate=600)
     running.ingest["INGEST_IDLE_SECONDS"] = "5"
     running.start()

@@ -1,4 +1,4 @@
-"""A server that speaks Hetzner's API, as far as provision asks, and refuses on command."""
+"""A server with the parts of Hetzner's API that provision uses, and faults on request."""
 
 from testing.fakes.hetzner.server import FakeHetzner, Fault
 

@@ -1,4 +1,4 @@
-"""A container that is a rented machine as far as our deployment can tell: sshd, an engine, a firewall."""
+"""A container that stands in for a rented machine: sshd, a Docker Engine, a firewall."""
 
 from testing.fakes.vm.machine import FakeVM
 

@@ -1,1 +1,1 @@
-"""An archive of any size, as writers leave it, made with no Redis and no network."""
+"""An archive of any size, made like a writer's but without Redis or network, and queries on it."""

@@ -1,4 +1,4 @@
-"""Believable events, committed as a writer does: every five minutes of event time, stream by stream."""
+"""Generated events, committed like a writer does: every five minutes of event time, by stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIRST_US = 1_790_000_000_000_000 // (24 * HOUR_US) * (24 * HOUR_US)
-"""The beginning of a day."""
+"""The start of a day."""
 INTERVAL_US = 300_000_000
 CHUNK = 100_000
 HOST = "jetstream.lake"
@@ -29,7 +29,7 @@ HOST = "jetstream.lake"
 
 @dataclass(frozen=True)
 class Lake:
-    """An archive to be made: `events` over so many hours; all of it follows from the seed."""
+    """An archive to make: `events` spread over `hours`, generated from the seed."""
 
     root: Path
     events: int
@@ -38,23 +38,23 @@ class Lake:
 
     @property
     def traffic(self) -> Traffic:
-        """Return what happens on the network."""
+        """Return its events."""
         return Traffic(self.seed, FIRST_US, self.events / (self.hours * 3600), self.events)
 
     @property
     def rounds(self) -> int:
-        """Return how many rounds a writer takes for it."""
+        """Return the number of a writer's rounds."""
         return int(-(-self.hours * HOUR_US // INTERVAL_US))
 
 
 def make(lake: Lake, jobs: int) -> Iterator[int]:
-    """Make it; yields the bytes of JSON of each round. The archive's directory must exist and be empty."""
+    """Make the archive; yields the bytes of JSON of each round. Its directory must exist and be empty."""
     cursor = Cursor(time_us=FIRST_US, epoch=1, push=0, host=HOST)
     started = Gap(0, FIRST_US, GapReason.ARCHIVE_START, HOST, FIRST_US)
     commit(lake.root, encode(Stream.GAPS, [started.encode()]), _origin(cursor))
     with ProcessPoolExecutor(jobs) as pool:
         yield from pool.map(_round, [lake] * lake.rounds, range(lake.rounds))
-    # The day is over: every hour of it may close.
+    # Checkpoints after the last hour, so that every hour is closed.
     over = Cursor(time_us=FIRST_US + int((lake.hours + 2) * HOUR_US), epoch=1, push=lake.rounds, host=HOST)
     create_checkpoints(lake.root, Stream, over.encode())
 

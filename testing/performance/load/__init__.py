@@ -1,6 +1,6 @@
-"""The whole pipeline under load, sampled, judged and reported: `make load SHAPE=spike`.
+"""The whole pipeline under load: `make load SHAPE=spike`.
 
-Stands beside the spine: Locust drives the rate of a fake Jetstream host (or of Redis, or reads the archive),
-in a process of its own, because it patches the standard library. `plan` says what a shape is (pure),
-`target` what is loaded, `sample` what is looked at, `verdict` what must hold, `report` what a person reads.
+Locust drives the rate of a fake Jetstream host, pushes to Redis and reads the archive. It runs in a process
+of its own, as it patches the standard library. `plan` defines shapes, `target` the pipeline, `sample` the
+measurements, `verdict` the limits, and `report` the output.
 """

@@ -1,4 +1,4 @@
-"""What people ask an archive, timed, and how large and how many its files are."""
+"""The time of typical queries on an archive, and the number and size of its files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.shared.event import JETSTREAM_STREAMS
 if TYPE_CHECKING:
     from pathlib import Path
 
-QUESTIONS = {
+QUERIES = {
     "posts by language": (
         "posts",
         (
@@ -35,14 +35,14 @@ QUESTIONS = {
 
 
 class Size(NamedTuple):
-    """A stream's files."""
+    """Number and bytes of a stream's files."""
 
     files: int
     bytes: int
 
 
 def sizes(root: Path) -> dict[str, Size]:
-    """Return every stream's files and bytes."""
+    """Return number and bytes of every stream's files."""
     found = {}
     for stream in JETSTREAM_STREAMS:
         parts = [path.stat().st_size for path in (root / "raw" / stream).rglob("*.parquet")]
@@ -50,15 +50,15 @@ def sizes(root: Path) -> dict[str, Size]:
     return found
 
 
-def seconds(root: Path) -> dict[str, float]:
-    """Return how long each question takes, the best of three."""
+def query_seconds(root: Path) -> dict[str, float]:
+    """Return the seconds of each query, the best of three runs."""
     with duckdb.connect() as database:
         did, uri = _typical(database, root)
         found = {}
-        for name, (stream, query) in QUESTIONS.items():
+        for name, (stream, query) in QUERIES.items():
             files = f"read_parquet('{root}/raw/{stream}/**/*.parquet')"
-            asked = query.format(files=files, did=did, uri=uri)
-            found[name] = min(_timed(database, asked) for _ in range(3))
+            sql = query.format(files=files, did=did, uri=uri)
+            found[name] = min(_timed(database, sql) for _ in range(3))
         return found
 
 
