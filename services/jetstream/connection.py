@@ -18,17 +18,26 @@ class DisconnectReason(StrEnum):
     """Why a connection ended: the complete list."""
 
     CLOSED = "closed"
+    """The host closed it, or a window was re-read to its end."""
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
+    """The host answered the handshake with an error status other than 400."""
     MISCONFIGURED = "misconfigured"
+    """The host answered 400: it refuses the filters or the cursor."""
     SILENT = "silent"
+    """No data for `INGEST_IDLE_SECONDS`."""
     COLLECTION_SILENT = "collection_silent"
+    """The host stopped sending a collection."""
     OVERSIZE_FRAME = "oversize_frame"
+    """A frame larger than `INGEST_MAX_FRAME_BYTES` arrived."""
     ANOTHER_SERVER = "another_server"
+    """The host's sequence numbers are not those of the cursor."""
     STEPPED_BACK = "stepped_back"
+    """The host's clock is behind the cursor."""
     STEPPED_OVER = "stepped_over"
+    """A frame that cannot be received was skipped; the next connection need not skip anything."""
     PAUSED = "paused"
-    RESET = "reset"
+    """Backpressure."""
 
 
 class ConnectionState:

@@ -22,7 +22,6 @@ WITHOUT_DELAY = frozenset(
         DisconnectReason.COLLECTION_SILENT,
         DisconnectReason.SILENT,
         DisconnectReason.PAUSED,
-        DisconnectReason.RESET,
     }
 )
 """We ended the connection ourselves, or the next host has no part in it: connect without a delay."""
