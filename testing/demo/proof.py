@@ -71,7 +71,7 @@ def table(proof: Proof, origin: str) -> Table:
         rendered.add_column(name, justify="right")
     for stream, found in proof.audit.streams.items():
         sizes = proof.json_bytes.get(stream, 0), proof.parquet_bytes[stream]
-        rendered.add_row(stream, *_cells(found, *sizes), style="bold red" if found.faults else "")
+        rendered.add_row(stream, *_cells(found, *sizes), style="bold red" if found.errors else "")
     rendered.add_section()
     whole = _sum(proof.audit.streams.values())
     sizes = sum(proof.json_bytes.values()), sum(proof.parquet_bytes.values())
@@ -102,7 +102,7 @@ def _readings(root: Path, stream: str, expected: int) -> list[tuple[str, int, in
 
 def _cells(found: StreamAudit, json_bytes: int, parquet_bytes: int) -> list[str]:
     saved = f"{1 - parquet_bytes / json_bytes:.0%}" if json_bytes else ""
-    counts = (found.truth, found.archive, found.lost, found.doubled, found.altered + found.strangers)
+    counts = (found.truth, found.archive, found.lost, found.doubled, found.altered + found.unknown)
     return [
         *(f"{count:,}" for count in counts),
         f"{json_bytes / 1e3:,.0f}",
@@ -119,5 +119,5 @@ def _sum(streams: Iterable[StreamAudit]) -> StreamAudit:
         whole.lost += one.lost
         whole.doubled += one.doubled
         whole.altered += one.altered
-        whole.strangers += one.strangers
+        whole.unknown += one.unknown
     return whole

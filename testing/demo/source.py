@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from testing.events import HostView, Traffic
-from testing.proof.audit.__main__ import stream_of
-from testing.proof.audit.canonical import identity, parse
+from testing.proof.audit.canonical import identity, parse, stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

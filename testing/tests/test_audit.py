@@ -1,4 +1,4 @@
-"""Promise 4, judged by code that shares nothing with the writer: from its row, any event comes back equal."""
+"""Promise 4 (lossless): an event that is rebuilt from its row equals the original; and the audit itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def by_stream(frames: list[bytes]) -> dict[Stream, list[bytes]]:
     return found
 
 
-def judged(frames: list[bytes]) -> Audit:
+def audited(frames: list[bytes]) -> Audit:
     with tempfile.TemporaryDirectory() as root:
         events = by_stream(frames)
         archive(Path(root), events)
@@ -59,9 +59,9 @@ def frame_of(**commit: Any) -> bytes:
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(any_event(), min_size=1, max_size=12))
 def test_any_event_that_satisfies_validation_comes_back_equal(frames: list[bytes]) -> None:
-    verdict = judged(frames)
-    # Two drawn events may share their identity: the second is then rightly called doubled.
-    assert verdict.faults == sum(stream.doubled for stream in verdict.streams.values()), str(verdict)
+    verdict = audited(frames)
+    # Two drawn events may have the same identity: the second is then counted as doubled.
+    assert verdict.errors == sum(stream.doubled for stream in verdict.streams.values()), str(verdict)
 
 
 @pytest.mark.parametrize("stream", COLLECTION_OF)
@@ -69,7 +69,7 @@ def test_a_record_512_levels_deep_comes_back_equal(stream: Stream) -> None:
     deep = "[" * 511 + "]" * 511
     record = f'{{"$type":"{COLLECTION_OF[stream]}","embed":{deep},"subject":{deep},"other":{deep}}}'
     frame = frame_of(collection=COLLECTION_OF[stream], record="@").replace(b'"@"', record.encode())
-    assert judged([frame]).passed
+    assert audited([frame]).passed
 
 
 # --- real events ---
@@ -79,7 +79,7 @@ def test_a_record_512_levels_deep_comes_back_equal(stream: Stream) -> None:
 @pytest.mark.parametrize("name", REAL_EVENTS)
 def test_real_events_come_back_equal(name: str) -> None:
     frames = (REAL / f"{name}.jsonl").read_bytes().splitlines()
-    verdict = judged(frames)
+    verdict = audited(frames)
     assert verdict.passed, str(verdict)
     assert sum(stream.truth for stream in verdict.streams.values()) == len(frames)
 
@@ -93,11 +93,11 @@ def test_real_records_come_back_equal() -> None:
         frames.append(
             frame_of(rev=str(number), collection=collection, cid=known["cid"], record=known["record"])
         )
-    verdict = judged(frames)
+    verdict = audited(frames)
     assert verdict.passed, str(verdict)
 
 
-# --- the judge itself ---
+# --- the audit itself ---
 
 LIKES = [
     frame_of(collection="app.bsky.feed.like", rev=str(n), record={"createdAt": "2026-07-04T14:38:02.123Z"})
@@ -105,25 +105,25 @@ LIKES = [
 ]
 
 
-def test_what_is_lost_doubled_altered_or_strange_is_counted(tmp_path: Path) -> None:
+def test_lost_doubled_altered_and_unknown_events_are_counted(tmp_path: Path) -> None:
     archive(tmp_path, {Stream.LIKES: LIKES[:8]})
     archive(tmp_path, {Stream.LIKES: [LIKES[0], LIKES[9]]})
     altered = LIKES[3].replace(b"2026-07", b"2027-07")
     verdict = audit(tmp_path, {"likes": [*LIKES[:3], altered, *LIKES[4:9]]})
     likes = verdict.streams["likes"]
     assert (likes.truth, likes.archive) == (9, 10)
-    assert (likes.lost, likes.doubled, likes.altered, likes.strangers) == (1, 1, 1, 1)
+    assert (likes.lost, likes.doubled, likes.altered, likes.unknown) == (1, 1, 1, 1)
     assert not verdict.passed
     assert "lost: event 8" in str(verdict)
 
 
 def test_a_number_that_became_a_float_is_altered(tmp_path: Path) -> None:
     archive(tmp_path, {Stream.RECORDS: [frame_of(collection="a.b", record={"n": 1})]})
-    assert audit(tmp_path, {"records": [frame_of(collection="a.b", record={"n": 1.0})]}).faults == 1
+    assert audit(tmp_path, {"records": [frame_of(collection="a.b", record={"n": 1.0})]}).errors == 1
     assert audit(tmp_path, {"records": [frame_of(collection="a.b", record={"n": 1})]}).passed
 
 
-def test_host_fields_are_left_out_on_demand(tmp_path: Path) -> None:
+def test_host_fields_are_ignored_on_demand(tmp_path: Path) -> None:
     archive(tmp_path, {Stream.LIKES: LIKES})
     other = [json.loads(frame) | {"time_us": NOON_US + 5, "cursor": 7} for frame in LIKES]
     truth = [("likes", event) for event in other]
@@ -131,17 +131,17 @@ def test_host_fields_are_left_out_on_demand(tmp_path: Path) -> None:
     assert audit(tmp_path, truth, ignore_host_fields=True).passed
 
 
-def test_either_telling_of_an_event_is_right(tmp_path: Path) -> None:
+def test_an_event_may_differ_between_hosts(tmp_path: Path) -> None:
     archive(tmp_path, {Stream.LIKES: LIKES})
     other = [json.loads(frame) | {"time_us": NOON_US + 5} for frame in LIKES]
     assert audit(tmp_path, {"likes": [*other, *LIKES, *other]}).passed
 
 
-def test_rejected_frames_are_compared_where_the_truth_names_them(tmp_path: Path) -> None:
+def test_rejected_frames_are_compared_if_the_truth_has_them(tmp_path: Path) -> None:
     commit(tmp_path, encode(Stream.LIKES, [*LIKES, b"\xff"]), ChunkOrigin())
     assert audit(tmp_path, {"likes": LIKES}).uncompared == {"rejects": 1, "gaps": 0}
     assert audit(tmp_path, {"likes": LIKES, "rejects": [b"\xff"]}).passed
-    assert audit(tmp_path, {"likes": LIKES, "rejects": [b"other"]}).faults == 2
+    assert audit(tmp_path, {"likes": LIKES, "rejects": [b"other"]}).errors == 2
 
 
 def test_an_empty_archive_holds_nothing(tmp_path: Path) -> None:
@@ -149,17 +149,17 @@ def test_an_empty_archive_holds_nothing(tmp_path: Path) -> None:
     assert audit(tmp_path, {"likes": LIKES}).streams["likes"].lost == len(LIKES)
 
 
-def test_the_judge_imports_nothing_of_what_it_judges() -> None:
+def test_the_audit_imports_nothing_of_ingester_and_writer() -> None:
     code = "import sys, testing.proof.audit.__main__; print(*(n for n in sys.modules if 'services' in n))"
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code],
         check=True,
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
     )
-    # How a row becomes its event is what `archive export` shares with it; that module stands on nothing.
-    assert told.stdout.split() == [
+    # `archive export` and the audit share the module that rebuilds events; it imports nothing else.
+    assert done.stdout.split() == [
         "services",
         "services.tools",
         "services.tools.query",

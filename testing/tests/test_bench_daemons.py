@@ -18,7 +18,7 @@ from testing.performance.bench.as_shipped import AS_SHIPPED
 from testing.performance.bench.frames import make_frames
 from testing.performance.bench.receiving import by_the_ingester
 from testing.performance.bench.writing import by_the_writer
-from testing.proof.audit.rebuild import count_rows
+from testing.proof.audit import count_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -122,7 +122,7 @@ WHOLE = Verdict(
     allowed=0,
     cause=None,
     altered=0,
-    strangers=0,
+    unknown=0,
     gaps=(),
     audit="",
 )
@@ -148,7 +148,7 @@ def test_each_error_fails_the_run() -> None:
         replace(WHOLE, doubled=1),
         replace(WHOLE, doubled=3, allowed=2, cause=Kind.VOLUME_LOST),
         replace(WHOLE, altered=1),
-        replace(WHOLE, strangers=1),
+        replace(WHOLE, unknown=1),
         replace(WHOLE, gaps=("one too many",)),
         None,
     ):

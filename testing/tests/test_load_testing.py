@@ -30,8 +30,8 @@ from testing.performance.load.sample import Sampler
 from testing.performance.load.swarm import Swarm
 from testing.performance.load.target import Processes
 from testing.performance.load.verdict import MEASURES, judge, limits_of
+from testing.proof.audit import rebuild_events
 from testing.proof.audit.canonical import identity, parse
-from testing.proof.audit.rebuild import rebuild_events
 
 if TYPE_CHECKING:
     from pathlib import Path

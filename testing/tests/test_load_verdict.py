@@ -90,7 +90,7 @@ BREAKS: dict[str, Result] = {
     "lost": result(audit=audited("lost")),
     "doubled": result(audit=audited("doubled")),
     "altered": result(audit=audited("altered")),
-    "unexplained_rejects": result(audit=Audit({"rejects": StreamAudit(strangers=1)}, {})),
+    "unexplained_rejects": result(audit=Audit({"rejects": StreamAudit(unknown=1)}, {})),
     "unaccounted": result(samples=samples({'archive_unaccounted_events{stream="posts"}': -1.0})),
     "gap_rows": result(gaps=[("archive_start", 1.0), ("collection_silent", 31.0)]),
     "redis_share": result(samples=samples({"redis.used": 8.1e8})),

@@ -91,5 +91,5 @@ def test_the_daemons_lose_and_double_nothing_under_these_faults(tmp_path: Path, 
         assert counts["doubled"] <= counts["truth"]
         counts["doubled"] = 0
     assert counts["truth"] > 0
-    wrong = {name: counts[name] for name in ("lost", "doubled", "altered", "strangers") if counts[name]}
+    wrong = {name: counts[name] for name in ("lost", "doubled", "altered", "unknown") if counts[name]}
     assert not wrong, wrong

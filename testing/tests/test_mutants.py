@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 EVENT = "services/shared/event.py"
-CLEAN = {"lost": 0, "doubled": 0, "altered": 0, "strangers": 0}
+CLEAN = {"lost": 0, "doubled": 0, "altered": 0, "unknown": 0}
 
 
 @pytest.mark.parametrize("name", ["push_resent", "ack_first", "no_fence_watch_ended"])

@@ -101,7 +101,7 @@ def most_offered(result: Result) -> float:
 def _audit_summary(result: Result) -> str:
     if result.audit.passed:
         return f"{result.truth:,} there once and unaltered: 0 lost, 0 doubled"
-    return f"{result.audit.faults:,} faults"
+    return f"{result.audit.errors:,} faults"
 
 
 MB = 1e6

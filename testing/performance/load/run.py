@@ -17,8 +17,7 @@ from testing.performance.load.result import Result, gaps_of, machine
 from testing.performance.load.sample import Sampler
 from testing.performance.load.swarm import Swarm
 from testing.performance.load.target import BASE_RATE, INTERVAL_SECONDS
-from testing.proof.audit import audit
-from testing.proof.audit.rebuild import count_rows
+from testing.proof.audit import audit, count_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -33,8 +33,7 @@ from testing.performance.load.scenario import HOUR, HOURS, SPIKE_RHYTHM, Hosts, 
 from testing.performance.load.swarm import Swarm
 from testing.performance.load.target import INTERVAL_SECONDS, Processes
 from testing.performance.load.verdict import judge, limits_of
-from testing.proof.audit import Audit, audit
-from testing.proof.audit.rebuild import count_rows
+from testing.proof.audit import Audit, audit, count_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -82,7 +82,7 @@ def _faults(result: Result, *kinds: str) -> float:
 
 def _rejects(result: Result) -> float:
     rejects = result.audit.streams.get("rejects")
-    return float(result.rejected if rejects is None else rejects.faults)
+    return float(result.rejected if rejects is None else rejects.errors)
 
 
 def _unaccounted(result: Result) -> float:
@@ -163,7 +163,7 @@ MEASURES: dict[str, Callable[[Result], float]] = {
     "batch_seconds": _batch,
     "lost": lambda run: _faults(run, "lost"),
     "doubled": lambda run: _faults(run, "doubled"),
-    "altered": lambda run: _faults(run, "altered", "strangers"),
+    "altered": lambda run: _faults(run, "altered", "unknown"),
     "unexplained_rejects": _rejects,
     "unaccounted": _unaccounted,
     "gap_rows": lambda run: float(len(run.gaps)),

@@ -10,43 +10,22 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from testing.proof.audit.canonical import parse
+from testing.proof.audit.canonical import stream_of
 from testing.proof.audit.compare import Audit, audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_STREAM_OF = {
-    "app.bsky.feed.post": "posts",
-    "app.bsky.feed.like": "likes",
-    "app.bsky.feed.repost": "reposts",
-    "app.bsky.graph.follow": "follows",
-}
-
-
-def stream_of(frame: bytes) -> str:
-    """Return the stream that a line of the file belongs to; `rejects` where it is no event."""
-    try:
-        event = parse(frame)
-        match event["kind"]:
-            case "commit":
-                return _STREAM_OF.get(event["commit"]["collection"], "records")
-            case "identity":
-                return "identities"
-            case "account":
-                return "accounts"
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass  # the ingester can make no event of it either
-    return "rejects"
-
 
 def main(arguments: list[str]) -> int:
-    """Print the verdict; return 0 if the archive holds every event once and unaltered, 1 otherwise."""
+    """Print the result; return 0 if the archive holds every event once and unaltered, 1 otherwise."""
     parser = argparse.ArgumentParser(prog="python -m testing.proof.audit", description=__doc__)
     parser.add_argument("--root", type=Path, required=True, help="the archive's directory")
-    parser.add_argument("--source", type=Path, required=True, help="JSON lines: the events it should hold")
     parser.add_argument(
-        "--ignore-host-fields", action="store_true", help="leave time_us and cursor out: other hosts"
+        "--source", type=Path, required=True, help="JSON lines: the events that it should hold"
+    )
+    parser.add_argument(
+        "--ignore-host-fields", action="store_true", help="ignore time_us and cursor: events from other hosts"
     )
     options = parser.parse_args(arguments)
     verdict = audit(options.root, _lines(options.source), ignore_host_fields=options.ignore_host_fields)
@@ -62,13 +41,13 @@ def _lines(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _show(verdict: Audit) -> None:
-    table = Table("stream", title="the archive against its source")
-    names = ("truth", "archive", "lost", "doubled", "altered", "strangers")
+    table = Table("stream", title="the archive compared with its source")
+    names = ("truth", "archive", "lost", "doubled", "altered", "unknown")
     for name in names:
         table.add_column(name, justify="right")
     for stream, found in verdict.streams.items():
         figures = [f"{getattr(found, name):,}" for name in names]
-        table.add_row(stream, *figures, style="bold red" if found.faults else "")
+        table.add_row(stream, *figures, style="bold red" if found.errors else "")
     for stream, rows in verdict.uncompared.items():
         table.add_row(stream, "-", f"{rows:,}", style="dim")
     console = Console()
@@ -76,7 +55,7 @@ def _show(verdict: Audit) -> None:
     for stream, found in verdict.streams.items():
         for example in found.examples:
             console.print(f"{stream}: {example}", markup=False, highlight=False)
-    console.print(f"{verdict.faults:,} faults")
+    console.print(f"{verdict.errors:,} errors")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Holds an archive against a truth: what is lost, doubled, altered or strange."""
+"""Compares an archive with a truth: events that are lost, doubled or altered, and rows of unknown events."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
+from services.tools.query.rebuild import rebuild
 from testing.proof.audit.canonical import Event, canonical, digest, digest_bytes, identity, parse
-from testing.proof.audit.rebuild import count_rows, rebuild_events, rebuild_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,78 +20,79 @@ Truth = Mapping[Any, Iterable[Event | bytes]] | Iterable[tuple[str, Event | byte
 """Events (or their JSON) by stream; under `rejects`, the bytes of the frames that had to be rejected."""
 
 _EXAMPLES = 5
+_ROWS_AT_ONCE = 20_000
 _FOUND = b""
-"""Takes the place of an event's digest once a row has been seen for it."""
+"""Replaces the digests of an event for which a row was found."""
 
 
 @dataclass(slots=True)
 class StreamAudit:
-    """The verdict on one stream, in events."""
+    """The result for one stream, in events."""
 
     truth: int = 0
-    """Distinct events there were."""
+    """Distinct events of the truth."""
     archive: int = 0
-    """Rows there are."""
+    """Rows of the archive."""
     lost: int = 0
     """Events without a row."""
     doubled: int = 0
     """Rows beyond the first of an event."""
     altered: int = 0
-    """Rows of an event that give another event back."""
-    strangers: int = 0
-    """Rows of no event of the truth."""
+    """Rows from which a different event is rebuilt."""
+    unknown: int = 0
+    """Rows of events that are not in the truth."""
     examples: list[str] = field(default_factory=list)
-    """Some of each fault, for a person to look at."""
+    """A few examples of each kind of error."""
 
     @property
-    def faults(self) -> int:
-        """How many events or rows are not as they should be."""
-        return self.lost + self.doubled + self.altered + self.strangers
+    def errors(self) -> int:
+        """The number of wrong events and rows."""
+        return self.lost + self.doubled + self.altered + self.unknown
 
 
 @dataclass(slots=True)
 class Audit:
-    """The verdict on an archive."""
+    """The result for an archive."""
 
     streams: dict[str, StreamAudit]
-    """Every stream of events, and `rejects` if the truth speaks of it."""
+    """Every stream of events, and `rejects` if the truth has it."""
     uncompared: dict[str, int]
-    """Rows of the streams that the truth does not speak of: `gaps`, and `rejects` otherwise."""
+    """Rows of the streams that the truth does not have: `gaps`, and perhaps `rejects`."""
 
     @property
-    def faults(self) -> int:
-        """How many events or rows are not as they should be."""
-        return sum(stream.faults for stream in self.streams.values())
+    def errors(self) -> int:
+        """The number of wrong events and rows."""
+        return sum(stream.errors for stream in self.streams.values())
 
     @property
     def passed(self) -> bool:
-        """Whether the archive holds the truth, whole, once and nothing else."""
-        return self.faults == 0
+        """Whether the archive holds every event of the truth unaltered and once, and nothing else."""
+        return self.errors == 0
 
     def __str__(self) -> str:
-        """List the streams that have faults, with examples."""
+        """List the streams with errors, and examples."""
         if self.passed:
             total = sum(stream.truth for stream in self.streams.values())
-            return f"{total} events, each there once and unaltered"
+            return f"{total} events, each archived once and unaltered"
         return "\n".join(
             f"{name}: {stream.lost} lost, {stream.doubled} doubled, {stream.altered} altered, "
-            f"{stream.strangers} strangers\n  " + "\n  ".join(stream.examples)
+            f"{stream.unknown} unknown\n  " + "\n  ".join(stream.examples)
             for name, stream in self.streams.items()
-            if stream.faults
+            if stream.errors
         )
 
 
 def audit(root: Path, truth: Truth, *, ignore_host_fields: bool = False) -> Audit:
-    """Compare an archive with what it should hold.
+    """Compare an archive with the truth.
 
-    The truth is read once, and may name an event twice (as two hosts tell it: either is right then). Keeps
-    some 250 bytes an event. `ignore_host_fields` leaves `time_us` and `cursor` out, for an archive made from
-    several hosts.
+    The truth is read once, and may have an event twice, as two hosts send it: then either is right. Uses
+    about 250 bytes of memory per event. `ignore_host_fields` ignores `time_us` and `cursor`, for an archive
+    that was read from several hosts.
     """
     expected: dict[str, dict[bytes, bytes]] = {stream: {} for stream in EVENT_STREAMS}
-    for stream, told in _pairs(truth):
+    for stream, event in _pairs(truth):
         of_stream = expected.setdefault(stream, {})
-        key, content = _digests(told, stream, ignore_host_fields=ignore_host_fields)
+        key, content = _digests(event, stream, ignore_host_fields=ignore_host_fields)
         known = of_stream.get(key, b"")
         of_stream[key] = known if content in _each(known) else known + content
     streams = {
@@ -98,6 +101,30 @@ def audit(root: Path, truth: Truth, *, ignore_host_fields: bool = False) -> Audi
     }
     uncompared = {stream: count_rows(root, stream) for stream in ("rejects", "gaps") if stream not in streams}
     return Audit(streams, uncompared)
+
+
+def rebuild_events(root: Path, stream: str) -> Iterator[Event]:
+    """Yield the rebuilt event of every row of a stream, duplicates included, in no particular order."""
+    for row in _rows(root, stream):
+        yield rebuild(stream, row, parse, parse)
+
+
+def rebuild_frames(root: Path) -> Iterator[bytes]:
+    """Yield the frame of every row of `rejects`."""
+    for row in _rows(root, "rejects"):
+        yield row["frame"]
+
+
+def count_rows(root: Path, stream: str) -> int:
+    """Return the number of rows of a stream."""
+    if not any((root / "raw" / stream).glob("**/*.parquet")):
+        return 0
+    with _connect() as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM read_parquet(?)", [_pattern(root, stream)]
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
 
 
 def _compare(
@@ -110,20 +137,20 @@ def _compare(
     for row in rows:
         verdict.archive += 1
         key, content = _digests(row, stream, ignore_host_fields=ignore_host_fields)
-        told = expected.get(key)
-        if told is None:
-            verdict.strangers += 1
-            _note(verdict, "stranger", verdict.strangers, row)
-        elif told == _FOUND:
+        digests = expected.get(key)
+        if digests is None:
+            verdict.unknown += 1
+            _note(verdict, "unknown", verdict.unknown, row)
+        elif digests == _FOUND:
             verdict.doubled += 1
             _note(verdict, "doubled", verdict.doubled, row)
         else:
             expected[key] = _FOUND
-            if content not in _each(told):
+            if content not in _each(digests):
                 verdict.altered += 1
                 _note(verdict, "altered", verdict.altered, row)
-    for number, told in enumerate(expected.values()):
-        if told != _FOUND:
+    for number, digests in enumerate(expected.values()):
+        if digests != _FOUND:
             verdict.lost += 1
             if verdict.lost <= _EXAMPLES:
                 verdict.examples.append(f"lost: event {number} of the truth of {stream}, counted from 0")
@@ -139,12 +166,12 @@ def _pairs(truth: Truth) -> Iterator[tuple[str, Event | bytes]]:
         yield from truth
 
 
-def _digests(told: Event | bytes, stream: str, *, ignore_host_fields: bool) -> tuple[bytes, bytes]:
-    """Return the digests of what identifies an event and of the whole of it."""
+def _digests(value: Event | bytes, stream: str, *, ignore_host_fields: bool) -> tuple[bytes, bytes]:
+    """Return the digest of an event's identity, and that of its whole content."""
     if stream == "rejects":
-        frame = told if isinstance(told, bytes) else canonical(told).encode()
+        frame = value if isinstance(value, bytes) else canonical(value).encode()
         return digest_bytes(frame), digest_bytes(frame)
-    event: Event = parse(told) if isinstance(told, bytes) else told
+    event: Event = parse(value) if isinstance(value, bytes) else value
     return digest_bytes(canonical(identity(event)).encode()), digest(
         event, ignore_host_fields=ignore_host_fields
     )
@@ -154,7 +181,32 @@ def _each(digests: bytes) -> list[bytes]:
     return [digests[start : start + 16] for start in range(0, len(digests), 16)]
 
 
-def _note(verdict: StreamAudit, fault: str, count: int, row: Event | bytes) -> None:
+def _note(verdict: StreamAudit, error: str, count: int, row: Event | bytes) -> None:
     if count <= _EXAMPLES:
-        told = repr(row) if isinstance(row, bytes) else canonical(row)
-        verdict.examples.append(f"{fault}: {told[:600]}")
+        text = repr(row) if isinstance(row, bytes) else canonical(row)
+        verdict.examples.append(f"{error}: {text[:600]}")
+
+
+def _rows(root: Path, stream: str) -> Iterator[dict[str, Any]]:
+    if not any((root / "raw" / stream).glob("**/*.parquet")):
+        return
+    with _connect() as connection:
+        parts = connection.read_parquet(_pattern(root, stream), hive_partitioning=False, union_by_name=True)
+        columns = [
+            f'epoch_us("{name}") AS "{name}"' if str(kind).startswith("TIMESTAMP") else f'"{name}"'
+            for name, kind in zip(parts.columns, parts.types, strict=True)
+            if name != "event_time"
+        ]
+        for batch in parts.project(", ".join(columns)).to_arrow_reader(_ROWS_AT_ONCE):
+            yield from batch.to_pylist()
+
+
+def _connect() -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database without progress bars."""
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def _pattern(root: Path, stream: str) -> str:
+    return str(root / "raw" / stream / "**" / "*.parquet")

@@ -24,7 +24,7 @@ UNTIL_COMPACTION = (
     "the backup, or at the time of the loss; 5 s before it where the dedup window is lost too). Compaction "
     "removes repeats of the same identity: each archive was compacted and compared again."
 )
-COUNTS = ("truth", "archive", "lost", "doubled", "altered", "strangers")
+COUNTS = ("truth", "archive", "lost", "doubled", "altered", "unknown")
 
 
 def totals(verdict: Audit) -> dict[str, int]:
@@ -83,7 +83,7 @@ def markdown(outcomes: Sequence[Outcome], seconds: float, jobs: int) -> str:
         f"| events | {sum(verdict.events for verdict in verdicts):,} |",
         f"| lost | {sum(verdict.lost for verdict in verdicts):,} |",
         f"| altered | {sum(verdict.altered for verdict in verdicts):,} |",
-        f"| rows of no event | {sum(verdict.strangers for verdict in verdicts):,} |",
+        f"| rows of no event | {sum(verdict.unknown for verdict in verdicts):,} |",
         f"| doubled where nothing may be | {doubled['no cause']:,} |",
         f"| doubled after compaction ({len(compacted)} runs) | {sum(one.doubled for one in compacted):,} |",
         f"| lost or altered after compaction | {sum(one.lost + one.altered for one in compacted):,} |",

@@ -10,10 +10,9 @@ import duckdb
 
 from services.shared.event import GapReason
 from testing.harness.truth import stream_of
-from testing.proof.audit import audit
+from testing.proof.audit import audit, rebuild_events
 from testing.proof.audit.canonical import identity, parse
 from testing.proof.audit.compare import EVENT_STREAMS
-from testing.proof.audit.rebuild import rebuild_events
 from testing.proof.chaos.kinds import Kind
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Verdict:
     cause: Kind | None
     """The fault that allows it; a run has at most one."""
     altered: int
-    strangers: int
+    unknown: int
     gaps: tuple[str, ...]
     """Errors in the gap rows."""
     audit: str
@@ -65,7 +64,7 @@ class Verdict:
     @property
     def errors(self) -> list[str]:
         """Everything that breaks a promise."""
-        counts = {"lost": self.lost, "altered": self.altered, "strangers": self.strangers}
+        counts = {"lost": self.lost, "altered": self.altered, "unknown": self.unknown}
         found = [f"{count} {name}" for name, count in counts.items() if count]
         if self.doubled > self.allowed:
             found.append(f"{self.doubled} doubled, of which {self.allowed} may be")
@@ -88,7 +87,7 @@ def judge(env: Environment, total: int) -> Verdict:
         allowed=sum(allowance.events for allowance in env.allowed) + _doubled_rejects(env),
         cause=env.allowed[0].kind if env.allowed else None,
         altered=_sum(found, "altered"),
-        strangers=_sum(found, "strangers"),
+        unknown=_sum(found, "unknown"),
         gaps=tuple(gap_errors(plan, rows, missing)),
         audit=str(found),
     )

@@ -18,7 +18,7 @@ from testing.harness.pipeline import Pipeline
 from testing.harness.proxy import Proxy
 from testing.harness.waiting import wait_for
 from testing.proof.audit import Audit, audit
-from testing.proof.audit.__main__ import stream_of
+from testing.proof.audit.canonical import stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,7 +30,7 @@ COMMIT = "services/data_writer/commit.py"
 SERVER = "services/buffer/server.py"
 REDIS_CONF = "services/redis/redis.conf"
 COPIED = ("services", "testing")
-ERRORS = ("lost", "doubled", "altered", "strangers")
+ERRORS = ("lost", "doubled", "altered", "unknown")
 
 
 class Edit(NamedTuple):

@@ -46,5 +46,5 @@ def test_frames_within_a_raised_limit_are_stored_once_and_the_rest_stays_rejecte
         assert "\n0 were pushed" in once_more[1]
         wait_for(lambda: running.writer.total("archive_unaccounted_events") == 0, 30, "the ledger closed")
     verdict = audit(running.root, truth)
-    assert verdict.faults == 0, verdict
+    assert verdict.errors == 0, verdict
     assert verdict.uncompared[Stream.REJECTS] == len(larger) + 1

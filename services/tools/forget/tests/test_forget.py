@@ -86,7 +86,7 @@ def test_an_account_is_erased_from_closed_hours_and_replaced_files_and_nothing_e
         ]
         verdict = audit(running.root, kept)
     for name, stream in verdict.streams.items():
-        assert (stream.doubled, stream.altered, stream.strangers) == (0, 0, 0), (name, stream)
+        assert (stream.doubled, stream.altered, stream.unknown) == (0, 0, 0), (name, stream)
     assert sum(stream.archive for stream in verdict.streams.values()) >= len(of_closed) + 300 - mine
 
 

@@ -70,7 +70,7 @@ class Torn(NamedTuple):
         assert set(close_hours(self.running, TOTAL, REST_SECONDS).values()) == {0.0}
         reported = ((stream_of(frame), as_told(frame, seq)) for seq, frame in enumerate(self.frames, 1))
         verdict = audit(self.running.root, [*truth_of(self.running.hosts[0]), *reported])
-        assert verdict.faults == 0, verdict
+        assert verdict.errors == 0, verdict
 
 
 def keepable(first_us: int) -> list[bytes]:

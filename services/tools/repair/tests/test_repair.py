@@ -84,7 +84,7 @@ def test_after_a_repair_every_event_is_stored_once_and_the_ledger_is_at_0(
     assert "repaired: " in repaired(running, other)
     assert set(close_hours(running, TOTAL).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
-    assert verdict.faults == 0, verdict
+    assert verdict.errors == 0, verdict
     assert list(dict.fromkeys(reasons(running))) == ["cursor_too_old", "repaired"]
     code, output = run(running, "gaps", "--json")
     assert (code, json.loads(output)["gaps"]) == (0, []), output
@@ -106,7 +106,7 @@ def test_a_repair_that_was_ended_is_repeated_without_duplicates(
     repaired(running, other)
     assert set(close_hours(running, TOTAL).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
-    assert verdict.faults == 0, verdict
+    assert verdict.errors == 0, verdict
 
 
 def test_killing_redis_during_a_repair_neither_loses_nor_duplicates_events(
@@ -123,7 +123,7 @@ def test_killing_redis_during_a_repair_neither_loses_nor_duplicates_events(
     repaired(running, other)
     assert set(close_hours(running, TOTAL).values()) == {0.0}
     verdict = audit(running.root, truth_of(running.hosts[0], other))
-    assert verdict.faults == 0, verdict
+    assert verdict.errors == 0, verdict
 
 
 def test_intervals_that_no_host_keeps_are_reported_as_unavailable(torn: tuple[Pipeline, Host]) -> None:
