@@ -125,11 +125,3 @@ def _without(one: Interval, cuts: Sequence[Interval]) -> list[Interval]:
     if at < one.to_us:
         left.append(Interval(at, one.to_us))
     return left
-
-
-def what_is_left(
-    reason: str, gap: tuple[int, int], repairs: Iterable[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Return what repairs leave of a gap, as `open_gaps` does."""
-    cuts = [OpenGap(*repair, GapReason.REPAIRED) for repair in repairs]
-    return [(one.from_us, one.to_us) for one in open_gaps([OpenGap(*gap, reason), *cuts])]

@@ -14,21 +14,22 @@ from services.archive.catalog import HOURS_A_DAY, Catalog, File, StreamHour, tok
 from services.archive.checkpoints import watermark_us
 from services.archive.coverage import CoverageRow, State, coverage_path, read_day, write_day
 from services.archive.footer import rows_in, total
+from services.archive.gaps import Interval, intersect, union_seconds
 from services.archive.manifest import read_removals
 from services.archive.parquet import DamagedFile, UnreadableFile
 from services.archive.paths import HOUR_US, REMOVED, hour_of_text, removed_path
-from services.compactor.open_gaps import OpenGaps, hours_of
+from services.compactor.open_gaps import OpenGaps, hours_of, overlaps
 from services.compactor.plan import closed_before
 from services.compactor.prepare import scratch
 from services.shared.errors import BrokenInvariant, Transient
-from services.shared.event import OWN_STREAMS, GapReason, Stream
+from services.shared.event import OWN_STREAMS, Stream
 from services.shared.logging import LogOnce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from services.compactor.open_gaps import OpenGap
+    from services.archive.gaps import OpenGap
 
 AFTER_US = 15 * 60_000_000
 _BEFORE_FIRST = 48
@@ -105,9 +106,7 @@ class Coverage:
         removed = {stream: self._removed(stream) for stream in Stream}
         watermark = watermark_us(self._root)
         inputs = _Inputs(tokens, removed, closed_before(watermark, self._after_us), range(0))
-        start = max(
-            (gap.to_us for gap in self._gaps.open if gap.reason == GapReason.ARCHIVE_START), default=None
-        )
+        start = max((gap.to_us for gap in self._gaps.open if gap.is_archive_start), default=None)
         if start is None:
             return inputs
         first = self._first_hour(inputs, start // HOUR_US)
@@ -218,14 +217,14 @@ class Coverage:
         files: Mapping[Stream, Mapping[int, Sequence[File]]],
         known: Mapping[tuple[Stream, int], CoverageRow],
     ) -> Iterator[CoverageRow]:
-        gaps = [gap for gap in self._gaps.open if gap.overlaps(hours_of(day))]
+        gaps = [gap for gap in self._gaps.open if overlaps(gap, hours_of(day))]
         removed = {stream: inputs.removed[stream].get(day, frozenset[int]()) for stream in Stream}
         hours = {hour for by_hour in (*files.values(), *removed.values()) for hour in by_hour}
         hours |= {hour for hour in hours_of(day) if hour in inputs.quiet}
         if not self._gaps.is_complete:  # the archive's start may be in the file that cannot be read
             hours |= {hour for _, hour in known}
         for hour in sorted(hours):
-            of_hour = [gap for gap in gaps if gap.overlaps(range(hour, hour + 1))]
+            of_hour = [gap for gap in gaps if overlaps(gap, range(hour, hour + 1))]
             rejects = files[Stream.REJECTS].get(hour, ())
             for stream in Stream:
                 row = coverage_row(
@@ -266,7 +265,7 @@ def coverage_row(
 ) -> CoverageRow:
     """Pure: return the row of an hour from its files and the gaps that may overlap it."""
     stream, hour = place
-    overlapping = [] if stream in OWN_STREAMS else _overlapping(stream, hour, gaps)
+    overlapping = [] if stream in OWN_STREAMS else _shares(stream, hour, gaps)
     rows = sum(file.rows for file in files)
     if is_open:
         state = State.OPEN
@@ -283,7 +282,7 @@ def coverage_row(
         rows=rows,
         first_us=min((file.first_us for file in files if file.first_us is not None), default=None),
         last_us=max((file.last_us for file in files if file.last_us is not None), default=None),
-        gap_seconds=_seconds(overlapping),
+        gap_seconds=union_seconds(overlapping),
         duplicates_removed=sum(file.duplicates for file in files),
         rejects=rejects,
         parts=len(files),
@@ -298,20 +297,9 @@ def reject_count(stream: Stream, rejects: Sequence[File]) -> int:
     return sum(of_epoch.get(stream, 0) for file in rejects for of_epoch in file.counts.values())
 
 
-def _overlapping(stream: Stream, hour: int, gaps: Iterable[OpenGap]) -> list[tuple[int, int]]:
-    """Return the shares of the hour that the gaps of a stream overlap, in order."""
-    start, end = hour * HOUR_US, (hour + 1) * HOUR_US
-    return sorted(
-        (max(gap.from_us, start), min(gap.to_us, end))
-        for gap in gaps
-        if gap.overlaps(range(hour, hour + 1)) and gap.concerns(stream)
+def _shares(stream: Stream, hour: int, gaps: Iterable[OpenGap]) -> list[Interval]:
+    """Return the shares of the hour that the gaps of a stream overlap."""
+    concerned = (
+        gap.interval for gap in gaps if overlaps(gap, range(hour, hour + 1)) and gap.concerns(stream)
     )
-
-
-def _seconds(shares: Iterable[tuple[int, int]]) -> float:
-    """Return the length of shares that are in order; where they overlap each moment counts once."""
-    counted, reached = 0, 0
-    for start, end in shares:
-        counted += max(0, end - max(start, reached))
-        reached = max(reached, end)
-    return counted / 1e6
+    return intersect(concerned, Interval(hour * HOUR_US, (hour + 1) * HOUR_US))

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from services.archive.catalog import HOURS_A_DAY, Catalog, StreamHour
-from services.archive.gaps import what_is_left
+from services.archive.gaps import OpenGap, open_gaps
 from services.archive.parquet import DamagedFile, UnreadableFile, open_part
 from services.archive.paths import HOUR_US, hour_directory
-from services.shared.event import STREAM_OF_COLLECTION, GapReason, Stream
+from services.shared.event import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from services.shared.logging import LogOnce
-
-
-class OpenGap(NamedTuple):
-    """What repairs left of a row of `gaps`; Unix microseconds of event time."""
-
-    from_us: int
-    to_us: int
-    reason: str
-    collection: str | None
-
-    def overlaps(self, hours: range) -> bool:
-        """Whether it overlaps these hours. A gap of no length does too: the cursor was moved there."""
-        return self.from_us < hours.stop * HOUR_US and self.to_us >= hours.start * HOUR_US
-
-    def concerns(self, stream: Stream) -> bool:
-        """Whether events of this stream may be missing."""
-        if self.collection is None:
-            return True
-        return STREAM_OF_COLLECTION.get(self.collection, Stream.RECORDS) is stream
 
 
 class OpenGaps:
@@ -46,7 +27,7 @@ class OpenGaps:
         self._tokens: dict[int, int] = {}
         self._rows: dict[int, set[OpenGap]] = {}
         self.open: list[OpenGap] = []
-        """What repairs left of the gaps, in order."""
+        """What repairs leave of them."""
         self.changes: list[OpenGap] = []
         """Gaps that came or went and are not in the table yet."""
         self.is_complete = True
@@ -54,14 +35,13 @@ class OpenGaps:
 
     def changed_in(self, day: int) -> bool:
         """Whether a gap came or went that overlaps this day."""
-        return any(gap.overlaps(hours_of(day)) for gap in self.changes)
+        return any(overlaps(gap, hours_of(day)) for gap in self.changes)
 
     def update(self, tokens: Mapping[int, int]) -> set[StreamHour]:
         """Read the days that changed; return the hours with a file that cannot be read. Raises OSError."""
         damaged: set[StreamHour] = set()
         if tokens == self._tokens:
             return damaged
-        self.is_complete = True
         for day in tokens.keys() | self._tokens.keys():
             if tokens.get(day) != self._tokens.get(day):
                 self._tokens.pop(day, None)
@@ -74,7 +54,7 @@ class OpenGaps:
                 self._rows[day] = rows
         self.is_complete = not damaged
         before = self.open
-        self.open = _open_gaps(row for day in sorted(self._rows) for row in self._rows[day])
+        self.open = open_gaps(row for day in sorted(self._rows) for row in self._rows[day])
         self.changes += set(before) ^ set(self.open)
         return damaged
 
@@ -105,15 +85,6 @@ def hours_of(day: int) -> range:
     return range(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY)
 
 
-def _open_gaps(rows: Iterable[OpenGap]) -> list[OpenGap]:
-    """Return what repairs left of the gaps."""
-    noted = list(rows)
-    repairs = [(row.from_us, row.to_us) for row in noted if row.reason == GapReason.REPAIRED]
-    return sorted(
-        (
-            row._replace(from_us=from_us, to_us=to_us)
-            for row in noted
-            for from_us, to_us in what_is_left(row.reason, (row.from_us, row.to_us), repairs)
-        ),
-        key=lambda gap: gap[:3],
-    )
+def overlaps(gap: OpenGap, hours: range) -> bool:
+    """Whether a gap overlaps these hours. One without length does too: the cursor was moved there."""
+    return gap.from_us < hours.stop * HOUR_US and gap.to_us >= hours.start * HOUR_US

@@ -6,9 +6,9 @@ import pytest
 
 from services.archive.catalog import File, StreamHour
 from services.archive.coverage import State
+from services.archive.gaps import OpenGap
 from services.archive.paths import HOUR_US
 from services.compactor.coverage import coverage_row, reject_count
-from services.compactor.open_gaps import OpenGap
 from services.shared.event import Stream
 
 START = 7 * HOUR_US
@@ -29,7 +29,7 @@ MINUTE_US = 60_000_000
 
 
 def hole(from_us: int, to_us: int, collection: str | None = None) -> OpenGap:
-    return OpenGap(START + from_us, START + to_us, "cursor_too_old", collection)
+    return OpenGap(START + from_us, START + to_us, "cursor_too_old", collection=collection)
 
 
 @pytest.mark.parametrize(
