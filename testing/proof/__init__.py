@@ -1,1 +1,1 @@
-"""What holds the promises: audit, chaos, power cuts, model, mutants and golden archives."""
+"""Proofs of the promises: audit, chaos, power cuts, model, mutants and golden archives."""

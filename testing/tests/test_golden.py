@@ -1,4 +1,4 @@
-"""What every released version left is read, finished and gone on from by the present code."""
+"""The present code reads the sample of every released version, and continues from it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 EVENTS = 200
 
 
-def test_the_present_version_has_a_sample_of_its_schemas(tmp_path: Path) -> None:
-    """A column that is added without a new version, or a version without a sample, is found here."""
+def test_the_present_version_has_a_sample_with_its_schemas(tmp_path: Path) -> None:
+    """Fails for a column that is added without a new version, and for a version without a sample."""
     assert sample_path(SCHEMA_VERSION).exists(), "a new schema version: run python -m testing.proof.golden"
     sample = unpack(SCHEMA_VERSION, tmp_path)
     for stream in Stream:
@@ -41,16 +41,16 @@ def test_the_present_version_has_a_sample_of_its_schemas(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("version", versions())
-def test_a_sample_is_small_and_broken_off_in_an_ack(tmp_path: Path, version: int) -> None:
+def test_a_sample_is_small_and_was_killed_in_an_ack(tmp_path: Path, version: int) -> None:
     assert sample_path(version).stat().st_size < 100_000
-    told = (unpack(version, tmp_path).folder / "redis.json").read_text()
-    assert '"archive:claim:likes:100"' in told
-    assert '"archive:buffer:' in told
-    assert '"archive:recent"' in told
+    saved = (unpack(version, tmp_path).folder / "redis.json").read_text()
+    assert '"archive:claim:likes:100"' in saved
+    assert '"archive:buffer:' in saved
+    assert '"archive:recent"' in saved
 
 
 @pytest.mark.parametrize("version", versions())
-def test_claims_and_cursor_of_an_older_version_are_gone_on_from(
+def test_claims_and_cursor_of_an_older_version_are_continued(
     pipeline: Pipelines, tmp_path: Path, version: int
 ) -> None:
     sample = unpack(version, tmp_path / "sample")
@@ -84,11 +84,11 @@ def _first_us(sample: Sample) -> int:
 
 
 def _all_readers_agree(root: Path, rows: dict[str, int]) -> None:
-    """Parts of all versions beside each other are one dataset in every reader."""
+    """Parts of all versions are one dataset in every reader."""
     for stream, count in rows.items():
         pattern, schema = f"{root}/raw/{stream}/**/*.parquet", SCHEMAS[Stream(stream)]
-        said = duckdb.execute("SELECT count(*) FROM read_parquet(?, union_by_name = true)", [pattern])
-        assert said.fetchall() == [(count,)]
+        counted = duckdb.execute("SELECT count(*) FROM read_parquet(?, union_by_name = true)", [pattern])
+        assert counted.fetchall() == [(count,)]
         frame = pl.scan_parquet(pattern, hive_partitioning=True, missing_columns="insert").collect()
         assert frame.height == count
         table = ds.dataset(root / "raw" / stream, schema=schema, partitioning="hive").to_table()

@@ -14,7 +14,7 @@ from testing.harness.daemons import REPOSITORY
 from testing.proof.model import __main__ as program
 from testing.proof.model.explore import breadth_first, walk
 from testing.proof.model.invariants import Violation, user_visible
-from testing.proof.model.labels import Fault, Label, Move, line, moments
+from testing.proof.model.labels import Fault, Label, Move, describe_faults, line
 from testing.proof.model.rules import ALL, Bounds, Model, Rules
 from testing.proof.model.table import BOTH, ROWS, THREE, TWO, Row
 
@@ -110,7 +110,7 @@ CLAIM = (Label(Move.ROUND, (0,)), Label(Move.CLAIM, (0,)))
     ],
 )
 def test_a_fault_is_placed_by_the_last_step_of_its_daemon(trace: tuple[Label, ...], fault: str) -> None:
-    assert moments(trace) == (fault,)
+    assert describe_faults(trace) == (fault,)
 
 
 def test_a_line_leaves_out_the_start_and_names_events() -> None:

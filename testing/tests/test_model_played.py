@@ -15,7 +15,7 @@ from testing.harness.fixtures import missing
 from testing.harness.redis import NoServerError, find_server
 from testing.proof.chaos.report import totals
 from testing.proof.model.invariants import Violation
-from testing.proof.model.labels import moments
+from testing.proof.model.labels import describe_faults
 from testing.proof.model.table import ROWS
 from testing.proof.mutants import data_loss, scenarios
 
@@ -53,15 +53,15 @@ PLAYS: dict[Scenario, tuple[str, ...]] = {
     ),
     data_loss.volume_lost_before_the_first_round: ("volume lost after start",),
 }
-"""The faults of each scenario and when they happen, in the words of `moments`."""
+"""The faults of each scenario and when they happen, in the words of `describe_faults`."""
 NOT_PLAYED = {
     "host changed": "services/jetstream/tests/test_follow.py and test_lying_hosts.py lead from host to host",
     "power cut in a round": "needs a filesystem that drops unsynced writes: testing/tests/test_power.py",
     "claim delayed": "the proxy delays an EXEC, and RENAMENX is sent without one",
 }
 """Faults that no scenario plays, and why."""
-HARMFUL = [row for row in ROWS if row.violation is not Violation.NONE]
-TRACES = {row.name: moments(row.found.trace) for row in HARMFUL}
+NEEDED = [row for row in ROWS if row.violation is not Violation.NONE]
+TRACES = {row.name: describe_faults(row.found.trace) for row in NEEDED}
 PLAYED = [scenario for scenario, plays in PLAYS.items() if plays in TRACES.values()]
 
 

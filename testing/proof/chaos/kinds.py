@@ -33,7 +33,7 @@ class Kind(StrEnum):
     LOADING = "Redis LOADING"
     READONLY = "Redis READONLY"
     FULL = "Redis full"
-    AOF_CUT = "AOF cut, acknowledged pushes gone"
+    AOF_CUT = "AOF cut, acknowledged pushes lost"
     BACKUP_RESTORED = "older backup restored"
     VOLUME_LOST = "Redis' volume lost"
     PUSH_REPLY_LOST = "reply to a push lost"

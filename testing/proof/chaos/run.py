@@ -23,7 +23,7 @@ from testing.proof.chaos.environment import Environment, NotInjectedError, envir
 from testing.proof.chaos.faults import INJECT
 from testing.proof.chaos.kinds import START_POINTS, Component, Kind, touches
 from testing.proof.chaos.plan import plan as plan_of
-from testing.proof.chaos.verdict import Verdict, judge, remaining_keys, unknown_files
+from testing.proof.chaos.verdict import Verdict, compare, remaining_keys, unknown_files
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -140,10 +140,10 @@ def run(plan: Plan, folder: Path, timeout: float = RECOVERY_SECONDS) -> Outcome:
             recovery = time.monotonic() - ended
             problems += _unbalanced(env)
             problems += _close(env)
-            verdict = judge(env, total)
+            verdict = compare(env, total)
             (folder / "audit.txt").write_text(verdict.audit, encoding="utf-8")
             problems += _compact(env, folder)
-            compacted = judge(env, total)
+            compacted = compare(env, total)
             (folder / "audit-compacted.txt").write_text(compacted.audit, encoding="utf-8")
         except (TimeoutError, NotInjectedError, redis.RedisError, OSError) as error:
             problems.append(f"{type(error).__name__}: {error}")

@@ -71,7 +71,7 @@ class Verdict:
         return found + [f"gaps: {error}" for error in self.gaps]
 
 
-def judge(env: Environment, total: int) -> Verdict:
+def compare(env: Environment, total: int) -> Verdict:
     """Compare the archive with the first `total` events; nothing may run any more."""
     root, plan = env.pipeline.root, env.plan
     found = audit(root, truth(env, total))

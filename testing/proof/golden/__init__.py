@@ -1,6 +1,6 @@
-"""A small archive of every released schema version, as it was left by a writer that was killed.
+"""A small archive of every released schema version, written by a writer that was killed in an ack.
 
-Each sample holds parts of every stream, the checkpoints and the id, all of Redis with a claim whose first
-chunk was committed and not acked, and the events that there were. `python -m testing.proof.golden` makes the
-present version's; it is made once and never again, so that what later code reads is what earlier code wrote.
+Each sample holds parts of every stream, the checkpoints and the id, all keys of Redis with a claim whose
+first chunk is committed and not acked, and the truth. `python -m testing.proof.golden` creates the sample of
+the present version; it is never replaced, so that later code is tested with files that earlier code wrote.
 """

@@ -1,4 +1,4 @@
-"""Makes the sample of the present schema version: `python -m testing.proof.golden`, once, when it is new."""
+"""Creates the sample of the present schema version: `python -m testing.proof.golden`, once per version."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from testing.harness.programs import unwind_on_signals
 from testing.harness.proxy import Action, Proxy, Trap
 from testing.harness.truth import truth_of
 from testing.harness.waiting import wait_for
-from testing.proof.golden.sample import NO_EVENT, dumped, pack, sample_path
+from testing.proof.golden.sample import NOT_AN_EVENT, dumped, pack, sample_path
 
 EVENTS = 200
 SECONDS = 30.0
 
 
 def main() -> int:
-    """Make it; 1 where it is already there."""
+    """Create the sample; returns 1 if it exists."""
     path = sample_path(SCHEMA_VERSION)
     if path.exists():
-        print(f"{path} is there; what a version wrote is kept as it was")
+        print(f"{path} exists; the sample of a version is never replaced")
         return 1
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder))
@@ -33,16 +33,16 @@ def main() -> int:
 
 
 def make(folder: Path) -> None:
-    """Leave archive, Redis and truth in a folder: one round committed, the next broken off in its ack."""
+    """Write archive, Redis and truth to a folder: one round committed, the next killed in an ack."""
     host = Host({"rate": "15", "events": str(EVENTS), "kind": "v2", "seed": "13"})
     pipeline = Pipeline(folder, [host], write={"WRITER_CHUNK": "100"})
     try:
         pipeline.redis.start()
         host.start()
-        host.send("plant", payload=base64.b64encode(NO_EVENT).decode(), before=5)
+        host.send("plant", payload=base64.b64encode(NOT_AN_EVENT).decode(), before=5)
         pipeline.configure()
         pipeline.ingester.start()
-        # The archive start: an ingester waits for it.
+        # The archive start, for which the ingester waits.
         _write_once(pipeline)
         pipeline.wait_pushed(EVENTS // 5, SECONDS)
         _write_once(pipeline)

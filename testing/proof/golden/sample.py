@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     import redis
 
 FOLDER = Path(__file__).resolve().parent
-NO_EVENT = b"not an event, and kept all the same"
+NOT_AN_EVENT = b"not an event, and kept all the same"
 
 
 def sample_path(version: int) -> Path:
-    """Return where the sample of a schema version lies, or would."""
+    """Return the path of the sample of a schema version, whether or not it exists."""
     return FOLDER / f"v{version}.tar.xz"
 
 
 def versions() -> list[int]:
-    """Return the versions that have one."""
+    """Return the versions that have a sample."""
     return sorted(int(path.name.removesuffix(".tar.xz")[1:]) for path in FOLDER.glob("v*.tar.xz"))
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample that lies unpacked in a folder."""
+    """A sample, unpacked in a folder."""
 
     folder: Path
 
@@ -40,27 +40,27 @@ class Sample:
 
     @property
     def frames(self) -> Path:
-        """All events of the host, in its order; more of them than were received."""
+        """All events of the host in order, including those that were not received."""
         return self.folder / "truth.jsonl"
 
     def truth(self) -> list[tuple[str, bytes]]:
-        """Return what is to be in the archive once the rest was received too."""
+        """Return the truth: what the archive must hold after the rest has been received."""
         frames = self.frames.read_bytes().splitlines()
-        return [*((stream_of(frame), frame) for frame in frames), ("rejects", NO_EVENT)]
+        return [*((stream_of(frame), frame) for frame in frames), ("rejects", NOT_AN_EVENT)]
 
     def restore(self, server: redis.Redis, host: str) -> None:
-        """Put into an empty Redis what was in it; the host's address becomes `host`, here and on disk."""
-        told = json.loads((self.folder / "redis.json").read_text(encoding="utf-8"))
-        was, now = told["host"].encode(), host.encode()
-        for key, (kind, value) in told["keys"].items():
+        """Restore the saved keys to an empty Redis; replaces the host's address by `host`, also on disk."""
+        saved = json.loads((self.folder / "redis.json").read_text(encoding="utf-8"))
+        old, new = saved["host"].encode(), host.encode()
+        for key, (kind, value) in saved["keys"].items():
             if kind == "string":
-                server.set(key, value.encode("latin-1").replace(was, now))
+                server.set(key, value.encode("latin-1").replace(old, new))
             elif kind == "list":
                 server.rpush(key, *(element.encode("latin-1") for element in value))
             else:
                 server.hset(key, mapping=value)
         for path in (self.archive / ".state/checkpoints").iterdir():
-            path.write_bytes(path.read_bytes().replace(was, now))
+            path.write_bytes(path.read_bytes().replace(old, new))
 
 
 def unpack(version: int, folder: Path) -> Sample:
@@ -71,7 +71,7 @@ def unpack(version: int, folder: Path) -> Sample:
 
 
 def pack(folder: Path, version: int) -> Path:
-    """Pack what lies in a folder as a version's sample; raises FileExistsError where there is one."""
+    """Pack a folder as the sample of a version. Raises FileExistsError if it exists."""
     path = sample_path(version)
     with tarfile.open(path, "x:xz") as tar:
         for name in ("archive", "redis.json", "truth.jsonl"):
@@ -80,7 +80,7 @@ def pack(folder: Path, version: int) -> Path:
 
 
 def dumped(server: redis.Redis, host: str) -> str:
-    """Return all of a Redis as JSON."""
+    """Return all keys of a Redis server as JSON."""
     keys: dict[str, Any] = {}
     for key in sorted(server.scan_iter("*")):
         kind = _text(server.type(key))
@@ -95,5 +95,5 @@ def dumped(server: redis.Redis, host: str) -> str:
 
 
 def _text(value: Any) -> str:
-    # Bytes as they are, so that the same event packs to nothing beside itself.
+    # Bytes unchanged, so that repeated events compress well.
     return str(value, "latin-1")

@@ -116,8 +116,8 @@ def _rules(rows: list[Row], console: Console) -> bool:
     return right
 
 
-def _description(harm: Violation) -> str:
-    return "nothing lost, nothing doubled" if harm is Violation.NONE else str(harm).upper()
+def _description(violation: Violation) -> str:
+    return "nothing lost, nothing doubled" if violation is Violation.NONE else str(violation).upper()
 
 
 if __name__ == "__main__":

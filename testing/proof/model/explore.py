@@ -48,13 +48,13 @@ class Exploration:
 
 def breadth_first(
     model: Model,
-    judge: Callable[[State, Model], Violation] = violation,
+    check: Callable[[State, Model], Violation] = violation,
     report: Callable[[int, int], None] = lambda _states, _depth: None,
     key: Callable[[State], object] = hash,
 ) -> Exploration:
     """Explore every state within the bounds, or until a violation; calls `report` with states and depth."""
     with _without_gc():
-        return _search(model, judge, report, key)
+        return _search(model, check, report, key)
 
 
 def walk(model: Model, seed: int) -> Exploration:
@@ -87,7 +87,7 @@ def _trace(found_from: dict[object, tuple[object, Label] | None], last: object) 
 
 def _search(
     model: Model,
-    judge: Callable[[State, Model], Violation],
+    check: Callable[[State, Model], Violation],
     report: Callable[[int, int], None],
     key: Callable[[State], object],
 ) -> Exploration:
@@ -103,7 +103,7 @@ def _search(
                 if its in found_from:
                     continue
                 found_from[its] = (mine, label)
-                broken = judge(after, model)
+                broken = check(after, model)
                 if broken is not Violation.NONE:
                     return Exploration(len(found_from), depth + 1, ends, broken, _trace(found_from, its))
                 found.append(after)

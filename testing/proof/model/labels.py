@@ -107,7 +107,7 @@ DURING = {"claim": "in a round", "commit": "in a round", "ack": "in a round"}
 BEGINNING = frozenset({Move.START, Move.PLAN, Move.NOTE, Move.BEGIN})
 
 
-def moments(trace: Sequence[Label]) -> tuple[str, ...]:
+def describe_faults(trace: Sequence[Label]) -> tuple[str, ...]:
     """Return each fault of a trace and what the daemon had done last: `writer killed after commit`.
 
     Faults of Redis or of the machine are placed by the last step of the writer.

@@ -1,6 +1,6 @@
 """Mutants: each removes one rule of the design from the code, and the audit must find events lost or doubled.
 
-They show that each rule is needed and that the scenarios can tell. Run all of them with `make mutants`.
+They show that each rule is needed, and that the scenarios detect its absence. `make mutants` runs all.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A file keeps its synced content and any prefix of the later changes. A directory keeps its synced entries and
 any subset of the later creates, renames and unlinks. Real filesystems guarantee more (ext4's journal orders
-files), so what holds here holds there too.
+files), so what the model keeps they keep too.
 """
 
 from __future__ import annotations
