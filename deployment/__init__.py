@@ -1,1 +1,1 @@
-"""What to run, apart from running it."""
+"""Building, deploying and provisioning."""

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Make the stack's secrets, once: `make secrets`. What exists is never overwritten, but by `rotate NAME`.
+"""Make the secrets of the stack: `make secrets`. Existing ones are kept; `rotate NAME` replaces one.
 
-One file for the host's own Python too: there it is /opt/archive/bin/make_secrets.
+A single file for the host's Python too, as /opt/archive/bin/make_secrets.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ USERS = {
     "grafana_admin": ("grafana",),
     "archive_reader": ("caddy",),
 }
-"""Who reads each password at its start, and in which order they are to be started again."""
+"""Services that read each password at their start, in the order of their restart."""
 PROJECT = "bluesky-archive"
 STOP_SECONDS = 60
 ADDRESSES = ("alert_webhook", "alert_slack", "alert_discord", "alert_smtp_password", "alert_watchdog")
-"""Made empty, for a person to fill: how alerts reach somebody, and the dead man's switch."""
+"""Created empty, for a person to fill: receivers of alerts, and the dead man's switch."""
 KEYS = ("object_store_keys", "segments_token")
-"""As these: for `archive offload`, the bucket's access key and its secret, a line each; for `archive repair`,
-the API token of Jetstream's archive of segments."""
+"""Created empty: for `archive offload` the bucket's access key and its secret, a line each; for
+`archive repair` the API token of Jetstream's archive of segments."""
 EXPORTER_MAP = "redis_exporter.json"
-"""redis_exporter takes no bare password from a file, only a map by address."""
+"""redis_exporter reads no plain password from a file, only a map by address."""
 EXPORTER_ADDRESSES = ("redis://redis:6379", "redis://exporter@redis:6379")
 SETTING = "SECRETS_DIR"
 
@@ -48,8 +48,8 @@ SETTING = "SECRETS_DIR"
 def make_secrets(folder: Path) -> list[str]:
     """Write each missing secret; returns the names of those written.
 
-    The files can be read by everybody, because each container reads its own as a user of its own; the
-    folder by its owner only, which keeps other users of this machine out.
+    Every user can read the files, for each container has a user of its own; only the owner can enter the
+    folder, which excludes other users of this machine.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = [name for name in PASSWORDS if _write(folder / name, secrets.token_urlsafe(32))]
@@ -60,8 +60,8 @@ def make_secrets(folder: Path) -> list[str]:
     return written
 
 
-def name_folder(settings: Path, folder: str) -> bool:
-    """Tell Compose where the secrets lie, in `.env`; returns whether that was to be written."""
+def set_folder(settings: Path, folder: str) -> bool:
+    """Write the folder of the secrets into `.env` unless it has one; returns whether it was written."""
     lines = settings.read_text(encoding="utf-8").splitlines() if settings.exists() else []
     if any(line.startswith(f"{SETTING}=") for line in lines):
         return False
@@ -70,9 +70,9 @@ def name_folder(settings: Path, folder: str) -> bool:
 
 
 def rotate(folder: Path, name: str) -> tuple[str, ...]:
-    """Write a new password in the place of the old one; returns the services to be started again, in order.
+    """Replace a password; returns the services to restart, in order.
 
-    Raises ValueError for a name that is no password of ours, FileNotFoundError where there are none yet.
+    Raises ValueError for an unknown password, FileNotFoundError for one that was not made yet.
     """
     if name not in USERS:
         raise ValueError(f"{name} is no password; one of {', '.join(sorted(USERS))}")
@@ -85,7 +85,7 @@ def rotate(folder: Path, name: str) -> tuple[str, ...]:
 
 
 def restart(services: tuple[str, ...], project: str) -> list[str]:
-    """Start containers again, which read their secrets anew; returns the services that had none."""
+    """Restart the containers of services, which then read their secrets; returns services without one."""
     absent = []
     for service in services:
         chosen = [
@@ -104,8 +104,8 @@ def restart(services: tuple[str, ...], project: str) -> list[str]:
     return absent
 
 
-def tell_grafana(folder: Path, project: str) -> None:
-    """Set the administrator's password in Grafana's own database, which knows the file at its birth only."""
+def reset_grafana(folder: Path, project: str) -> None:
+    """Set the administrator's password in Grafana's database: it reads the file at its first start only."""
     password = (folder / "grafana_admin").read_text(encoding="utf-8")
     command = ["docker", "exec", "-i", f"{project}-grafana-1", "grafana", "cli", "admin"]
     subprocess.run(
@@ -114,24 +114,24 @@ def tell_grafana(folder: Path, project: str) -> None:
 
 
 def main(root: Path, words: list[str]) -> int:
-    """Make them in a folder, by default `secrets` below `root`, or rotate one; say what was done."""
+    """Make secrets in a folder, by default `secrets` below `root`, or rotate one; returns the exit code."""
     parser = argparse.ArgumentParser(prog="make_secrets", description=__doc__)
     verbs = parser.add_subparsers(dest="verb")
-    made = verbs.add_parser("make", help="make what is missing")
-    made.add_argument("folder", type=Path)
-    turned = verbs.add_parser("rotate", help="a new password, and its services started again")
-    turned.add_argument("name", choices=sorted(USERS))
-    turned.add_argument("--folder", type=Path, default=root / "secrets")
-    turned.add_argument("--project", default=PROJECT)
-    asked = parser.parse_args(words)
-    if asked.verb == "rotate":
-        return _rotate(asked.folder, asked.name, asked.project)
-    folder = asked.folder if asked.verb == "make" else root / "secrets"
+    make = verbs.add_parser("make", help="make missing secrets")
+    make.add_argument("folder", type=Path)
+    rotation = verbs.add_parser("rotate", help="replace a password and restart its services")
+    rotation.add_argument("name", choices=sorted(USERS))
+    rotation.add_argument("--folder", type=Path, default=root / "secrets")
+    rotation.add_argument("--project", default=PROJECT)
+    options = parser.parse_args(words)
+    if options.verb == "rotate":
+        return _rotate(options.folder, options.name, options.project)
+    folder = options.folder if options.verb == "make" else root / "secrets"
     for name in make_secrets(folder):
-        _say(f"wrote {folder / name}")
-    if asked.verb is None and name_folder(root / ".env", "./secrets"):
-        _say(f"told Compose in {root / '.env'}")
-    _say("all there")
+        _print(f"wrote {folder / name}")
+    if options.verb is None and set_folder(root / ".env", "./secrets"):
+        _print(f"set SECRETS_DIR in {root / '.env'}")
+    _print("complete")
     return 0
 
 
@@ -139,22 +139,22 @@ def _rotate(folder: Path, name: str, project: str) -> int:
     try:
         services = rotate(folder, name)
     except FileNotFoundError as error:
-        print(f"secrets: {error}; make them first", file=sys.stderr)  # noqa: T201 - for the person who asked
+        print(f"secrets: {error}; make them first", file=sys.stderr)  # noqa: T201 - the reason
         return 1
-    _say(f"{name} is new; starting {', '.join(services)} again ...")
+    _print(f"{name} is new; restarting {', '.join(services)} ...")
     absent = restart(services, project)
     if name == "grafana_admin" and not absent:
-        tell_grafana(folder, project)
-    _say(f"done; not running: {', '.join(absent)}" if absent else "done")
+        reset_grafana(folder, project)
+    _print(f"done; not running: {', '.join(absent)}" if absent else "done")
     return 0
 
 
-def _say(what: str) -> None:
-    print(f"secrets: {what}", flush=True)  # noqa: T201 - for the person who asked
+def _print(text: str) -> None:
+    print(f"secrets: {text}", flush=True)  # noqa: T201 - the output of a command
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a file in the place of another, whole: a container may be reading it."""
+    """Replace a file atomically: a container may be reading it."""
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)
     _write(fresh, text)

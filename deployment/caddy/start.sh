@@ -1,5 +1,5 @@
 #!/bin/sh
-# Caddy wants a hash where the secret file has a password: it is made here, and nothing but this process knows it.
+# Caddy needs a hash, and the secret file holds a password: the hash is computed here, only for this process.
 set -eu
 READER_HASH=$(caddy hash-password <"${READER_PASSWORD_FILE:-/run/secrets/archive_reader}")
 export READER_HASH

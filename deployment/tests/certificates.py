@@ -1,4 +1,4 @@
-"""A site behind our Caddyfile, and two makes of certificate authority for it, in a network of their own."""
+"""A site behind our Caddyfile and two kinds of certificate authority for it, in a network namespace."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CA = "acme.test"
 NAMES = (SITE, CA, "grafana", "health")
 CADDY = str(Path(sys.executable).parent / "caddy")
 CADDYFILE = str(REPOSITORY / "deployment" / "caddy" / "Caddyfile")
-PASSWORD = "a password of a test's"  # noqa: S105 - that is what it says
+PASSWORD = "a password of a test"  # noqa: S105 - of a test
 ISSUE_SECONDS = 60
 RENEW_SECONDS = 120
 AUTHORITY = """\
@@ -36,7 +36,7 @@ AUTHORITY = """\
 	storage file_system {$CA_DATA}
 	pki {
 		ca ci {
-			name "A CA of a test's"
+			name "A CA of a test"
 			intermediate_lifetime 24h
 		}
 	}
@@ -83,15 +83,15 @@ PEBBLE = {
 
 @dataclass
 class Site:
-    """Caddy with our Caddyfile and stand-ins behind it; curl asks it from inside."""
+    """Caddy with our Caddyfile in front of stand-ins; curl requests it from inside the namespace."""
 
     net: Namespace
     folder: Path
     directory: str
     root: Path
-    """What the authority's own address is trusted by."""
+    """Root certificate of the authority's own address."""
     chain: Path
-    """What the site's certificate must lead to."""
+    """Root certificate of the site's chain."""
     renew: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -117,26 +117,26 @@ class Site:
             raise AssertionError(f"{error}\n{(self.folder / 'site.log').read_text()[-3000:]}") from error
 
     def upstream(self, port: int, answer: str, status: int = 200) -> subprocess.Popen[bytes]:
-        """Start what stands behind Caddy."""
+        """Start a stand-in behind Caddy."""
         words = [sys.executable, "-c", UPSTREAM, str(port), answer, str(status)]
         process = self.net.start(words, {}, self.folder / "upstream.log")
         self.net.wait_port(port)
         return process
 
     def get(self, path: str, *options: str, scheme: str = "https") -> subprocess.CompletedProcess[str]:
-        """Ask for a path, trusting the authority and nobody else; returns curl's end."""
+        """Request a path, trusting only the authority; returns the completed curl."""
         trust = ["--silent", "--show-error", "--include", "--cacert", str(self.chain)]
         return self.net.run("curl", *trust, *options, f"{scheme}://{SITE}{path}")
 
     def certificate(self, name: str = SITE) -> str:
-        """Return serial number, dates and issuer of the certificate shown to who calls it by a name."""
+        """Return serial number, dates and issuer of the certificate for a server name."""
         shown = "openssl x509 -noout -serial -dates -issuer"
         client = f"openssl s_client -connect {SITE}:443 -servername {name} </dev/null 2>/dev/null"
         return self.net.run("sh", "-c", f"{client} | {shown}").stdout
 
 
 def caddy_authority(net: Namespace, folder: Path) -> tuple[str, Path, subprocess.Popen[bytes]]:
-    """Start another Caddy as a CA; returns its directory's address, its root, and its process."""
+    """Start another Caddy as a CA; returns the address of its directory, its root, and its process."""
     data = folder / "ca"
     data.mkdir(exist_ok=True)
     config = folder / "ca.Caddyfile"
@@ -151,7 +151,7 @@ def caddy_authority(net: Namespace, folder: Path) -> tuple[str, Path, subprocess
 
 
 def pebble_authority(net: Namespace, folder: Path) -> tuple[str, Path, Path]:
-    """Start Let's Encrypt's own test CA; returns its directory, its address' root, its chain's root."""
+    """Start Let's Encrypt's test CA; returns its directory, and the roots of its address and its chain."""
     key, certificate = folder / "pebble.key", folder / "pebble.pem"
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=pebble"]
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
@@ -167,12 +167,12 @@ def pebble_authority(net: Namespace, folder: Path) -> tuple[str, Path, Path]:
     net.start(words, env, folder / "pebble.log")
     net.wait_port(15000)
     chain = folder / "pebble-root.pem"
-    asked = net.run("curl", "--silent", "--cacert", str(certificate), "https://127.0.0.1:15000/roots/0")
-    chain.write_text(asked.stdout, "utf-8")
+    root = net.run("curl", "--silent", "--cacert", str(certificate), "https://127.0.0.1:15000/roots/0")
+    chain.write_text(root.stdout, "utf-8")
     return "https://127.0.0.1:14000/dir", certificate, chain
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a program at once."""
+    """Kill a program."""
     process.send_signal(signal.SIGKILL)
     process.wait()

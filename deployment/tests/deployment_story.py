@@ -1,4 +1,4 @@
-"""The acts of a machine's first day: each does something to production in small and looks what came of it."""
+"""The steps of a deployment test: each acts on a small production and checks the result."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 LAYOUT = Layout()
 UP_SECONDS = 420
 INGESTER = "services/jetstream/main.py"
-# A full disk is full for everything of ours: releases, settings, the deploy agent itself.
+# A full disk for releases, settings and the deploy agent.
 FILL = (
     "mkdir -p /mnt/small; mount -t tmpfs -o size=64m small /mnt/small; cp -a /opt/archive/. /mnt/small/; "
     "mount --bind /mnt/small /opt/archive; head -c 60M /dev/zero >/opt/archive/ballast"
 )
 TARGETS = ("jetstream", "data_writer", "redis", "node", "prometheus", "alertmanager")
-SETBACKS = (
+OBSTACLES = (
     (
         "cp /etc/hosts /tmp/hosts; echo '192.0.2.1 archive.test' >/etc/hosts",
         "cat /tmp/hosts >/etc/hosts",
@@ -40,11 +40,11 @@ SETBACKS = (
     ),
     (FILL, "umount /opt/archive; umount /mnt/small", "make room on the host"),
 )
-"""What is done to the machine, how it is mended, and what a deploy meanwhile says."""
+"""What is done to the machine, how it is undone, and the refusal of a deploy in between."""
 
 
 def first(production: Production, sha: str) -> None:
-    """Give an empty machine its first release: data flow."""
+    """Deploy the first release on an empty machine: data flow."""
     done = production.deploy(sha)
     assert done.returncode == DONE, done.stdout
     assert "data flow" in done.stdout
@@ -57,7 +57,7 @@ def first(production: Production, sha: str) -> None:
 
 
 def again(production: Production, sha: str) -> None:
-    """Deploy the same commit again: nothing changes, and that is said."""
+    """Deploy the same commit again: nothing changes."""
     before = production.containers()
     done = production.deploy(sha)
     assert done.returncode == DONE, done.stdout
@@ -67,7 +67,7 @@ def again(production: Production, sha: str) -> None:
 
 
 def break_the_ingester(production: Production) -> str:
-    """Commit an ingester that ends as soon as it starts; returns the commit."""
+    """Commit an ingester that exits at its start; returns the commit."""
     path = production.releases.tree / INGESTER
     whole = path.read_text("utf-8")
     path.write_text('raise SystemExit("broken on purpose")\n', "utf-8")
@@ -78,7 +78,7 @@ def break_the_ingester(production: Production) -> str:
 
 
 def change_the_ingester(production: Production, why: str) -> str:
-    """Commit an ingester that differs, and works; returns the commit."""
+    """Commit an ingester that differs and works; returns the commit."""
     path = production.releases.tree / INGESTER
     path.write_text(f"{path.read_text('utf-8')}# {why}\n", "utf-8")
     sha = production.releases.commit(why)
@@ -87,7 +87,7 @@ def change_the_ingester(production: Production, why: str) -> str:
 
 
 def broken(production: Production, sha: str, good: str) -> None:
-    """Deploy what does not work: it is rolled back by itself, and told."""
+    """Deploy a broken release: it is rolled back automatically."""
     done = production.deploy(sha)
     assert done.returncode == FAILED, done.stdout
     assert "broken on purpose" in done.stdout
@@ -98,7 +98,7 @@ def broken(production: Production, sha: str, good: str) -> None:
 
 
 def second(production: Production, sha: str) -> None:
-    """Deploy another release: what did not change goes on running, Redis above all."""
+    """Deploy another release: unchanged containers keep running, above all Redis."""
     before = production.containers()
     done = production.deploy(sha)
     assert done.returncode == DONE, done.stdout
@@ -107,29 +107,29 @@ def second(production: Production, sha: str) -> None:
 
 
 def refused(production: Production, sha: str, older: str, live: str) -> None:
-    """Set everything back that can be: it is said in one sentence with the mend, and nothing changes."""
+    """Put every obstacle in the way: the refusal names the remedy, and nothing changes."""
     vm, before = production.vm, production.containers()
     unbuilt = "0" * 40
     _refused(production, older, f"is older than {live[:12]}")
     _refused(production, unbuilt, "let its build finish, or run it again")
     _refused(production, unbuilt, "no verified release of", verb="rollback")
-    for do, mend, sentence in SETBACKS:
+    for do, undo, sentence in OBSTACLES:
         vm.run(f"set -e; {do}")
         try:
             _refused(production, sha, sentence)
         finally:
-            vm.run(mend)
+            vm.run(undo)
     assert production.containers() == before
     assert production.status(live).returncode == DONE
 
 
-def strangers(production: Production, sha: str) -> None:
-    """Find another machine behind the name, come with another key: each is told, and no order is given."""
+def wrong_keys(production: Production, sha: str) -> None:
+    """Deploy with wrong keys, addresses and known hosts: each is reported, and no order is sent."""
     vm, lines = production.vm, len(production.audit_lines())
     other = vm.admin_key.with_suffix(".pub").read_text("utf-8").split()[1]
-    pretender = f"[127.0.0.1]:{vm.ssh_port} ssh-ed25519 {other}\n"
+    other_host = f"[127.0.0.1]:{vm.ssh_port} ssh-ed25519 {other}\n"
     for changed, sentence in (
-        ({"DEPLOY_KNOWN_HOSTS": pretender}, "the host's key is not the one in DEPLOY_KNOWN_HOSTS"),
+        ({"DEPLOY_KNOWN_HOSTS": other_host}, "the host's key is not the one in DEPLOY_KNOWN_HOSTS"),
         (
             {"DEPLOY_KNOWN_HOSTS": "elsewhere.test ssh-ed25519 AAAA"},
             "DEPLOY_KNOWN_HOSTS has no key of this host",
@@ -146,22 +146,22 @@ def strangers(production: Production, sha: str) -> None:
 
 
 def two_at_once_and_a_client_killed(production: Production, sha: str, other: str) -> None:
-    """Order twice, and kill the first client: the second is told who is at work, which goes on to its end."""
+    """Send two orders and kill the first client: the second is refused, the first completes."""
     with production.start_deploying(sha) as client:
         assert client.stdout is not None
         for line in client.stdout:
             if "switching" in line:
                 break
-        loser = production.deploy(other)
-        assert loser.returncode == BUSY, loser.stdout
-        assert f"deploy {sha} since" in loser.stdout
+        refused_order = production.deploy(other)
+        assert refused_order.returncode == BUSY, refused_order.stdout
+        assert f"deploy {sha} since" in refused_order.stdout
         os.killpg(client.pid, signal.SIGKILL)
-    wait_for(lambda: production.status(sha).returncode == DONE, UP_SECONDS, "it went on to its end")
+    wait_for(lambda: production.status(sha).returncode == DONE, UP_SECONDS, "the order completes")
     assert production.audit_lines()[-1]["result"] == "live"
 
 
 def rolled_back_by_hand(production: Production, sha: str) -> None:
-    """Roll back to a release that is still here."""
+    """Roll back to a release that is still on the host."""
     done = production.deploy(sha, "rollback")
     assert done.returncode == DONE, done.stdout
     assert production.status(sha).returncode == DONE
@@ -175,22 +175,22 @@ def targets_down(production: Production) -> list[str]:
 
 
 def fires(production: Production, alert: str) -> bool:
-    """Return whether an alert fires, or soon will, as Prometheus sees it."""
+    """Return whether an alert is pending or fires in Prometheus."""
     query = quote(f'ALERTS{{alertname="{alert}"}}')
     return bool(production.prometheus(f"query?query={query}")["result"])
 
 
-def told_of(production: Production, alert: str, before: int) -> bool:
-    """Return whether somebody was told that an alert fires, behind the first `before` alerts."""
-    heard = production.webhook.alerts()[before:]
-    return any(one["labels"]["alertname"] == alert and one["status"] == "firing" for one in heard)
+def was_sent(production: Production, alert: str, before: int) -> bool:
+    """Return whether a notification of a firing alert arrived, behind the first `before` alerts."""
+    received = production.webhook.alerts()[before:]
+    return any(one["labels"]["alertname"] == alert and one["status"] == "firing" for one in received)
 
 
-def timed(what: str, act: Callable[..., None], *given: object) -> str:
-    """Play an act; returns a line with its seconds."""
+def timed(name: str, step: Callable[..., None], *given: object) -> str:
+    """Run a step; returns a line with its duration."""
     began = time.monotonic()
-    act(*given)
-    return f"{what:<44} {time.monotonic() - began:6.1f} s"
+    step(*given)
+    return f"{name:<44} {time.monotonic() - began:6.1f} s"
 
 
 def _refused(production: Production, sha: str, sentence: str, verb: str = "deploy") -> None:

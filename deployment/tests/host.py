@@ -1,4 +1,4 @@
-"""The host as its cloud-config makes it, on a fake machine, and what can be seen of it from outside."""
+"""The host of the cloud-config on a fake machine, and its open ports as seen from outside."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ UNITS = (
     "archive-copy.timer",
     "archive-verify.timer",
 )
-WANTED = (22, 80, 443)
+PUBLIC = (22, 80, 443)
 BY_MISTAKE = 6379
-"""A container's port, published on every address."""
-HOSTS_OWN = 9100
-"""A port of a program of the host itself."""
-ASKED = (*WANTED, BY_MISTAKE, HOSTS_OWN, 2375, 5000, 8080, 9090)
+"""A port of a container, published on every address by mistake."""
+OF_HOST = 9100
+"""A port of a program on the host."""
+SCANNED = (*PUBLIC, BY_MISTAKE, OF_HOST, 2375, 5000, 8080, 9090)
 METADATA = "169.254.169.254"
 LISTEN = """\
 import socket, sys, threading
@@ -53,7 +53,7 @@ for port in map(int, sys.argv[2:]):
 
 
 def boot(vm: FakeVM) -> None:
-    """Take the first boot, as the machine that provision would rent."""
+    """Boot for the first time, as a machine that provision rents."""
     keys = {
         name: key.with_suffix(".pub").read_text("utf-8").strip()
         for name, key in (("admin_key", vm.admin_key), ("deploy_key", vm.deploy_key))
@@ -64,7 +64,7 @@ def boot(vm: FakeVM) -> None:
 
 
 def image(vm: FakeVM) -> str:
-    """Put an image with a shell and busybox into the registry; returns its name on the machine."""
+    """Push an image with a shell and busybox to the registry; returns its name on the machine."""
     pushed = f"{vm.registry_push}/base:1"
     for words in (("tag", BASE, pushed), ("push", "--quiet", pushed), ("rmi", pushed)):
         subprocess.run(["docker", *words], check=True, capture_output=True)
@@ -72,7 +72,7 @@ def image(vm: FakeVM) -> str:
 
 
 def publish(vm: FakeVM, name: str, *ports: int) -> None:
-    """Run a container on the machine that listens and publishes each port to everybody."""
+    """Run a container that listens on each port and publishes it on every address."""
     everywhere = " ".join(f"-p 0.0.0.0:{port}:{port} -p [::]:{port}:{port}" for port in ports)
     serve = " ".join(f"busybox httpd -f -p {port} &" for port in ports)
     vm.run(f"docker run -d --init {everywhere} {name} sh -c '{serve} wait'")
@@ -81,7 +81,7 @@ def publish(vm: FakeVM, name: str, *ports: int) -> None:
 
 
 def listen(vm: FakeVM, *ports: int) -> None:
-    """Run a program of the machine's own that listens on every address."""
+    """Run a program on the host that listens on every address."""
     vm.run("cat >/tmp/listen.py", stdin=LISTEN)
     vm.run(f"setsid python3 /tmp/listen.py {' '.join(map(str, ports))} >/tmp/listen.log 2>&1 </dev/null &")
     for port in ports:
@@ -94,14 +94,14 @@ def open_here(vm: FakeVM, port: int) -> bool:
 
 
 def open_outside(vm: FakeVM, address: str) -> set[int]:
-    """Return which of the ports answer somebody on another machine."""
-    seen = vm.neighbour("python3", "-c", SCAN, address, *map(str, ASKED))
+    """Return the ports that answer on another machine."""
+    seen = vm.neighbour("python3", "-c", SCAN, address, *map(str, SCANNED))
     assert seen.returncode == 0, seen.stderr
     return set(map(int, seen.stdout.split()))
 
 
 def metadata_server(vm: FakeVM) -> str:
-    """Put a server at the address where Hetzner tells user_data; returns its container, to be removed."""
+    """Start a server at Hetzner's metadata address; returns its container, to be removed."""
     start = ["docker", "run", "--detach", f"--label={LABEL}", f"--network={vm.name}", "--cap-add=NET_ADMIN"]
     serve = f"ip addr add {METADATA}/32 dev eth0 && exec python3 -m http.server 80"
     words = [*start, "--entrypoint=sh", MACHINE, "-c", serve]
@@ -112,7 +112,7 @@ def metadata_server(vm: FakeVM) -> str:
 
 
 def reads_metadata(vm: FakeVM, within: str) -> bool:
-    """Return whether the metadata can be read, from the machine itself or within a container of an image."""
+    """Return whether the metadata can be read, on the machine itself or within a container of an image."""
     ask = f"wget -q -T 3 -O /dev/null http://{METADATA}/"
     here = f"curl -sf -m 3 -o /dev/null http://{METADATA}/"
     command = f"docker run --rm {within} busybox {ask}" if within else here

@@ -1,4 +1,4 @@
-"""The whole deployment against a machine that is one as far as it can tell; the names here are fixed."""
+"""The whole deployment on a fake machine; the names of these tests are fixed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from deployment.tests.certificates import (
     pebble_authority,
 )
 from deployment.tests.public_door import PublicDoor
-from deployment.tests.workflows import carry_out, jobs, substitutes
+from deployment.tests.workflows import jobs, run_job, substitutes
 from testing.fakes.vm import FakeVM
 from testing.harness.fixtures import missing
 from testing.harness.namespace import Namespace
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-IN_A_HURRY = {"RENEW_INTERVAL": "3s", "RENEW_RATIO": "0.95"}
-"""The CA's certificates live five minutes: renewed once fifteen seconds are used up."""
+EARLY_RENEWAL = {"RENEW_INTERVAL": "3s", "RENEW_RATIO": "0.95"}
+"""The CA's certificates are valid for five minutes; they are renewed after fifteen seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def production(
     images: str,  # noqa: ARG001 - the upstream's image
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Production]:
-    """Give an empty machine, its registry with the first commit's release, and an upstream."""
+    """Yield an empty machine, its registry with the release of the first commit, and an upstream."""
     folder = tmp_path_factory.mktemp("production")
     with FakeVM(folder / "vm") as vm:
         one = Production(vm, folder)
@@ -66,12 +66,12 @@ def test_hetzner_deployment(production: Production) -> None:
     took = [story.timed("first deploy, on an empty machine", story.first, one, one.first)]
     took.append(story.timed("the same commit again", story.again, one, one.first))
     bad = story.break_the_ingester(one)
-    took.append(story.timed("a broken release, and the way back", story.broken, one, bad, one.first))
+    took.append(story.timed("a broken release and its rollback", story.broken, one, bad, one.first))
     newer = story.change_the_ingester(one, "second")
     took.append(story.timed("second deploy", story.second, one, newer))
     third = story.change_the_ingester(one, "third")
     took.append(story.timed("refused six times", story.refused, one, third, one.first, newer))
-    took.append(story.timed("strangers six times", story.strangers, one, third))
+    took.append(story.timed("wrong keys six times", story.wrong_keys, one, third))
     two = story.two_at_once_and_a_client_killed
     took.append(story.timed("two at once, then the client killed", two, one, third, newer))
     took.append(story.timed("rolled back by hand", story.rolled_back_by_hand, one, newer))
@@ -85,7 +85,7 @@ def test_hetzner_deployment(production: Production) -> None:
 
 @pytest.mark.timeout(900)
 def test_cicd_pipeline(production: Production) -> None:
-    """The deploy job of deploy.yml, to the letter, against the machine."""
+    """The deploy job of deploy.yml, unchanged, against the machine."""
     production.live()
     sha = story.change_the_ingester(production, "as the workflow deploys it")
     job = jobs()["deploy.yml:deploy"]
@@ -95,9 +95,9 @@ def test_cicd_pipeline(production: Production) -> None:
         "vars": {name: own[name] for name in ("DEPLOY_HOST", "DEPLOY_KNOWN_HOSTS")},
         "secrets": {"DEPLOY_KEY": own["DEPLOY_KEY"]},
     }
-    # Only the port is of this place: sshd listens on another than 22 here.
+    # Only the port differs: sshd does not listen on 22 here.
     surroundings = {"GITHUB_SHA": sha, "DEPLOY_PORT": own["DEPLOY_PORT"]}
-    done = carry_out(job, production.releases.tree, given, surroundings)
+    done = run_job(job, production.releases.tree, given, surroundings)
     said = "\n".join(one.stdout for one in done)
     assert [one.returncode for one in done] == [0], said
     assert not any(line in said for line in own["DEPLOY_KEY"].splitlines()[1:-1])
@@ -106,17 +106,17 @@ def test_cicd_pipeline(production: Production) -> None:
 
 @pytest.mark.timeout(900)
 def test_monitoring_production(production: Production) -> None:
-    """Every target is up, deploys are seen, and somebody is told of what breaks."""
+    """Every target is up, deploys are recorded, and an alert is sent."""
     sha = production.live()
     wait_for(lambda: story.targets_down(production) == [], 120, "every target is up")
     query = quote(f'archive_deploy_timestamp_seconds{{sha="{sha}"}}')
-    wait_for(lambda: production.prometheus(f"query?query={query}")["result"], 60, "the deploy is seen")
-    # A deploy on a slow machine may have told of it already.
-    wait_for(lambda: not story.fires(production, "IngesterDown"), 120, "nothing fires of an earlier time")
+    wait_for(lambda: production.prometheus(f"query?query={query}")["result"], 60, "the deploy is recorded")
+    # A deploy on a slow machine may have fired it already.
+    wait_for(lambda: not story.fires(production, "IngesterDown"), 120, "no earlier alert fires")
     before = len(production.webhook.alerts())
     production.vm.run("docker stop bluesky-archive-jetstream-1")
     try:
-        wait_for(lambda: story.told_of(production, "IngesterDown", before), 180, "somebody is told")
+        wait_for(lambda: story.was_sent(production, "IngesterDown", before), 180, "the alert is sent")
     finally:
         production.vm.run("docker start bluesky-archive-jetstream-1")
 
@@ -135,10 +135,10 @@ def net(tmp_path: Path) -> Iterator[Namespace]:
 
 def test_ssl_certificates(net: Namespace, tmp_path: Path) -> None:
     directory, root, authority = caddy_authority(net, tmp_path)
-    site = Site(net, tmp_path, directory, root, root, IN_A_HURRY)
+    site = Site(net, tmp_path, directory, root, root, EARLY_RENEWAL)
     site.upstream(3000, "stands for Grafana")
     site.start()
-    # The chain leads to this authority: curl trusts no other.
+    # The chain ends at this authority: curl trusts no other.
     answered = site.get("/").stdout
     assert "stands for Grafana" in answered
     head = answered.partition("\r\n\r\n")[0].lower()
@@ -147,19 +147,19 @@ def test_ssl_certificates(net: Namespace, tmp_path: Path) -> None:
     assert "server:" not in head
     first = site.certificate()
     assert "A CA of a test" in first
-    # As our own probe calls it, from inside: it is the dates of this very certificate that are watched.
+    # As our own probe connects: the alert is on the dates of this certificate.
     assert site.certificate("caddy") == first
 
     moved = site.get("/x?y=1", scheme="http").stdout
     assert moved.startswith("HTTP/1.1 308 ")
     assert "Location: https://archive.test/x?y=1" in moved
 
-    # The authority goes away before the renewal: the site serves what it has, and renews when it is back.
+    # The authority is away at the renewal: the site keeps its certificate until the authority is back.
     end(authority)
     wait_for(
         lambda: "could not get certificate" in (tmp_path / "site.log").read_text("utf-8"),
         RENEW_SECONDS,
-        "a renewal was tried in vain",
+        "a renewal has failed",
     )
     assert site.get("/").returncode == 0
     assert site.certificate() == first
@@ -179,27 +179,27 @@ def test_ssl_certificates_of_another_authority(net: Namespace, tmp_path: Path) -
     assert "Pebble Intermediate" in site.certificate()
 
 
-def test_the_door_shows_what_it_should(net: Namespace, tmp_path: Path) -> None:
+def test_caddy_serves_grafana_and_health_only(net: Namespace, tmp_path: Path) -> None:
     directory, root, _ = caddy_authority(net, tmp_path)
     site = Site(net, tmp_path, directory, root, root)
     site.upstream(3000, "stands for Grafana")
-    well = site.upstream(9103, '{"secret": "detail"}')
+    healthy = site.upstream(9103, '{"secret": "detail"}')
     site.start()
     said = site.get("/healthz").stdout
     assert said.startswith("HTTP/2 200")
     assert said.endswith("ok")
     assert "secret" not in said
-    end(well)
+    end(healthy)
     assert site.get("/healthz").stdout.endswith("502 Bad Gateway")
     site.upstream(9103, '{"secret": "detail"}', 503)
     said = site.get("/healthz").stdout
     assert said.startswith("HTTP/2 503")
     assert said.endswith("not ok")
     for inside in ("/metrics", "/prometheus", "/alertmanager", "/healthz/jetstream"):
-        assert "stands for Grafana" in site.get(inside).stdout, "everything else is Grafana's"
+        assert "stands for Grafana" in site.get(inside).stdout, "everything else goes to Grafana"
 
 
-def test_researchers_read_parts_in_ranges_and_nothing_else(net: Namespace, tmp_path: Path) -> None:
+def test_readers_get_ranges_of_parts_and_nothing_else(net: Namespace, tmp_path: Path) -> None:
     part = tmp_path / "archive" / "raw" / "posts" / "year=2026" / "part.parquet"
     part.parent.mkdir(parents=True)
     pq.write_table(pa.table({"text": ["hello"] * 1000}), part)
@@ -229,7 +229,7 @@ def test_researchers_read_parts_in_ranges_and_nothing_else(net: Namespace, tmp_p
 
 @pytest.fixture(scope="module")
 def machine(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeVM]:  # noqa: ARG001 - for its check
-    """Give a machine behind its first boot, with nothing deployed."""
+    """Yield a machine after its first boot, with nothing deployed."""
     with FakeVM(tmp_path_factory.mktemp("machine")) as vm:
         host.boot(vm)
         yield vm
@@ -267,7 +267,7 @@ def test_the_host_is_as_its_cloud_config_says(machine: FakeVM) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_each_key_opens_its_own_door(machine: FakeVM) -> None:
+def test_each_key_has_its_own_rights(machine: FakeVM) -> None:
     assert machine.ssh("admin", machine.admin_key, "sudo", "-n", "id", "-u").stdout.strip() == "0"
     for words in (("id",), ("deploy", "x" * 40), ("sudo", "id")):
         refused = machine.ssh("deploy", machine.deploy_key, *words)
@@ -285,13 +285,13 @@ def test_internet_access(machine: FakeVM) -> None:
     try:
         door.open()
         for address in (machine.address, machine.address6):
-            # curl trusts this authority and no other.
+            # curl trusts this authority only.
             assert "stands for Grafana" in door.ask(address, "/")
-            well = door.ask(address, "/healthz")
-            assert well.startswith("HTTP/2 200")
-            assert well.endswith("ok")
+            health = door.ask(address, "/healthz")
+            assert health.startswith("HTTP/2 200")
+            assert health.endswith("ok")
             assert door.ask(address, "/", scheme="http").startswith("HTTP/1.1 308 ")
-            assert host.open_outside(machine, address) == set(host.WANTED)
+            assert host.open_outside(machine, address) == set(host.PUBLIC)
         assert door.ask(machine.address, "/archive/raw/posts/").startswith("HTTP/2 401")
         machine.run("docker rm -f health")
         assert door.ask(machine.address, "/healthz").endswith("502 Bad Gateway")
@@ -303,19 +303,19 @@ def test_internet_access(machine: FakeVM) -> None:
 def test_firewall_security(machine: FakeVM) -> None:
     name = host.image(machine)
     host.publish(machine, name, 80, 443, host.BY_MISTAKE)
-    host.listen(machine, host.HOSTS_OWN)
+    host.listen(machine, host.OF_HOST)
     for address in (machine.address, machine.address6):
-        assert host.open_outside(machine, address) == set(host.WANTED), address
-    # What is shut outside is open on the machine: it is the rules that shut it.
+        assert host.open_outside(machine, address) == set(host.PUBLIC), address
+    # A port that is closed outside is open on the machine: the rules close it.
     assert host.open_here(machine, host.BY_MISTAKE)
-    # Again after Docker has begun anew, which makes its rules anew too.
+    # Again after a restart of Docker, which rewrites its rules.
     machine.run("systemctl restart docker && systemctl restart archive-firewall")
-    assert host.open_outside(machine, machine.address) <= set(host.WANTED)
+    assert host.open_outside(machine, machine.address) <= set(host.PUBLIC)
     server = host.metadata_server(machine)
     try:
         assert not host.reads_metadata(machine, name)
         machine.run(f"iptables -D DOCKER-USER -d {host.METADATA} -j DROP")
-        assert host.reads_metadata(machine, name), "it is this rule that closes it"
+        assert host.reads_metadata(machine, name), "this rule closes it"
     finally:
         machine.run("/opt/archive/bin/firewall")
         subprocess.run(["docker", "rm", "--force", server], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""Secrets are made once, never overwritten, and kept from other users."""
+"""Secrets are made once, never overwritten, and not readable by other users."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_each_is_made_once_and_random(tmp_path: Path) -> None:
+def test_each_secret_is_random_and_made_once(tmp_path: Path) -> None:
     assert set(make_secrets(tmp_path / "a")) == {*PASSWORDS, *ADDRESSES, *KEYS, EXPORTER_MAP}
     make_secrets(tmp_path / "b")
     made = {name: (tmp_path / "a" / name).read_text() for name in PASSWORDS}
@@ -39,11 +39,11 @@ def test_each_is_made_once_and_random(tmp_path: Path) -> None:
 
 def test_the_exporters_map_has_its_password(tmp_path: Path) -> None:
     make_secrets(tmp_path)
-    told = set(json.loads((tmp_path / EXPORTER_MAP).read_text()).values())
-    assert told == {(tmp_path / "redis_exporter").read_text().strip()}
+    passwords = set(json.loads((tmp_path / EXPORTER_MAP).read_text()).values())
+    assert passwords == {(tmp_path / "redis_exporter").read_text().strip()}
 
 
-def test_others_are_kept_out(tmp_path: Path) -> None:
+def test_other_users_cannot_enter_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     make_secrets(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -52,7 +52,7 @@ def test_others_are_kept_out(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o444}
 
 
-def test_addresses_are_empty_until_somebody_fills_them_and_stay_then(tmp_path: Path) -> None:
+def test_addresses_are_created_empty_and_kept_when_filled(tmp_path: Path) -> None:
     make_secrets(tmp_path)
     assert {(tmp_path / name).read_text().strip() for name in (*ADDRESSES, *KEYS)} == {""}
     (tmp_path / "alert_webhook").write_text("https://hook.example.org/x\n")
@@ -60,14 +60,14 @@ def test_addresses_are_empty_until_somebody_fills_them_and_stay_then(tmp_path: P
     assert (tmp_path / "alert_webhook").read_text() == "https://hook.example.org/x\n"
 
 
-def test_compose_is_told_and_other_settings_stay(tmp_path: Path) -> None:
+def test_env_gets_the_folder_and_keeps_other_settings(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("REDIS_PORT=7000\n")
     assert main(tmp_path, []) == 0
     assert main(tmp_path, []) == 0
     assert (tmp_path / ".env").read_text() == "REDIS_PORT=7000\nSECRETS_DIR=./secrets\n"
 
 
-def test_rotating_writes_one_anew_and_leaves_the_others(tmp_path: Path) -> None:
+def test_rotating_replaces_one_password_only(tmp_path: Path) -> None:
     make_secrets(tmp_path)
     for name in PASSWORDS:
         before = {path.name: path.read_text() for path in tmp_path.iterdir()}
@@ -80,19 +80,19 @@ def test_rotating_writes_one_anew_and_leaves_the_others(tmp_path: Path) -> None:
     test_the_exporters_map_has_its_password(tmp_path)
 
 
-def test_every_password_can_be_rotated_and_nothing_else(tmp_path: Path) -> None:
+def test_only_passwords_can_be_rotated(tmp_path: Path) -> None:
     assert set(USERS) == set(PASSWORDS)
     make_secrets(tmp_path)
     with pytest.raises(ValueError, match="alert_webhook is no password; one of archive_reader"):
         rotate(tmp_path, "alert_webhook")
 
 
-def test_what_is_not_there_is_not_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_password_is_not_rotated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(tmp_path, ["rotate", "redis_writer"]) == 1
     assert "make them first" in capsys.readouterr().err
 
 
-def test_services_started_again_read_what_was_rotated(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
+def test_restarted_services_read_the_rotated_password(engine: None, tmp_path: Path) -> None:  # noqa: ARG001
     project = f"bluesky-archive-test-rotate-{secrets.token_hex(4)}"
     folder = tmp_path / "secrets"
     make_secrets(folder)
@@ -110,8 +110,8 @@ def test_services_started_again_read_what_was_rotated(engine: None, tmp_path: Pa
             "--network=none",
             mount,
         ]
-        say = [BASE, "sh", "-c", "cat /run/secrets/redis_writer; exec sleep 300"]
-        done = subprocess.run([*started, *words, *say], check=True, capture_output=True, text=True)
+        command = [BASE, "sh", "-c", "cat /run/secrets/redis_writer; exec sleep 300"]
+        done = subprocess.run([*started, *words, *command], check=True, capture_output=True, text=True)
         made.append(done.stdout.strip())
     try:
         assert main(tmp_path, ["rotate", "redis_writer", "--project", project]) == 0

@@ -1,4 +1,4 @@
-"""What the workflows may do, and how little they may know; judged by their own linters too."""
+"""Permissions and secrets of the workflows, and their linters."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def test_zizmor_finds_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", ["github-workflows", "dependabot"])
-def test_the_files_fit_their_schemas(kind: str) -> None:
+def test_the_files_match_their_schemas(kind: str) -> None:
     files = FILES if kind == "github-workflows" else [FOLDER.parent / "dependabot.yml"]
     done = _run("check-jsonschema", "--builtin-schema", f"vendor.{kind}", *map(str, files))
     assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_action_is_pinned_by_commit_and_says_its_version(path: Path) -> None:
+def test_every_action_is_pinned_by_commit_with_its_version(path: Path) -> None:
     used = [line.strip() for line in path.read_text("utf-8").splitlines() if "uses:" in line]
     assert used
     assert [line for line in used if not PINNED.search(line)] == []
 
 
-def test_nothing_is_permitted_but_by_a_job() -> None:
+def test_permissions_are_granted_by_jobs_only() -> None:
     assert [name for name, flow in workflows().items() if flow["permissions"] != {}] == []
     writes = {
         name: sorted(what for what, how in job["permissions"].items() if how == "write")
@@ -62,15 +62,15 @@ def test_nothing_is_permitted_but_by_a_job() -> None:
     }
 
 
-def test_one_job_knows_secrets_and_stands_in_the_environment() -> None:
+def test_one_job_has_secrets_and_the_environment() -> None:
     knowing = [name for name, job in jobs().items() if "secrets." in json.dumps(job)]
     assert knowing == [SECRET_JOB]
     assert [name for name, job in jobs().items() if "environment" in job] == [SECRET_JOB]
-    # Nor does any action but the checkout and Python run in it.
+    # And no action but the checkout and Python runs in it.
     assert len(substitutes(jobs()[SECRET_JOB])) == 2
 
 
-def test_the_deploy_job_keeps_to_its_time_and_is_never_cancelled() -> None:
+def test_the_deploy_job_has_a_timeout_and_is_never_cancelled() -> None:
     assert jobs()[SECRET_JOB]["timeout-minutes"] == 15
     assert jobs()[SECRET_JOB]["environment"] == "production"
     assert set(jobs()[SECRET_JOB]["needs"]) == {"check", "release"}
@@ -78,7 +78,7 @@ def test_the_deploy_job_keeps_to_its_time_and_is_never_cancelled() -> None:
     assert all("timeout-minutes" in job for job in jobs().values())
 
 
-def test_what_is_run_is_in_the_makefile_and_has_no_expression() -> None:
+def test_steps_run_targets_of_the_makefile_without_expressions() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     for name, job in jobs().items():
         for run in [step["run"] for step in job["steps"] if "run" in step]:
@@ -95,9 +95,9 @@ def test_a_checkout_leaves_no_credentials() -> None:
         assert all(step["with"]["persist-credentials"] is False for step in checkouts), name
 
 
-def test_an_action_that_nothing_stands_for_is_told() -> None:
+def test_an_action_without_a_substitute_is_reported() -> None:
     job: dict[str, Any] = {"steps": [{"uses": "somebody/ssh-action@v1"}]}
-    with pytest.raises(NoSubstituteError, match="somebody/ssh-action: nothing stands for it"):
+    with pytest.raises(NoSubstituteError, match="somebody/ssh-action: has no substitute"):
         substitutes(job)
 
 

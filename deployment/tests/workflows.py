@@ -1,4 +1,4 @@
-"""The workflows as data, and a job's steps carried out here as they stand."""
+"""The workflows as data, and the steps of a job run here unchanged."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SUBSTITUTES = {
     "actions/checkout": "the clone, at the commit",
     "actions/setup-python": "the Python that runs the tests, and the environment that `make` made with it",
 }
-"""What stands for each action of a job that is carried out here."""
+"""The local substitute of each action of a job."""
 STEP_SECONDS = 900
 _EXPRESSION = re.compile(r"\$\{\{\s*(\w+)\.(\w+)\s*\}\}")
 
 
 class NoSubstituteError(Exception):
-    """A step uses an action that nothing stands for here."""
+    """A step uses an action without a substitute."""
 
 
 def workflows() -> dict[str, dict[str, Any]]:
-    """Return every workflow by its file's name."""
+    """Return every workflow by its file name."""
     return {path.name: yaml.safe_load(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.yml"))}
 
 
@@ -40,24 +40,22 @@ def jobs() -> dict[str, dict[str, Any]]:
 
 
 def substitutes(job: Mapping[str, Any]) -> list[str]:
-    """Return what each action of a job is and what stands for it; raises NoSubstituteError."""
+    """Return each action of a job with its substitute; raises NoSubstituteError."""
     listed = []
     for used in [step["uses"] for step in job["steps"] if "uses" in step]:
         action = used.partition("@")[0]
         if action not in SUBSTITUTES:
-            raise NoSubstituteError(
-                f"{action}: nothing stands for it here; name a substitute, or leave it out"
-            )
+            raise NoSubstituteError(f"{action}: has no substitute here; name one, or remove the action")
         listed.append(f"{action}: {SUBSTITUTES[action]}")
     return listed
 
 
-def carry_out(
+def run_job(
     job: Mapping[str, Any], folder: Path, given: Mapping[str, Mapping[str, str]], surroundings: dict[str, str]
 ) -> list[subprocess.CompletedProcess[str]]:
-    """Run each `run` of a job to the letter, as the runner does; ends with the first that fails.
+    """Run each `run` step of a job unchanged, as the runner does; stops after the first that fails.
 
-    `given`: what `vars` and `secrets` hold.
+    `given`: the values of `vars` and `secrets`.
     """
     done: list[subprocess.CompletedProcess[str]] = []
     keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
