@@ -1,8 +1,8 @@
-"""SWAP: prepared files take the place of an hour's, in one step, as manifests say.
+"""SWAP: replace the files of an hour with prepared ones, in one step, as a manifest states.
 
-Only for the stream's owner, and only while Redis has no claim of the stream: what a claim holds may be in the
-archive already, and would be written again beside what it was merged into. Killed anywhere it is done again:
-what is owed is derived from what lies where.
+Only the stream's owner swaps, and only while Redis has no claim of the stream: the events of a claim may be
+in the archive already, and would be written again beside the file that they were merged into. After a kill
+the swap is completed: what is left to do is derived from the names of the files in each directory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from services.archive.durable import exchange, make_directories, sync_directory, up_to
-from services.archive.manifest import LOSING, note_removal, note_rewrite, read_manifest
+from services.archive.manifest import ROW_REMOVING, read_manifest
+from services.archive.notes import note_removal, note_rewrite
 from services.archive.paths import (
     PREPARED,
     REPLACED_SUFFIX,
@@ -40,29 +41,29 @@ log = structlog.get_logger()
 
 
 class Step(Enum):
-    """What is to be done about a manifest."""
+    """What is left to do for a manifest."""
 
     EXCHANGE = auto()
     """The hour holds the inputs, the prepared directory the outputs."""
     REMOVE = auto()
-    """The hour holds the inputs, and nothing is to take their place."""
-    GO_ON = auto()
-    """The inputs are in the trash and some outputs are not in the hour yet: no exchange was possible here."""
+    """The hour holds the inputs, and there are no outputs."""
+    MOVE = auto()
+    """The inputs were moved out, and outputs are still prepared: the file system cannot exchange."""
     FINISH = auto()
-    """The hour holds the outputs; what is left is to tidy up."""
+    """The hour holds the outputs: only the other directories and the manifest are left."""
     DISCARD = auto()
-    """The hour is another than was prepared for: a late part came. It is to be prepared anew."""
+    """The hour holds other files than the inputs, because a part was committed since: prepare it again."""
 
 
 class Swapped(NamedTuple):
-    """What came of a manifest."""
+    """The result of a swap."""
 
     manifest: SwapManifest
     step: Step
     files_deleted: tuple[Path, ...]
-    """Where files were."""
+    """Former paths of the inputs."""
     files_added: tuple[Path, ...]
-    """Where files are now."""
+    """Paths of the outputs."""
 
 
 def pending_manifests(root: Path, stream: Stream) -> list[Path]:
@@ -71,13 +72,13 @@ def pending_manifests(root: Path, stream: Stream) -> list[Path]:
 
 
 def swap_prepared(root: Path, stream: Stream) -> Iterator[Swapped]:
-    """Do what the manifests of a stream say, one at a time. Raises as `swap_hour` does."""
+    """Swap all prepared hours of a stream, one at a time. Raises as `swap_hour` does."""
     for path in pending_manifests(root, stream):
         yield swap_hour(root, path)
 
 
 def swap_hour(root: Path, path: Path) -> Swapped:
-    """Do what one manifest says; a call after a kill or an error completes it.
+    """Swap one prepared hour; a call after a kill or an error completes the swap.
 
     Raises OSError, and BrokenInvariant if the manifest or a note on its hour is damaged.
     """
@@ -95,116 +96,120 @@ def swap_hour(root: Path, path: Path) -> Swapped:
 
 
 def step(
-    manifest: SwapManifest, here: AbstractSet[str], there: AbstractSet[str], trashed: AbstractSet[str]
+    manifest: SwapManifest,
+    present: AbstractSet[str],
+    prepared: AbstractSet[str],
+    replaced: AbstractSet[str],
 ) -> Step:
-    """Return what is to be done, by the names in the hour, in the prepared directory and in the trash.
+    """Pure: return what is left to do, from the names in the hour's, prepared and replaced directories.
 
-    Outputs have names that no input has, so those that are in the hour can only have come by a swap.
+    No output has the name of an input, so an output in the hour's directory came by a swap.
     """
     inputs, outputs = manifest.input_names, manifest.output_names
-    if outputs and outputs <= here:
+    if outputs and outputs <= present:
         return Step.FINISH
-    if here == inputs and there == outputs:
+    if present == inputs and prepared == outputs:
         return Step.EXCHANGE if outputs else Step.REMOVE
-    if not outputs and here.isdisjoint(inputs):
+    if not outputs and present.isdisjoint(inputs):
         return Step.FINISH
-    if trashed == inputs and here.isdisjoint(inputs) and outputs <= here | there:
-        return Step.GO_ON
+    if replaced == inputs and present.isdisjoint(inputs) and outputs <= present | prepared:
+        return Step.MOVE
     return Step.DISCARD
 
 
-class _Places(NamedTuple):
-    """Where what a manifest speaks of lies, or is to lie."""
+class _Directories(NamedTuple):
+    """The directories that a swap moves files between."""
 
     hour: Path
-    fresh: Path
-    trash: Path
+    prepared: Path
+    replaced: Path
 
 
 def _swap(root: Path, manifest: SwapManifest) -> Swapped:
     stream, hour = manifest.stream, manifest.hour
-    at = _Places(
+    at = _Directories(
         hour_directory(root, stream, hour),
         prepared_path(root, stream, hour),
         replaced_path(root, stream, hour, manifest.id),
     )
-    todo = step(manifest, _names(at.hour), _names(at.fresh), _replaced_names(at.trash))
+    todo = step(manifest, _names(at.hour), _names(at.prepared), _replaced_names(at.replaced))
     if todo is Step.DISCARD:
         _discard(root, manifest, at)
         return Swapped(manifest, todo, (), ())
     if not manifest.outputs:
-        # Also where the hour is gone already: the note is what the ledger goes by.
+        # Even when the hour is removed already: the ledger counts its rows by the note.
         note_removal(root, manifest)
         reach(CrashPoint.SWAP_NOTED)
     match todo:
         case Step.REMOVE:
-            _move(root, at.hour, at.trash)
+            _move(root, at.hour, at.replaced)
         case Step.EXCHANGE:
             _exchange(root, manifest, at)
-        case Step.GO_ON:
-            _go_on(root, manifest, at)
-    if manifest.outputs and at.fresh.exists():
-        _move(root, at.fresh, at.trash)
-    _sync(root, at.hour, at.trash, at.fresh.parent)
-    reach(CrashPoint.SWAP_TRASHED)
-    mark_replaced(at.trash)
+        case Step.MOVE:
+            _move_in(root, manifest, at)
+    if manifest.outputs and at.prepared.exists():
+        _move(root, at.prepared, at.replaced)
+    _sync(root, at.hour, at.replaced, at.prepared.parent)
+    reach(CrashPoint.SWAP_REPLACED)
+    mark_replaced(at.replaced)
     reach(CrashPoint.SWAP_MARKED)
-    if manifest.outputs and manifest.cause in LOSING:
+    if manifest.outputs and manifest.cause in ROW_REMOVING:
         note_rewrite(root, manifest, time.time_ns() // 1000)
-        reach(CrashPoint.SWAP_TOLD)
-    _forget(root, manifest)
+        reach(CrashPoint.SWAP_REWRITE_NOTED)
+    _delete_manifest(root, manifest)
     reach(CrashPoint.SWAP_DONE)
-    gone = tuple(at.hour / name for name in sorted(manifest.input_names))
-    return Swapped(manifest, todo, gone, tuple(at.hour / name for name in sorted(manifest.output_names)))
+    deleted = tuple(at.hour / name for name in sorted(manifest.input_names))
+    added = tuple(at.hour / name for name in sorted(manifest.output_names))
+    return Swapped(manifest, todo, deleted, added)
 
 
-def _exchange(root: Path, manifest: SwapManifest, at: _Places) -> None:
+def _exchange(root: Path, manifest: SwapManifest, at: _Directories) -> None:
     reach(CrashPoint.SWAP_BEFORE_EXCHANGE)
-    if exchange(at.hour, at.fresh):
-        # Both must be durable before anything is moved on: else a power cut could leave the hour to neither.
+    if exchange(at.hour, at.prepared):
+        # Both renames must be durable before the next step, or a power cut could lose the hour's directory.
         sync_directory(at.hour.parent)
-        sync_directory(at.fresh.parent)
+        sync_directory(at.prepared.parent)
         reach(CrashPoint.SWAP_AFTER_EXCHANGE)
         return
-    # Without the call there is a moment in which the hour is not there; DATA.md says so.
-    _move(root, at.hour, at.trash)
-    _sync(root, at.hour, at.trash)
+    # Without an exchange the hour's directory is missing for a moment; DATA.md documents it.
+    _move(root, at.hour, at.replaced)
+    _sync(root, at.hour, at.replaced)
     reach(CrashPoint.SWAP_HALF_WAY)
-    _go_on(root, manifest, at)
+    _move_in(root, manifest, at)
 
 
-def _go_on(root: Path, manifest: SwapManifest, at: _Places) -> None:
+def _move_in(root: Path, manifest: SwapManifest, at: _Directories) -> None:
     make_directories(root, at.hour)
-    for name in sorted(manifest.output_names & _names(at.fresh)):
-        (at.fresh / name).rename(at.hour / name)
-    _sync(root, at.hour, at.fresh)
-    at.fresh.rmdir()
+    for name in sorted(manifest.output_names & _names(at.prepared)):
+        (at.prepared / name).rename(at.hour / name)
+    _sync(root, at.hour, at.prepared)
+    at.prepared.rmdir()
 
 
-def _move(root: Path, directory: Path, trash: Path) -> None:
-    """Move a directory to the trash, in one step, where its age counts from now."""
-    make_directories(root, trash.parent)
-    if trash.exists():
-        # The same files were here before, and came back: what a restored backup does.
-        aside = (trash.with_name(f"{trash.name}-{number}") for number in itertools.count(1))
-        trash.rename(next(path for path in aside if not path.exists()))
+def _move(root: Path, directory: Path, replaced: Path) -> None:
+    """Move a directory to the replaced files, in one step; its age counts from now."""
+    make_directories(root, replaced.parent)
+    if replaced.exists():
+        # The same files were replaced before and came back, as after the restore of a backup.
+        free = (replaced.with_name(f"{replaced.name}-{number}") for number in itertools.count(1))
+        replaced.rename(next(path for path in free if not path.exists()))
     os.utime(directory)
-    directory.rename(trash)
+    directory.rename(replaced)
 
 
-def _discard(root: Path, manifest: SwapManifest, at: _Places) -> None:
-    """Take the manifest away first: without one, what is prepared is nobody's."""
-    _forget(root, manifest)
+def _discard(root: Path, manifest: SwapManifest, at: _Directories) -> None:
+    """Delete the manifest first: prepared files without one are never swapped in."""
+    _delete_manifest(root, manifest)
     reach(CrashPoint.SWAP_DISCARDED)
-    if at.fresh.exists():
-        # Never deleted here, whatever it may be.
-        discarded = at.trash.with_name(f"{at.trash.name}-discarded")
-        _move(root, at.fresh, discarded)
-        sync_directory(at.fresh.parent)
+    if at.prepared.exists():
+        # Moved, not deleted: after a kill in an exchange the directory may hold the hour's files.
+        discarded = at.replaced.with_name(f"{at.replaced.name}-discarded")
+        _move(root, at.prepared, discarded)
+        sync_directory(at.prepared.parent)
         mark_replaced(discarded)
 
 
-def _forget(root: Path, manifest: SwapManifest) -> None:
+def _delete_manifest(root: Path, manifest: SwapManifest) -> None:
     path = manifest_path(root, manifest.stream, manifest.hour)
     path.unlink(missing_ok=True)
     sync_directory(path.parent)
@@ -217,14 +222,14 @@ def _sync(root: Path, *directories: Path) -> None:
 
 
 def mark_replaced(directory: Path) -> None:
-    """Give the files of a directory the suffix of replaced ones. Idempotent: a kill may fall between two."""
+    """Add REPLACED_SUFFIX to the names of a directory's files. Idempotent: a kill may interrupt it."""
     for name in _names(directory):
         if not name.endswith(REPLACED_SUFFIX):
             (directory / name).rename(directory / f"{name}{REPLACED_SUFFIX}")
 
 
 def _replaced_names(directory: Path) -> frozenset[str]:
-    """Return the names that files had before they were replaced, whether or not they bear the suffix yet."""
+    """Return the names of a directory's files without REPLACED_SUFFIX."""
     return frozenset(name.removesuffix(REPLACED_SUFFIX) for name in _names(directory))
 
 

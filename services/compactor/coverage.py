@@ -15,7 +15,7 @@ from services.archive.checkpoints import watermark_us
 from services.archive.coverage import CoverageRow, State, coverage_path, read_day, write_day
 from services.archive.footer import rows_in, total
 from services.archive.gaps import Interval, intersect, union_seconds
-from services.archive.manifest import read_removals
+from services.archive.notes import read_removals
 from services.archive.parquet import DamagedFile, UnreadableFile
 from services.archive.paths import HOUR_US, REMOVED, hour_of_text, removed_path
 from services.compactor.open_gaps import OpenGaps, hours_of, overlaps

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.archive.footer import Counts, accounted
-from services.archive.manifest import read_removals, removed_here
+from services.archive.notes import read_removals, removed_here
 from services.archive.parquet import open_part
 from services.archive.paths import REMOVED, hour_directory, hour_of_text, stream_root
 from services.shared.errors import ArchiveError, BrokenInvariant

@@ -9,15 +9,8 @@ import pytest
 
 from services.archive import swap as swap_module
 from services.archive.durable import exchange
-from services.archive.manifest import (
-    Cause,
-    Input,
-    Output,
-    SwapManifest,
-    read_removals,
-    removed_here,
-    write_manifest,
-)
+from services.archive.manifest import Cause, Input, Output, SwapManifest, write_manifest
+from services.archive.notes import read_removals, removed_here
 from services.archive.paths import (
     hour_directory,
     manifest_path,
@@ -177,7 +170,7 @@ def test_every_state_of_the_disk_keeps_each_event_in_the_hour_or_on_its_way_ther
                 todo = step(manifest(), here, there, trashed)
                 if todo is Step.EXCHANGE:
                     assert (here, there) == (OLD, NEW)
-                if todo is Step.GO_ON:
+                if todo is Step.MOVE:
                     assert here.isdisjoint(OLD)
                     assert here | there >= NEW
                 if todo is Step.FINISH:

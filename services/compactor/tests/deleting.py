@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from services.archive.footer import accounted, total
-from services.archive.manifest import read_rewrites
+from services.archive.notes import read_rewrites
 from services.archive.parquet import read_footer
 from services.archive.paths import HOUR_US
 from services.archive.swap import swap_prepared

@@ -103,7 +103,7 @@ POINTS = (
     CrashPoint.COMPACT_MANIFEST,
     CrashPoint.SWAP_BEFORE_EXCHANGE,
     CrashPoint.SWAP_AFTER_EXCHANGE,
-    CrashPoint.SWAP_TRASHED,
+    CrashPoint.SWAP_REPLACED,
     CrashPoint.SWAP_DONE,
     CrashPoint.COVERAGE_STAGED,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.archive.manifest import read_rewrites
+from services.archive.notes import read_rewrites
 from services.archive.paths import HOUR_US, hour_of_text
 from services.compactor import postponed as postponed_module
 from services.compactor.deletions.state import read_state

@@ -12,7 +12,7 @@ from services.archive.catalog import Catalog
 from services.archive.checkpoints import create_checkpoints
 from services.archive.coverage import State, read_coverage
 from services.archive.footer import total
-from services.archive.manifest import read_removals
+from services.archive.notes import read_removals
 from services.archive.paths import HOUR_US, hour_directory, removed_path
 from services.archive.swap import swap_prepared
 from services.compactor.coverage import refresh_coverage

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.archive.manifest import (
-    Cause,
-    Input,
-    SwapManifest,
-    note_removal,
-    removal_of,
-    write_manifest,
-)
+from services.archive.manifest import Cause, Input, SwapManifest, removal_of, write_manifest
+from services.archive.notes import note_removal
 from services.archive.paths import REMOVED, hour_directory, hour_of, stream_root
 from services.buffer.keys import PUSHED, buffer_key
 from services.data_writer import ledger as ledger_module

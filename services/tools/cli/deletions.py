@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from services.archive.manifest import Cause, read_rewrites
+from services.archive.manifest import Cause
+from services.archive.notes import read_rewrites
 from services.archive.paths import REWRITTEN, hour_text
 from services.compactor.deletions.state import NO_PASS, read_state
 from services.shared.event import Stream

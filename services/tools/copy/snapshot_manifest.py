@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.archive.manifest import read_rewrites
+from services.archive.notes import read_rewrites
 from services.archive.parquet import open_part
 from services.archive.paths import (
     SNAPSHOTS,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from services.archive.durable import write_durably
-from services.archive.manifest import Cause, read_removals
+from services.archive.manifest import Cause
+from services.archive.notes import read_removals
 from services.archive.paths import (
     OFFLOADED,
     REMOVED,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from services.archive.manifest import Cause, Input, Output, SwapManifest, note_rewrite
+from services.archive.manifest import Cause, Input, Output, SwapManifest
+from services.archive.notes import note_rewrite
 from services.archive.paths import hour_of, hour_text
 from services.compactor.deletions.state import DeletionState, write_state
 from services.shared.event import Stream

@@ -92,8 +92,8 @@ def reported(running: Pipeline) -> int:
 
 POINTS = (
     CrashPoint.COMPACT_COLLECTED,
-    CrashPoint.SWAP_TRASHED,
-    CrashPoint.SWAP_TOLD,
+    CrashPoint.SWAP_REPLACED,
+    CrashPoint.SWAP_REWRITE_NOTED,
     CrashPoint.COMPACT_DELETIONS_NOTED,
 )
 """Where the report of deletions could go wrong; test_compactor kills at the other points of a swap."""

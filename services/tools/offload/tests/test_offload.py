@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.archive.footer import rows_in, total
-from services.archive.manifest import read_removals
+from services.archive.notes import read_removals
 from services.archive.paths import manifest_path, removed_path
 from services.shared.errors import Transient
 from services.shared.event import Stream
