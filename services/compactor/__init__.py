@@ -1,1 +1,1 @@
-"""After commit: closed hours become one file a stream, and a table says how whole each hour is."""
+"""After commit: merges the files of closed hours, and computes how complete each hour is."""

@@ -1,4 +1,4 @@
-"""Archives to compact: events committed as a writer does it, without one."""
+"""Archives to compact: events committed by the writer's code, without its process."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 BORDER_US = 1_790_000_000_000_000 // HOUR_US * HOUR_US
 """The beginning of an hour."""
 
-Told = tuple[str, bytes]
+StreamFrame = tuple[str, bytes]
 """An event's stream and JSON."""
 
 
-def put(root: Path, events: Iterable[Told], *, epoch: int = 1, host: str = "one", chunk: int = 1000) -> None:
-    """Commit events in chunks, as in one epoch from one host; each call follows the one before."""
+def put(
+    root: Path, events: Iterable[StreamFrame], *, epoch: int = 1, host: str = "one", chunk: int = 1000
+) -> None:
+    """Commit events in chunks, as received in one epoch from one host; each call follows the one before."""
     root.mkdir(parents=True, exist_ok=True)
     lists: dict[str, list[bytes]] = defaultdict(list)
     for stream, frame in events:

@@ -31,17 +31,17 @@ LIKE = "app.bsky.feed.like"
 
 
 def commit(did: str, rkey: str, at_us: int, operation: str = "create") -> tuple[str, bytes]:
-    """Return a like, or its deletion, as a host tells it at this time."""
-    told: dict[str, Any] = {"rev": tid(at_us, 1), "operation": operation, "collection": LIKE, "rkey": rkey}
+    """Return a like, or its deletion, as a host sends it at this time."""
+    body: dict[str, Any] = {"rev": tid(at_us, 1), "operation": operation, "collection": LIKE, "rkey": rkey}
     if operation != "delete":
         subject = {"uri": f"at://did:plc:other/app.bsky.feed.post/{rkey}", "cid": "bafy"}
-        told["record"] = {"$type": LIKE, "createdAt": "2026-09-21T14:00:00.000Z", "subject": subject}
-        told["cid"] = "bafyrei"
-    return "likes", json.dumps({"did": did, "time_us": at_us, "kind": "commit", "commit": told}).encode()
+        body["record"] = {"$type": LIKE, "createdAt": "2026-09-21T14:00:00.000Z", "subject": subject}
+        body["cid"] = "bafyrei"
+    return "likes", json.dumps({"did": did, "time_us": at_us, "kind": "commit", "commit": body}).encode()
 
 
 def account(did: str, at_us: int, status: str = "", seq: int = 1) -> tuple[str, bytes]:
-    """Return an account event; one without a status says that it is active."""
+    """Return an account event; one without a status is active."""
     body: dict[str, Any] = {"active": not status, "did": did, "seq": seq, "time": "2026-09-21T14:00:00.000Z"}
     body |= {"status": status} if status else {}
     return "accounts", json.dumps({"did": did, "time_us": at_us, "kind": "account", "account": body}).encode()
@@ -53,7 +53,7 @@ def at(hours: float) -> int:
 
 
 class Archive:
-    """An archive whose compactor applies deletions, a day's pass whenever it is told to."""
+    """An archive whose compactor applies deletions, a pass a day, when asked."""
 
     def __init__(self, root: Path, policy: Policy = Policy.ALL) -> None:
         self.root = root
@@ -66,29 +66,29 @@ class Archive:
         return Deletions(self.settings, self.hours, Stopping(), lambda: None)
 
     def restart(self) -> None:
-        """Begin anew, as after a kill."""
+        """Forget the pass under way, as after a kill."""
         self.deletions = self._made()
 
     def swap(self) -> None:
-        """Do what a writer without claims does."""
+        """Swap as a writer without claims does."""
         for stream in Stream:
             for _ in swap_prepared(self.root, stream):
                 pass
 
     def day(self) -> Counter[str]:
-        """Let a day go by, and the pass of it; returns the rows that went, by policy."""
+        """Let a day pass and run its pass; return the removed rows by policy."""
         self.now_us += 24 * HOUR_US
         compact(self.root, self.hours)
-        gone: Counter[str] = Counter()
+        removed: Counter[str] = Counter()
         while True:
-            applied = self.turn()
-            gone += applied.rows
+            applied = self.run()
+            removed += applied.rows
             self.swap()
             if not applied.hours:
-                return gone
+                return removed
 
-    def turn(self) -> DeletionReport:
-        """Let the compactor have one turn."""
+    def run(self) -> DeletionReport:
+        """Run the pass for one time slice."""
         return self.deletions.run(FOREVER, self.now_us)
 
     def rows(self, stream: str = "likes", columns: str = "did, rkey, operation") -> list[tuple[Any, ...]]:
@@ -98,12 +98,12 @@ class Archive:
         return duckdb.execute(query, [files]).fetchall()
 
     def accounted(self) -> int:
-        """Return what the ledger counts: rows that are here, and those that went lawfully."""
+        """Return what the ledger counts: rows that are here, and those that were removed on purpose."""
         paths = self.root.glob("raw/*/year=*/**/*.parquet")
         counts = total(*(accounted(read_footer(path)) for path in paths))
         return sum(sum(streams.values()) for streams in counts.values())
 
-    def told(self) -> Counter[str]:
+    def reported(self) -> Counter[str]:
         """Return the rows of the report, by stream and policy."""
         found: Counter[str] = Counter()
         for path in self.root.glob(".state/rewritten/*/*.json"):

@@ -1,4 +1,4 @@
-"""The compactor as its users run it: real processes, killed anywhere; duplicates go, and only they."""
+"""The compactor as its users run it: real processes, killed at any point; only duplicates are removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from services.archive.coverage import read_coverage
 from services.archive.manifest import Cause, removal_of, write_manifest
-from services.archive.paths import HOUR_US, manifest_path, parse_name
+from services.archive.paths import HOUR_US, REPLACED, manifest_path, parse_name
 from services.buffer.keys import CURSOR, PUSHED, claim_key
 from services.compactor.tests.archives import BORDER_US, put
 from services.data_writer.tests.feeding import push, traffic
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 
     from testing.harness.pipeline import Pipeline
 
-Told = tuple[str, bytes]
+StreamFrame = tuple[str, bytes]
 ONCE = ("--once", "--close-all")
 
 
-def told(events: int = 1200, hours: float = 3.0) -> list[Told]:
+def posts_and_likes(events: int = 1200, hours: float = 3.0) -> list[StreamFrame]:
     """Return posts and likes over some hours, from the border on."""
     every = traffic(events, first_us=BORDER_US, rate=events / (hours * 3600))
     return [event for event in every if event[0] in ("posts", "likes")]
 
 
-def moved(event: Told, by_us: int) -> Told:
-    """Return the event as another host tells it: at another time."""
+def moved(event: StreamFrame, by_us: int) -> StreamFrame:
+    """Return the event as another host sends it: at another time."""
     stream, frame = event
-    told = json.loads(frame)
-    told["time_us"] += by_us
-    return stream, json.dumps(told).encode()
+    body = json.loads(frame)
+    body["time_us"] += by_us
+    return stream, json.dumps(body).encode()
 
 
-def doubled(root: Path, events: list[Told]) -> list[Told]:
-    """Commit events, and many again; return all that was told."""
+def doubled(root: Path, events: list[StreamFrame]) -> list[StreamFrame]:
+    """Commit events, and many again; return all."""
     others = [moved(event, 40 * 60_000_000) for event in events[500:800:7]]
     put(root, events[:650])
     put(root, events[450:], epoch=2, chunk=300)  # an hour's rewind
@@ -72,8 +72,8 @@ def is_merged(root: Path) -> bool:
     return len(found) == len(hours) and all(name and name.is_compacted for name in found)
 
 
-def leftovers(root: Path) -> list[Path]:
-    """Return what should not be there when all is done."""
+def remaining(root: Path) -> list[Path]:
+    """Return prepared and staged files; none is left when everything is done."""
     return [
         path
         for folder in (".state/prepared", ".state/staging")
@@ -82,8 +82,13 @@ def leftovers(root: Path) -> list[Path]:
     ]
 
 
-def test_duplicates_are_gone_and_only_they(running: Pipeline) -> None:
-    events = told()
+def replaced_files(root: Path) -> list[Path]:
+    """Return the replaced files that are not purged yet."""
+    return [path for path in (root / REPLACED).rglob("*") if path.is_file()]
+
+
+def test_duplicates_are_removed_and_nothing_else(running: Pipeline) -> None:
+    events = posts_and_likes()
     truth = doubled(running.root, events)
     before = audit(running.root, truth)
     assert (before.streams["likes"].lost, before.streams["likes"].doubled > 0) == (0, True)
@@ -91,7 +96,7 @@ def test_duplicates_are_gone_and_only_they(running: Pipeline) -> None:
     verdict = audit(running.root, truth)
     assert verdict.passed, str(verdict)
     assert is_merged(running.root)
-    assert not leftovers(running.root)
+    assert not remaining(running.root)
     once = names(running.root)
     assert compact(running, *ONCE) == 0
     assert names(running.root) == once, "nothing is due any more"
@@ -110,8 +115,10 @@ POINTS = (
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_killed_anywhere_it_is_done_again(running: Pipeline, point: CrashPoint) -> None:
-    truth = doubled(running.root, told())
+def test_a_compaction_killed_anywhere_is_completed_by_the_next_run(
+    running: Pipeline, point: CrashPoint
+) -> None:
+    truth = doubled(running.root, posts_and_likes())
     rows = sum(stream.archive for stream in audit(running.root, truth).streams.values())
     running.compactor.starter = ("testing.proof.chaos.armed", point.value, "2")
     running.compactor.start(*ONCE)
@@ -123,14 +130,16 @@ def test_killed_anywhere_it_is_done_again(running: Pipeline, point: CrashPoint) 
     verdict = audit(running.root, truth)
     assert verdict.passed, str(verdict)
     assert is_merged(running.root)
-    assert not leftovers(running.root)
+    assert not remaining(running.root)
 
 
 @pytest.mark.parametrize(
     "point", [CrashPoint.SWAP_NOTED, CrashPoint.SWAP_DISCARDED, CrashPoint.COMPACT_PURGE]
 )
-def test_killed_while_an_hour_goes_is_discarded_or_is_deleted(running: Pipeline, point: CrashPoint) -> None:
-    events = told(1000, hours=1)
+def test_a_removal_a_discard_and_a_purge_that_are_killed_are_completed_by_the_next_run(
+    running: Pipeline, point: CrashPoint
+) -> None:
+    events = posts_and_likes(1000, hours=1)
     put(running.root, events)
     root, hour = running.root, BORDER_US // HOUR_US
     arguments: tuple[str, ...] = ONCE
@@ -142,7 +151,9 @@ def test_killed_while_an_hour_goes_is_discarded_or_is_deleted(running: Pipeline,
         case CrashPoint.SWAP_DISCARDED:
             assert compact(running, *ONCE) == 0
             parts = [path.name for path in root.glob("raw/likes/**/*.parquet")]
-            write_manifest(root, removal_of(root, Stream.LIKES, hour, ["gone", *parts][1:], Cause.RETENTION))
+            write_manifest(
+                root, removal_of(root, Stream.LIKES, hour, ["removed", *parts][1:], Cause.RETENTION)
+            )
             late = [event for event in traffic(20, first_us=BORDER_US + 1, rate=1) if event[0] == "likes"]
             put(root, late)
             events = events + late
@@ -155,15 +166,15 @@ def test_killed_while_an_hour_goes_is_discarded_or_is_deleted(running: Pipeline,
     assert running.compactor.wait(120) == -signal.SIGKILL
     running.compactor.starter = ()
     if point is CrashPoint.COMPACT_PURGE:
-        assert list((root / ".state/replaced").rglob("*.parquet"))
+        assert replaced_files(root)
         running.compactor.start()
-        wait_for(lambda: not list((root / ".state/replaced").rglob("*.parquet")), 60, "an empty trash")
+        wait_for(lambda: not replaced_files(root), 60, "an empty folder of replaced files")
         assert running.compactor.stop() == 0
     else:
         assert compact(running, *ONCE) == 0
     verdict = audit(root, events)
     assert verdict.passed, str(verdict)
-    assert not leftovers(root)
+    assert not remaining(root)
     assert not manifest_path(root, Stream.LIKES, hour).exists()
 
 
@@ -185,8 +196,8 @@ def test_nothing_is_swapped_while_redis_has_a_claim_or_cannot_be_asked(running: 
     assert not {path.name for path in running.root.glob("raw/likes/**/compacted-*.parquet")}
 
 
-def test_a_damaged_part_is_named_and_everything_else_is_merged(running: Pipeline) -> None:
-    put(running.root, told(2000, hours=2))
+def test_a_damaged_part_is_named_in_the_log_and_all_other_hours_are_merged(running: Pipeline) -> None:
+    put(running.root, posts_and_likes(2000, hours=2))
     damaged = next(running.root.glob("raw/likes/**/*.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-100])
     assert compact(running, *ONCE) == 1
@@ -199,7 +210,7 @@ def test_a_damaged_part_is_named_and_everything_else_is_merged(running: Pipeline
 # With a writer at work.
 
 
-def feed(running: Pipeline, events: Iterable[Told], until_us: int) -> None:
+def feed(running: Pipeline, events: Iterable[StreamFrame], until_us: int) -> None:
     """Push events as the ingester does: with their counts, and the cursor behind them."""
     events = list(events)
     push(running, events)
@@ -224,8 +235,8 @@ def wait_accounted(running: Pipeline) -> None:
     wait_for(lambda: unaccounted() == {0.0}, 60, f"nothing unaccounted, not {unaccounted()}")
 
 
-def test_a_writer_at_work_swaps_and_its_ledger_closes_also_after_restarts(running: Pipeline) -> None:
-    events = told()
+def test_a_running_writer_swaps_and_its_ledger_closes_also_after_restarts(running: Pipeline) -> None:
+    events = posts_and_likes()
     running.writer.start()
     running.writer.wait_healthy()
     feed(running, [*events, *events[300:700]], BORDER_US + 4 * HOUR_US)

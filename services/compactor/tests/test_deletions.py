@@ -1,4 +1,4 @@
-"""With the policy on, what was deleted is gone from the Parquet, and only that; off, nothing is."""
+"""With a policy, rows that were deleted on the network are removed, and only they; without one, none."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EVENTS = [
 ]
 
 
-def test_off_removes_nothing(tmp_path: Path) -> None:
+def test_the_policy_off_removes_nothing(tmp_path: Path) -> None:
     archive = Archive(tmp_path, Policy.OFF)
     put(tmp_path, [*EVENTS, account(BOB, at(0.5), "deleted")])
     assert archive.day() == {}
@@ -47,9 +47,9 @@ def test_a_deleted_record_leaves_only_its_deletion(tmp_path: Path) -> None:
     assert archive.day() == {"records": 2}
     assert archive.rows() == [(ANN, "gone", "delete"), (ANN, "kept", "create"), (BOB, "gone", "create")]
     assert archive.accounted() == len(EVENTS) + 1
-    assert archive.told() == {"likes records": 2}
+    assert archive.reported() == {"likes records": 2}
     assert archive.day() == {}
-    assert archive.told() == {"likes records": 2}
+    assert archive.reported() == {"likes records": 2}
 
 
 def test_a_deletion_thirty_hours_later_reaches_the_old_hour(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_deletion_thirty_hours_later_reaches_the_old_hour(tmp_path: Path) -> N
     assert (hour_of_text(path.stem), note.files, note.rows) == (BORDER_US // HOUR_US, tuple(before), 1)
 
 
-def test_a_record_that_was_made_again_is_kept(tmp_path: Path) -> None:
+def test_a_record_that_was_created_again_is_kept(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     again = [commit(ANN, "gone", at(1.5)), commit(ANN, "gone", at(1.6), "update")]
     put(tmp_path, EVENTS + again)
@@ -77,7 +77,7 @@ def test_a_record_that_was_made_again_is_kept(tmp_path: Path) -> None:
     assert archive.day() == {"records": 2}
 
 
-def test_by_the_repositorys_order_whatever_time_a_host_gave(tmp_path: Path) -> None:
+def test_deletions_apply_in_the_order_of_rev_whatever_times_a_host_assigned(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     stream, frame = commit(ANN, "gone", at(0.2))
     late = json.loads(frame) | {"time_us": at(5)}
@@ -85,7 +85,7 @@ def test_by_the_repositorys_order_whatever_time_a_host_gave(tmp_path: Path) -> N
     assert archive.day() == {"records": 1}
 
 
-def test_a_deleted_account_takes_all_of_it_and_what_comes_after_stays(tmp_path: Path) -> None:
+def test_a_deleted_account_loses_all_rows_and_later_rows_stay(tmp_path: Path) -> None:
     archive = Archive(tmp_path, Policy.ACCOUNTS)
     identity = {"did": BOB, "handle": "bob.test", "seq": 5, "time": "2026-09-21T14:00:00.000Z"}
     named = {"did": BOB, "time_us": at(0.1), "kind": "identity", "identity": identity}
@@ -101,18 +101,18 @@ def test_a_deleted_account_takes_all_of_it_and_what_comes_after_stays(tmp_path: 
     assert archive.rows("identities", "did") == []
     assert archive.rows("accounts", "time_us, status") == [(at(26), "deleted"), (at(27), None)]
     assert archive.accounted() == len(EVENTS) + 5
-    assert archive.told() == {"likes accounts": 1, "identities accounts": 1, "accounts accounts": 1}
+    assert archive.reported() == {"likes accounts": 1, "identities accounts": 1, "accounts accounts": 1}
 
 
 @pytest.mark.parametrize("status", ["takendown", "suspended", "deactivated"])
-def test_what_may_be_taken_back_takes_nothing(tmp_path: Path, status: str) -> None:
+def test_an_account_status_that_can_be_reversed_removes_nothing(tmp_path: Path, status: str) -> None:
     archive = Archive(tmp_path)
     put(tmp_path, [commit(BOB, "kept", at(0.1)), account(BOB, at(0.5), status)])
     assert archive.day() == {}
     assert len(archive.rows()) == 1
 
 
-def test_what_comes_late_to_an_old_hour_meets_the_deletions_of_long_ago(tmp_path: Path) -> None:
+def test_old_deletions_apply_to_rows_that_arrive_late_in_an_old_hour(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     put(tmp_path, [commit(ANN, "gone", at(20), "delete"), account(BOB, at(30), "deleted")])
     assert archive.day() == {}
@@ -121,51 +121,51 @@ def test_what_comes_late_to_an_old_hour_meets_the_deletions_of_long_ago(tmp_path
     assert archive.rows() == [(ANN, "gone", "delete"), (ANN, "kept", "create")]
 
 
-def test_hours_are_gone_through_once_a_day_and_at_once_by_a_changed_policy(tmp_path: Path) -> None:
+def test_a_pass_is_made_once_a_day_and_at_once_after_a_change_of_policy(tmp_path: Path) -> None:
     archive = Archive(tmp_path, Policy.RECORDS)
     put(tmp_path, [commit(ANN, "gone", at(0.2)), commit(BOB, "any", at(0.2))])
     archive.day()
     put(tmp_path, [commit(ANN, "gone", at(2), "delete"), account(BOB, at(2), "deleted")])
     compact(tmp_path, archive.hours)
     archive.now_us += 23 * HOUR_US
-    assert archive.turn().hours == 0
+    assert archive.run().hours == 0
     archive.now_us += HOUR_US
-    assert +archive.turn().rows == {"records": 1}
+    assert +archive.run().rows == {"records": 1}
     archive.swap()
-    assert archive.turn().hours == 0
+    assert archive.run().hours == 0
     archive.settings = settings_of(tmp_path, compact_apply_deletions=Policy.ALL)
     archive.restart()
-    assert +archive.turn().rows == {"accounts": 1}
+    assert +archive.run().rows == {"accounts": 1}
 
 
-def test_a_late_part_voids_a_swap_and_the_next_pass_does_it(tmp_path: Path) -> None:
+def test_a_late_part_discards_a_swap_and_the_next_pass_repeats_it(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     put(tmp_path, EVENTS)
     compact(tmp_path, archive.hours)
     archive.now_us += 24 * HOUR_US
-    assert +archive.turn().rows == {"records": 2}
+    assert +archive.run().rows == {"records": 2}
     put(tmp_path, [commit(ANN, "late", at(0.9))])
     archive.swap()
-    assert archive.told() == {}
-    assert archive.turn().hours == 0
+    assert archive.reported() == {}
+    assert archive.run().hours == 0
     assert read_state(tmp_path).at_us == archive.now_us
     assert archive.day() == {"records": 2}
-    assert archive.told() == {"likes records": 2}
+    assert archive.reported() == {"likes records": 2}
     assert archive.accounted() == len(EVENTS) + 1
 
 
-def test_what_was_gathered_may_be_swept_meanwhile(tmp_path: Path) -> None:
+def test_a_pass_whose_collected_deletions_were_swept_begins_again(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     put(tmp_path, EVENTS)
     compact(tmp_path, archive.hours)
     archive.now_us += 24 * HOUR_US
-    assert archive.turn().hours == 1
+    assert archive.run().hours == 1
     for path in (tmp_path / ".state/staging" / "compactor" / "deleted").glob("*/*"):
         path.unlink()
     for path in (tmp_path / ".state/staging" / "compactor" / "deleted").glob("*"):
         path.rmdir()
     archive.swap()
-    assert archive.turn().hours == 0
+    assert archive.run().hours == 0
     assert read_state(tmp_path).at_us == archive.now_us
     assert not (tmp_path / ".state/staging" / "compactor" / "deleted").exists() or not list(
         (tmp_path / ".state/staging" / "compactor" / "deleted").glob("*/*")
@@ -184,15 +184,15 @@ def test_nothing_is_searched_while_the_ingester_is_paused(
     with serving(0, CollectorRegistry(), health) as port:
         archive.hours = hour_compactor(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
         archive.restart()
-        came = archive.turn()
-        assert (came.hours, came.error) == (0, "")
-        assert "80 %" in came.postponed
+        report = archive.run()
+        assert (report.hours, report.error) == (0, "")
+        assert "80 %" in report.postponed
         assert not (tmp_path / ".state/staging" / "compactor" / "deleted").exists()
         health.paused = None
-        assert +archive.turn().rows == {"records": 2}
+        assert +archive.run().rows == {"records": 2}
 
 
-def test_it_is_refused_where_nothing_is_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_policy_is_refused_where_nothing_is_merged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMPACT_APPLY_DELETIONS", "all")
     monkeypatch.setenv("COMPACT_MEMORY_MB", "0")
     with pytest.raises(SettingsError, match="COMPACT_MEMORY_MB"):

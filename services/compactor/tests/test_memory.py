@@ -28,7 +28,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
-def test_memory_is_bounded_on_a_big_hour(tmp_path: Path) -> None:
+def test_memory_is_bounded_on_a_large_hour(tmp_path: Path) -> None:
     likes = [frame for stream, frame in traffic(40_000, first_us=BORDER_US, rate=100.0) if stream == "likes"]
     for copy in range(ROWS // len(likes) + 1):
         key = b'"rkey":"%05d' % copy

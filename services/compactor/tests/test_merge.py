@@ -51,10 +51,10 @@ def likes(events: int, first_us: int = BORDER_US) -> list[tuple[str, bytes]]:
 
 
 def moved(frame: bytes, by_us: int) -> bytes:
-    """Return the event as another host tells it: at another time."""
-    told = json.loads(frame)
-    told["time_us"] += by_us
-    return json.dumps(told).encode()
+    """Return the event as another host sends it: at another time."""
+    body = json.loads(frame)
+    body["time_us"] += by_us
+    return json.dumps(body).encode()
 
 
 def rows(paths: list[Path] | list[str], stream: Stream) -> list[tuple[object, ...]]:
@@ -96,14 +96,14 @@ def test_rows_are_the_same_and_sorted(tmp_path: Path, stream: Stream) -> None:
     assert {name for (name,) in filters} == set(BLOOM_COLUMNS.get(stream, ()))
 
 
-def test_of_each_event_the_first_copy_stays_as_the_rule_says(tmp_path: Path) -> None:
+def test_of_each_event_the_first_copy_by_the_rule_stays(tmp_path: Path) -> None:
     """Copies in the hour and the one before, at other times, in random files: SQL does as the rule says."""
-    dice = random.Random(5)
+    rng = random.Random(5)
     frames = [frame for _, frame in likes(200)]
     root = tmp_path / "archive"
     for _ in range(8):
-        some = dice.sample(frames, 60)
-        put(root, [("likes", moved(frame, dice.randint(-3, 3) * HOUR_US // 3)) for frame in some])
+        some = rng.sample(frames, 60)
+        put(root, [("likes", moved(frame, rng.randint(-3, 3) * HOUR_US // 3)) for frame in some])
     one = job(root, Stream.LIKES, earlier=1)
     identity = ", ".join(IDENTITY_COLUMNS[Stream.LIKES])
     wanted = f"concat_ws('/', {identity}), time_us, file_index, file_row_number"
@@ -141,7 +141,7 @@ def test_an_hour_of_nothing_but_duplicates_leaves_a_file_that_accounts_for_them(
     assert accounted(read_footer(paths[0])) == {"2": {"likes": len(events)}}
 
 
-def test_what_is_to_be_dropped_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_dropped_rows_are_removed_and_counted(tmp_path: Path) -> None:
     root = tmp_path / "archive"
     events = likes(300)
     put(root, events)
@@ -156,7 +156,7 @@ def test_what_is_to_be_dropped_is_left_out_and_counted(tmp_path: Path) -> None:
     assert sum(output.rows for output in merged.outputs) == len(events) - of_did
 
 
-def test_a_damaged_file_is_named_and_a_vanished_one_is_met_later(tmp_path: Path) -> None:
+def test_a_damaged_file_is_named_and_a_missing_one_is_transient(tmp_path: Path) -> None:
     root = tmp_path / "archive"
     put(root, likes(300))
     one = job(root, Stream.LIKES)

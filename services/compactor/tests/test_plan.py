@@ -1,4 +1,4 @@
-"""Who stays: whatever comes when and whichever hour is merged first, each event; and in the end once."""
+"""Whatever arrives when and whichever hour is merged first, each event stays, in the end once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class StreamHour:
     compared: frozenset[str] = frozenset()
 
     def as_planned(self) -> Hour:
-        """Return what planning is told."""
+        """Return the state that planning reads."""
         chunks = frozenset[str]().union(*(file.chunks for file in self.files))
         return Hour(not all(file.is_merged for file in self.files), chunks, self.compared)
 
@@ -87,18 +87,18 @@ def prepare(places: dict[int, StreamHour], one: Due, serial: int) -> Prepared:
 
 
 @given(st.integers(0, 2**32))
-def test_no_order_of_merges_loses_an_event_and_none_leaves_it_twice(seed: int) -> None:
-    dice = random.Random(seed)
+def test_no_order_of_merges_loses_an_event_or_leaves_it_twice(seed: int) -> None:
+    rng = random.Random(seed)
     places: dict[int, StreamHour] = {}
     arrived: set[str] = set()
     waiting: list[Prepared] = []
     for serial in range(40):
-        match dice.choice(("arrive", "prepare", "prepare", "swap", "swap")):
+        match rng.choice(("arrive", "prepare", "prepare", "swap", "swap")):
             case "arrive":
                 chunk = f"chunk{serial}"
-                for hour in dice.sample(range(1, 6), dice.randint(1, 3)):
-                    some = [f"e{dice.randint(0, 5)}" for _ in range(dice.randint(1, 4))]
-                    copies = [(name, dice.randint(0, 3), chunk, row) for row, name in enumerate(some)]
+                for hour in rng.sample(range(1, 6), rng.randint(1, 3)):
+                    some = [f"e{rng.randint(0, 5)}" for _ in range(rng.randint(1, 4))]
+                    copies = [(name, rng.randint(0, 3), chunk, row) for row, name in enumerate(some)]
                     place = places.setdefault(hour, StreamHour())
                     place.files.append(File(chunk, copies, frozenset({f"{hour}-{chunk}"})))
                     place.compared = frozenset() if not place.files[0].is_merged else place.compared
@@ -106,9 +106,9 @@ def test_no_order_of_merges_loses_an_event_and_none_leaves_it_twice(seed: int) -
             case "prepare":
                 found = _due(places, waiting)
                 if found:
-                    waiting.append(prepare(places, dice.choice(found), serial))
+                    waiting.append(prepare(places, rng.choice(found), serial))
             case _ if waiting:
-                swap(places, waiting.pop(dice.randrange(len(waiting))))
+                swap(places, waiting.pop(rng.randrange(len(waiting))))
         there = set[str]().union(*(place.identities() for place in places.values()))
         assert there == arrived
     while waiting or _due(places, waiting):
@@ -133,14 +133,14 @@ def swap(places: dict[int, StreamHour], one: Prepared) -> None:
         place.compared = one.compared
 
 
-def test_an_hour_closes_a_while_after_the_watermark_has_passed_its_end() -> None:
+def test_an_hour_closes_some_minutes_after_the_watermark_has_passed_its_end() -> None:
     quarter = HOUR_US // 4
     assert closed_before(10 * HOUR_US, quarter) == 9
     assert closed_before(10 * HOUR_US + quarter - 1, quarter) == 9
     assert closed_before(10 * HOUR_US + quarter, quarter) == 10
 
 
-def test_an_hour_is_due_once_and_again_when_something_comes_late() -> None:
+def test_an_hour_is_due_once_and_again_after_a_late_part() -> None:
     merged = Hour(has_parts=False, chunks=frozenset("a"), compared=frozenset())
     rhythm = PlanRules(0, 1)
     assert due({7: merged}, 8 * HOUR_US, rhythm, ()) == ()
@@ -177,13 +177,13 @@ def test_a_new_epoch_is_compared_from_where_it_resumed_to_the_newest_hour_before
 
 
 def test_another_host_is_compared_too_and_back_again() -> None:
-    told = [source(1, (1, 5)), source(2, (4, 7), host="b"), source(3, (6, 9))]
-    assert overlaps(told, DAY_US) == ((1, 5), (4, 7))
+    sources = [source(1, (1, 5)), source(2, (4, 7), host="b"), source(3, (6, 9))]
+    assert overlaps(sources, DAY_US) == ((1, 5), (4, 7))
 
 
 def test_no_range_is_longer_than_a_host_can_look_back() -> None:
-    told = [source(1, (0, 100)), source(2, (3, 101), epoch=2)]
-    assert overlaps(told, 24 * HOUR_US) == ((76, 100),)
+    sources = [source(1, (0, 100)), source(2, (3, 101), epoch=2)]
+    assert overlaps(sources, 24 * HOUR_US) == ((76, 100),)
 
 
 def test_an_hour_is_compared_with_its_neighbours_or_the_widest_range() -> None:

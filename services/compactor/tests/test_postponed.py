@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         ({}, ""),
     ],
 )
-def test_only_one_that_says_so_is_paused(said: dict[str, object], why: str) -> None:
+def test_only_an_ingester_that_reports_it_is_paused(said: dict[str, object], why: str) -> None:
     assert why_paused(said) == why
 
 
@@ -49,7 +49,7 @@ def test_nothing_is_merged_while_the_ingester_is_paused(
         assert hours.run(close_all=True).prepared > 0
 
 
-def test_an_ingester_that_is_away_or_fails_is_no_reason_to_wait(tmp_path: Path) -> None:
+def test_an_ingester_that_is_down_or_unhealthy_postpones_nothing(tmp_path: Path) -> None:
     put(tmp_path, traffic(100, first_us=BORDER_US))
     with serving(0, CollectorRegistry(), IngesterHealth(15.0)) as port:
         hours = hour_compactor(tmp_path, compact_jetstream_url=f"http://127.0.0.1:{port}/healthz")
@@ -58,7 +58,7 @@ def test_an_ingester_that_is_away_or_fails_is_no_reason_to_wait(tmp_path: Path) 
     assert hours.run(close_all=True).prepared > 0
 
 
-def test_room_is_for_sorting_and_the_new_files(tmp_path: Path) -> None:
+def test_space_is_needed_for_sorting_and_the_new_files(tmp_path: Path) -> None:
     put(tmp_path, traffic(100, first_us=BORDER_US))
     one = job(tmp_path, Stream.LIKES)
     needed = 1000 + 4 * sum(file.bytes for file in one.files)

@@ -1,7 +1,7 @@
-"""A reader that globs while hours are swapped: it sees each event once, or is told that a file has gone.
+"""A reader that globs while hours are swapped: it sees each event once, or gets an error for a replaced file.
 
 DuckDB lists the files first and opens them after. Between the two an hour may be exchanged: no name of the
-old files is in the new directory, so it gets an error and never a mixture; asked again it gets the answer.
+old files is in the new directory, so it gets an error and never a mixture; a second attempt succeeds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ root = sys.argv[1]
 query = "SELECT count(*), count(DISTINCT (did, rev, rkey, operation)) FROM read_parquet(?)"
 seen = {"reads": 0, "vanished": 0, "wrong": []}
 expected = {}
-dice = random.Random(1)
+rng = random.Random(1)
 everything = f"{root}/raw/likes/**/*.parquet"
 hours = sorted(set(path.rpartition("/")[0] for (path,) in duckdb.execute(
     "SELECT file FROM glob(?)", [everything]).fetchall()))
@@ -40,7 +40,7 @@ for pattern in patterns:
 print("ready", flush=True)
 import select
 while not select.select([sys.stdin], [], [], 0)[0]:
-    pattern = everything if dice.random() < 0.1 else dice.choice(patterns)
+    pattern = everything if rng.random() < 0.1 else rng.choice(patterns)
     try:
         found = duckdb.execute(query, [pattern]).fetchone()
     except duckdb.IOException as error:
@@ -78,4 +78,4 @@ def test_a_reader_in_a_tight_loop_sees_each_event_once_through_200_compactions(t
     assert len(merged) >= HOURS - 1
     assert seen["wrong"] == []
     assert seen["reads"] > 0
-    print(seen["reads"], "reads,", seen["vanished"], "of a file that had gone")
+    print(seen["reads"], "reads,", seen["vanished"], "of a file that was replaced")

@@ -50,7 +50,7 @@ def posts(root: Path, hour: int) -> int:
     return len(frames)
 
 
-def test_expired_hours_go_and_are_accounted_for_and_gaps_stay(tmp_path: Path) -> None:
+def test_expired_hours_are_removed_and_accounted_for_and_gaps_stay(tmp_path: Path) -> None:
     old = posts(tmp_path, FIRST_HOUR)
     posts(tmp_path, FIRST_HOUR + 30)
     gap = Gap(1, 2, GapReason.ARCHIVE_START, "", FIRST_US).encode()
@@ -69,7 +69,7 @@ def test_expired_hours_go_and_are_accounted_for_and_gaps_stay(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_coverage_still_tells_what_an_hour_held(tmp_path: Path, known: bool) -> None:  # noqa: FBT001 - two cases
+def test_coverage_keeps_the_row_count_of_a_removed_hour(tmp_path: Path, known: bool) -> None:  # noqa: FBT001 - two cases
     old = posts(tmp_path, FIRST_HOUR)
     create_checkpoints(tmp_path, Stream, start_cursor((FIRST_HOUR + 2) * HOUR_US).encode())
     if known:
@@ -82,16 +82,16 @@ def test_coverage_still_tells_what_an_hour_held(tmp_path: Path, known: bool) -> 
     assert row.state is State.CLOSED
 
 
-def test_a_damaged_hour_stays_for_a_person_to_look_at(tmp_path: Path) -> None:
+def test_a_damaged_hour_is_not_removed_by_retention(tmp_path: Path) -> None:
     posts(tmp_path, FIRST_HOUR)
     (part,) = hour_directory(tmp_path, Stream.POSTS, FIRST_HOUR).iterdir()
     part.write_bytes(b"no Parquet")
-    with structlog.testing.capture_logs() as told:
+    with structlog.testing.capture_logs() as lines:
         assert retire(tmp_path, Catalog(tmp_path), 1, FIRST_US * 2) == 0
-    assert [line["event"] for line in told] == ["retention.refused"]
+    assert [line["event"] for line in lines] == ["retention.refused"]
 
 
-def test_only_what_is_old_enough_is_deleted(tmp_path: Path) -> None:
+def test_only_files_replaced_long_enough_ago_are_deleted(tmp_path: Path) -> None:
     for name, at in (("old", 100), ("young", 200)):
         hour = tmp_path / ".state/replaced" / "likes" / name
         hour.mkdir(parents=True)

@@ -14,6 +14,6 @@ def test_a_misspelt_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         load(CompactorSettings, "COMPACT_")
 
 
-def test_others_names_are_not_its_business(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_other_services_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WRITER_INTERVAL", "5")
     assert load(CompactorSettings, "COMPACT_").compact_after_minutes == 15

@@ -16,13 +16,13 @@ from services.compactor.tests.conftest import running
 from services.compactor.tests.deleting import account
 from services.compactor.tests.test_compactor import (
     ONCE,
-    Told,
+    StreamFrame,
     compact,
     feed,
     is_merged,
     is_merged_but_gaps,
-    leftovers,
-    told,
+    posts_and_likes,
+    remaining,
     wait_accounted,
 )
 from services.shared.crash_points import CrashPoint
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["running"]
 
 
-def deleted(event: Told, at_us: int) -> Told:
+def deleted(event: StreamFrame, at_us: int) -> StreamFrame:
     """Return the deletion of the record that an event is about."""
     stream, frame = event
     made = json.loads(frame)
@@ -50,7 +50,7 @@ def deleted(event: Told, at_us: int) -> Told:
     ).encode()
 
 
-def deletions(events: list[Told]) -> tuple[list[Told], list[Told]]:
+def deletions(events: list[StreamFrame]) -> tuple[list[StreamFrame], list[StreamFrame]]:
     """Return later deletions of some records and one account, and the events that are left."""
     later = BORDER_US + 5 * HOUR_US
     chosen = [event for event in events[::9] if json.loads(event[1])["commit"]["operation"] == "create"]
@@ -103,7 +103,7 @@ POINTS = (
 def test_killed_anywhere_deletions_are_applied_again_and_reported_once(
     running: Pipeline, point: CrashPoint
 ) -> None:
-    events = told(600, hours=2)
+    events = posts_and_likes(600, hours=2)
     more, kept = deletions(events)
     put(running.root, [*events, *more])
     assert compact(running, *ONCE) == 0
@@ -117,11 +117,11 @@ def test_killed_anywhere_deletions_are_applied_again_and_reported_once(
     verdict = audit(running.root, kept)
     assert verdict.passed, str(verdict)
     assert is_merged(running.root)
-    assert not leftovers(running.root)
+    assert not remaining(running.root)
     assert reported(running) == len(events) + len(more) - len(kept)
 
 
-def holds_just(root: Path, kept: list[Told]) -> bool:
+def holds_just(root: Path, kept: list[StreamFrame]) -> bool:
     try:
         return audit(root, kept).passed
     except duckdb.IOException:
@@ -130,7 +130,7 @@ def holds_just(root: Path, kept: list[Told]) -> bool:
 
 
 def test_beside_a_writer_the_ledger_is_at_0_and_snapshots_name_the_reason(running: Pipeline) -> None:
-    events = told(600, hours=2)
+    events = posts_and_likes(600, hours=2)
     more, kept = deletions(events)
     running.writer.start()
     running.writer.wait_healthy()
