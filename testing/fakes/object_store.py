@@ -11,7 +11,6 @@ import http.client
 import logging
 import shutil
 import socket
-import subprocess
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,11 +19,12 @@ import boto3
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from testing.harness.programs import run
+from testing.harness import programs
 from testing.harness.redis import free_port
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -119,12 +119,8 @@ def swift(folder: Path) -> Iterator[str]:
     servers: list[subprocess.Popen[bytes]] = []
     try:
         for kind in KINDS:
-            with (folder / f"{kind}.log").open("wb") as log:
-                servers.append(
-                    subprocess.Popen(
-                        [f"swift-{kind}-server", str(folder / f"{kind}.conf")], stdout=log, stderr=log
-                    )
-                )
+            words = (f"swift-{kind}-server", str(folder / f"{kind}.conf"))
+            servers.append(programs.start(*words, log=folder / f"{kind}.log"))
         for port in ports.values():
             wait_for(lambda: _listens(port), READY_SECONDS, f"Swift; see {folder}")  # noqa: B023 - waited for here
         yield f"http://127.0.0.1:{ports[PROXY]}"
@@ -150,7 +146,7 @@ def _configure(folder: Path, ports: dict[str, int]) -> None:
         if kind != PROXY:
             place = f"r1z1-127.0.0.1:{ports[kind]}/d1"
             for words in (["create", "4", "1", "1"], ["add", place, "1"], ["rebalance"]):
-                run("swift-ring-builder", str(folder / f"{kind}.builder"), *words)
+                programs.run("swift-ring-builder", str(folder / f"{kind}.builder"), *words)
 
 
 def _stores(folder: Path, kind: str) -> str:

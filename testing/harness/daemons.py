@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from testing.harness import programs
 from testing.harness.redis import free_port
 from testing.harness.waiting import TIMEOUT_FACTOR, wait_for
+
+if TYPE_CHECKING:
+    import subprocess
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PREFIXES = ("INGEST_", "WRITER_", "COMPACT_", "ARCHIVE_", "REDIS_")
@@ -45,16 +48,8 @@ class Daemon:
         env = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
         service = self.module.split(".")[1] if self.module.startswith("services.") else ""
         env |= self.settings | {PORTS.get(service, "WRITER_PORT"): str(self.port)}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.under, sys.executable, "-m", *self.starter, self.module, *arguments],
-                cwd=self.tree,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        words = (*self.under, sys.executable, "-m", *self.starter, self.module, *arguments)
+        self.process = programs.start(*words, log=self.log, cwd=self.tree, env=env)
 
     def signal(self, number: int) -> None:
         """Send a signal, if it was started."""

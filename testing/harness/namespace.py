@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from testing.harness.programs import run
+from testing.harness import programs
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Namespace:
         """Return why no namespace can be made on this machine; empty if one can."""
         if sys.platform != "linux":
             return "only Linux has network namespaces; on another system run the tests in a container"
-        tried = run("unshare", "-m", "-n", "true", check=False)
+        tried = programs.run("unshare", "-m", "-n", "true", check=False)
         return "" if tried.returncode == 0 else f"no network namespace: {tried.stderr.strip()}"
 
     def __enter__(self) -> Self:
@@ -62,16 +62,13 @@ class Namespace:
 
     def start(self, words: list[str], env: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
         """Start a program in it; its output goes to `log`."""
-        with log.open("ab") as file:
-            process = subprocess.Popen(
-                [*self._enter(), *words], env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file
-            )
+        process = programs.start(*self._enter(), *words, log=log, env=env)
         self._started.append(process)
         return process
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command in it."""
-        return run(*self._enter(), *words, check=False, seconds=60)
+        return programs.run(*self._enter(), *words, check=False, seconds=60)
 
     def wait_port(self, port: int) -> None:
         """Wait until something listens there."""

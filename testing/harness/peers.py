@@ -25,7 +25,7 @@ WEBHOOK_PORT = 8080
 WEBHOOK = REPOSITORY / "testing" / "fakes" / "webhook.py"
 START_SECONDS = 60
 ENDING_EVENTS = 20
-"""Events still sent after a host is told to end."""
+"""Events still sent after `end`."""
 ENDLESS = 1_000_000_000
 
 

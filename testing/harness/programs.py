@@ -57,6 +57,22 @@ def run(  # noqa: PLR0913 - the options of a subprocess
     return done
 
 
+def start(
+    *words: str, log: Path, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own; its output is appended to `log`."""
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+
+
 def minimal_environment(**added: str) -> dict[str, str]:
     """Return PATH, HOME and DOCKER_HOST of this process, and nothing else but `added`."""
     names = ("PATH", "HOME", "DOCKER_HOST")

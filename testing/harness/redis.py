@@ -11,13 +11,16 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from testing.harness.programs import run
+from testing.harness import programs
 from testing.harness.waiting import TIMEOUT_FACTOR
+
+if TYPE_CHECKING:
+    import subprocess
 
 OLDEST_MAJOR = 7
 READY_SECONDS = 30.0
@@ -59,7 +62,7 @@ def find_server() -> str:
         path = shutil.which(name)
         if path is None:
             continue
-        shown = run(path, "--version").stdout
+        shown = programs.run(path, "--version").stdout
         version = re.search(r"v=(\d+)", shown)
         if version is not None and int(version.group(1)) >= OLDEST_MAJOR:
             return path
@@ -98,15 +101,8 @@ class RedisServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "redis.conf"
         config.write_text(self._config(), encoding="utf-8")
-        log = (self.folder / "redis.log").open("ab")
-        with log:
-            self.process = subprocess.Popen(
-                [*self.under, find_server(), str(config)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        log = self.folder / "redis.log"
+        self.process = programs.start(*self.under, find_server(), str(config), log=log)
         if wait:
             self.wait_ready()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 from testing.demo.source import Generated
 from testing.harness.daemons import REPOSITORY
 from testing.harness.fixtures import missing
+from testing.harness.programs import run
 from testing.harness.redis import NoServerError, find_server
 from testing.performance.bench import end_to_end, memory
 from testing.performance.bench.as_shipped import AS_SHIPPED
@@ -75,11 +75,6 @@ def test_memory_is_measured_with_a_backlog(tmp_path: Path) -> None:
 def test_pandas_cannot_be_imported_as_shipped(words: tuple[str, ...]) -> None:
     if importlib.util.find_spec("pandas") is None:
         missing("no pandas here; pip install pandas")
-    done = subprocess.run(
-        [sys.executable, "-m", *words, "testing.tests.importing", "pandas"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    module = (sys.executable, "-m", *words, "testing.tests.importing", "pandas")
+    done = run(*module, check=False, cwd=REPOSITORY)
     assert ("ModuleNotFoundError" in done.stderr, done.returncode) == ((True, 1) if words else (False, 0))

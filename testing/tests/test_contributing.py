@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import yaml
 
 from testing.docs.markdown import blocks
 from testing.harness.daemons import REPOSITORY
+from testing.harness.programs import run
 
 FOLDER = REPOSITORY / ".github"
 DIFFS = list(blocks((FOLDER / "CONTRIBUTING.md").read_text(encoding="utf-8"), "diff"))
@@ -42,7 +42,7 @@ def test_the_forms_are_valid_for_github() -> None:
         str(Path(sys.executable).parent / "check-jsonschema"),
         "--builtin-schema=vendor.github-issue-forms",
     ]
-    done = subprocess.run([*check, *map(str, forms)], check=False, capture_output=True, text=True)
+    done = run(*check, *map(str, forms), check=False)
     assert done.returncode == 0, done.stdout
 
 

@@ -23,6 +23,7 @@ from testing.fakes.jetstream.__main__ import arguments, options
 from testing.harness.daemons import REPOSITORY
 from testing.harness.fixtures import missing
 from testing.harness.host import Host
+from testing.harness.programs import run
 from testing.harness.redis import NoServerError, find_server
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ def a_server() -> None:
 
 
 def demo(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "testing.demo", *words]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+    return run(sys.executable, "-m", "testing.demo", *words, check=False, cwd=REPOSITORY, seconds=120)
 
 
 @pytest.mark.usefixtures("a_server")
@@ -191,7 +191,7 @@ def test_the_demo_mark_is_written_once(tmp_path: Path) -> None:
 def test_a_shell_reads_the_demo_mark_and_the_start_is_before_the_first_event(tmp_path: Path) -> None:
     words = mark(tmp_path, DemoSettings(), NOW)
     shell = f". {tmp_path / MARK}; echo $INGEST_HOSTS $ARCHIVE_START $WRITER_INTERVAL"
-    printed = subprocess.run(["sh", "-c", shell], check=True, capture_output=True, text=True, env={}).stdout
+    printed = run("sh", "-c", shell, env={}).stdout
     hosts, start, interval = printed.split()
     assert hosts == "ws://jetstream.demo:6008"
     assert int(start) < options(arguments(words)).clock.first_us

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from testing.environment.images.recipes import BASE
 from testing.fakes.vm import FakeVM
+from testing.harness.programs import docker, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,11 +39,11 @@ def vm(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeV
 
 def test_its_engine_runs_images_of_its_registry(vm: FakeVM) -> None:
     pushed = f"{vm.registry_push}/base:1"
-    subprocess.run(["docker", "tag", BASE, pushed], check=True)
+    docker("tag", BASE, pushed)
     try:
-        subprocess.run(["docker", "push", "--quiet", pushed], check=True, capture_output=True)
+        docker("push", "--quiet", pushed)
     finally:
-        subprocess.run(["docker", "rmi", pushed], check=True, capture_output=True)
+        docker("rmi", pushed)
     assert vm.run(f"docker run --rm {vm.registry}/base:1 cat /etc/debian_version").splitlines()[-1] >= "13"
 
 
@@ -59,8 +59,7 @@ def test_only_its_keys_log_in(vm: FakeVM) -> None:
 
 
 def test_another_host_key_is_refused(vm: FakeVM, tmp_path: Path) -> None:
-    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")]
-    subprocess.run(words, check=True)
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other"))
     other = (tmp_path / "other.pub").read_text("utf-8").split()[:2]
     known = vm.known_hosts.read_text("utf-8")
     vm.known_hosts.write_text(f"[127.0.0.1]:{vm.ssh_port} {' '.join(other)}\n", "utf-8")
@@ -73,8 +72,8 @@ def test_another_host_key_is_refused(vm: FakeVM, tmp_path: Path) -> None:
 
 def test_its_neighbours_reach_it_over_ipv4_and_ipv6(vm: FakeVM) -> None:
     for address in (vm.address, vm.address6):
-        asked = vm.neighbour("ssh-keyscan", "-T", "5", "-t", "ed25519", address)
-        assert f"{address} ssh-ed25519" in asked.stdout, asked.stderr
+        scanned = vm.neighbour("ssh-keyscan", "-T", "5", "-t", "ed25519", address)
+        assert f"{address} ssh-ed25519" in scanned.stdout, scanned.stderr
 
 
 def test_a_failed_boot_step_is_reported(vm: FakeVM) -> None:
@@ -86,5 +85,4 @@ def test_it_is_removed_completely(engine: None, tmp_path: Path) -> None:  # noqa
     with FakeVM(tmp_path) as machine:
         name = machine.name
     for words in (["ps", "-a"], ["volume", "ls"], ["network", "ls"]):
-        listed = subprocess.run(["docker", *words], check=True, capture_output=True, text=True).stdout
-        assert name not in listed
+        assert name not in docker(*words)

@@ -10,16 +10,14 @@ import sys
 import pytest
 
 from testing.harness.daemons import REPOSITORY
-from testing.harness.programs import INTERRUPTED
+from testing.harness.programs import INTERRUPTED, run
 
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
 
 def test_help_lists_every_command_and_begins_with_the_demo() -> None:
     # Under another make (`make test`), make prints the folders that it enters.
-    printed = subprocess.run(
-        ["make", "--no-print-directory", "help"], cwd=REPOSITORY, check=True, capture_output=True, text=True
-    ).stdout
+    printed = run("make", "--no-print-directory", "help", cwd=REPOSITORY).stdout
     (phony,) = re.findall(r"^\.PHONY: ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
     commands = phony.replace("\\", " ").split()
     listed = dict(re.findall(r"^([a-z]+) +(\S.*)$", printed, re.MULTILINE))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 import pytest
 
 from testing.harness.daemons import REPOSITORY
+from testing.harness.programs import run
 from testing.harness.waiting import wait_for
 
 
@@ -25,12 +25,6 @@ def test_a_timeout_names_the_condition(what: str) -> None:
 
 @pytest.mark.parametrize(("ci", "factor"), [("true", "3.0"), ("", "1.0")])
 def test_deadlines_are_longer_in_ci(ci: str, factor: str) -> None:
-    printed = subprocess.run(
-        [sys.executable, "-c", "from testing.harness.waiting import TIMEOUT_FACTOR; print(TIMEOUT_FACTOR)"],
-        cwd=REPOSITORY,
-        env={**os.environ, "CI": ci},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    code = "from testing.harness.waiting import TIMEOUT_FACTOR; print(TIMEOUT_FACTOR)"
+    printed = run(sys.executable, "-c", code, cwd=REPOSITORY, env={**os.environ, "CI": ci}).stdout
     assert printed.strip() == factor

@@ -19,7 +19,9 @@ class Meaning(NamedTuple):
     null: str = ABSENT
 
 
-_RECORD_TIME = "when the client says it was made; it may lie. Without a zone it is taken for UTC"
+_RECORD_TIME = (
+    "when the record was made according to the client, which may be wrong. Without a zone it is read as UTC"
+)
 _RELAY_SEQ = "the relay's sequence number; it has gone down when relays were changed"
 _RELAY_TIME = "when the relay sent it, to the millisecond"
 _OUR_TIME = "`received_at` cut off at the millisecond, for people and filters"
@@ -42,9 +44,7 @@ MEANINGS = {
         "event `cursor`",
         "a v1 host, which gives none",
     ),
-    "operation": Meaning(
-        "`create`, `update` or `delete`; whatever the host said", "commit `operation`", NEVER
-    ),
+    "operation": Meaning("`create`, `update` or `delete`, as the host sent it", "commit `operation`", NEVER),
     "collection": Meaning("the kind of record, an NSID", "commit `collection`", NEVER),
     "rkey": Meaning(
         "the record's key; `at://<did>/<collection>/<rkey>` is its address", "commit `rkey`", NEVER
@@ -67,7 +67,7 @@ MEANINGS = {
     "facets": Meaning(
         "mentions, links and tags in the text, JSON; offsets are in UTF-8 bytes", "`…post#facets`", _AS_JSON
     ),
-    "labels": Meaning("what the author says of it, JSON; nobody else's labels", "`…post#labels`", _AS_JSON),
+    "labels": Meaning("labels by the author, JSON; not those of others", "`…post#labels`", _AS_JSON),
     "tags": Meaning("tags beside the text", "`…post#tags`"),
     "subject_uri": Meaning("the record that is liked or reposted", "record `subject.uri`"),
     "subject_cid": Meaning("its content, as the client saw it", "record `subject.cid`"),
@@ -80,7 +80,7 @@ MEANINGS = {
         "the writer",
         "nothing is left",
     ),
-    "handle": Meaning("the handle, as told with the event", "identity `handle`", "as mostly since 2026"),
+    "handle": Meaning("the handle, as in the event", "identity `handle`", "as mostly since 2026"),
     "relay_seq": Meaning(_RELAY_SEQ, "identity or account `seq`", NEVER),
     "relay_time": Meaning(_RELAY_TIME, "identity or account `time`", "absent, or no time"),
     "active": Meaning("whether the account is to be shown", "account `active`"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from testing.environment.engine.debian import NotDebianError, Suite, mirror
+from testing.harness import programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,11 +51,8 @@ def main() -> int:
             _install(())
         _print(f"engine {_output_of('version', '--format', '{{.Server.Version}}')} answers")
         _install_plugins()
-    except (NotDebianError, TimeoutError) as error:
+    except (NotDebianError, TimeoutError, programs.CommandError) as error:
         print(error, file=sys.stderr)
-        return 1
-    except subprocess.CalledProcessError as error:
-        print(f"failed with exit code {error.returncode}: {' '.join(error.cmd)}", file=sys.stderr)
         return 1
     return 0
 
@@ -77,16 +74,13 @@ def _install(engine: tuple[str, ...]) -> None:
     _print(f"installing Debian's {', '.join(packages)}")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-        subprocess.run(["apt-get", *words], check=True, env=quiet, stdout=subprocess.DEVNULL)
+        programs.run("apt-get", *words, env=quiet)
 
 
 def _start_engine() -> None:
     """Start the daemon in a session of its own, as there may be no init system."""
     _print(f"starting dockerd; its log is {DAEMON_LOG}")
-    with DAEMON_LOG.open("ab") as log:
-        process = subprocess.Popen(
-            ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
+    process = programs.start("dockerd", log=DAEMON_LOG)
     deadline = time.monotonic() + READY_SECONDS
     while not _answers():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -112,13 +106,13 @@ def _install_plugins() -> None:
 def _answers(*words: str) -> bool:
     if shutil.which("docker") is None:
         return False
-    shown = subprocess.run(["docker", *(words or ("info",))], check=False, capture_output=True)
+    shown = programs.run("docker", *(words or ("info",)), check=False, merged=True)
     # `docker info` of a client whose server is away still exits 0 in old versions.
-    return shown.returncode == 0 and b"Cannot connect" not in shown.stdout + shown.stderr
+    return shown.returncode == 0 and "Cannot connect" not in shown.stdout
 
 
 def _output_of(*words: str) -> str:
-    return subprocess.run(["docker", *words], check=True, capture_output=True, text=True).stdout.strip()
+    return programs.docker(*words).strip()
 
 
 def _print(what: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from testing.harness.programs import run
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bluesky-archive" / "debian"
@@ -22,12 +23,8 @@ def mirror() -> str:
         raise NotDebianError(
             "no apt-get here; install Docker Engine and its Compose plugin with your system's package manager"
         )
-    output = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(SITE)", "Created-By: Packages"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    fields = ("--format", "$(ORIGIN)|$(LABEL)|$(SITE)", "Created-By: Packages")
+    output = run("apt-get", "indextargets", *fields).stdout
     for line in output.splitlines():
         origin, label, site = line.split("|", 2)
         if (origin, label) == ("Debian", "Debian"):
@@ -59,9 +56,7 @@ class Suite:
 
     def newest(self, package: str) -> str:
         """Return the version that would be downloaded."""
-        output = subprocess.run(
-            ["apt-cache", *self._options(), "policy", package], capture_output=True, text=True, check=True
-        ).stdout
+        output = run("apt-cache", *self._options(), "policy", package).stdout
         return next(
             (line.split()[1] for line in output.splitlines() if line.strip().startswith("Candidate:")), ""
         )
@@ -74,12 +69,10 @@ class Suite:
         debs.mkdir()
         self._apt("download", "--quiet", *names, folder=debs)
         for deb in sorted(debs.glob("*.deb")):
-            subprocess.run(["dpkg", "-x", str(deb), str(folder)], check=True)
+            run("dpkg", "-x", str(deb), str(folder))
 
     def _apt(self, *words: str, folder: Path | None = None) -> None:
-        subprocess.run(
-            ["apt-get", *self._options(), *words], check=True, cwd=folder, stdout=subprocess.DEVNULL
-        )
+        run("apt-get", *self._options(), *words, cwd=folder)
 
     def _options(self) -> list[str]:
         settings = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 from testing.environment.images.recipes import BASE, BASE_SUITE, references
+from testing.harness.programs import CommandError, docker, run
 
 RECIPE = f"""\
 FROM debian:{BASE_SUITE}-slim
@@ -18,10 +18,13 @@ def main() -> int:
     """Pull the images; returns 1, after Docker's message, if one cannot be pulled."""
     for image in references():
         print(f"images: pulling {image}", flush=True)
-        if subprocess.run(["docker", "pull", "--quiet", str(image)], check=False).returncode != 0:
+        try:
+            docker("pull", "--quiet", str(image))
+        except CommandError as error:
+            print(error, file=sys.stderr)
             return 1
-    build = ["docker", "build", "--quiet", f"--tag={BASE}", "-"]
-    return subprocess.run(build, check=False, input=RECIPE.encode()).returncode
+    run("docker", "build", "--quiet", f"--tag={BASE}", "-", stdin=RECIPE)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Serves segments over HTTP on this machine, to whoever has the token; lies where it is told to."""
+"""Serves segments over HTTP on 127.0.0.1 to clients with the token; injects faults on request."""
 
 from __future__ import annotations
 

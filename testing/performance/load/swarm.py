@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from testing.harness import programs
 from testing.harness.daemons import REPOSITORY
 from testing.performance.load.result import Row
 
@@ -42,15 +43,8 @@ class Swarm:
         workers = ["--processes", str(self.processes)] if self.processes > 1 else []
         words = ["-f", str(LOCUSTFILE), "--run-plan", str(plan), *shown, *workers]
         words += ["--stop-timeout", f"{self.plan.timeout + 5:g}"]
-        with (self.folder / "locust.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "locust", *words],
-                cwd=REPOSITORY,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        locust = (sys.executable, "-m", "locust", *words)
+        self.process = programs.start(*locust, log=self.folder / "locust.log", cwd=REPOSITORY)
 
     def runs(self) -> bool:
         """Whether it still runs."""
