@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes users.acl from the secrets, stops for what would go wrong later, and becomes the server.
+# Writes users.acl from the secrets, checks settings and volume, and starts the server.
 set -eu
 
 stop() {
@@ -7,7 +7,7 @@ stop() {
     exit 1
 }
 
-bytes() { # as redis.conf reads it: 2gb = 2 * 1024^3, 2g = 2 * 1000^3
+bytes() { # a size as redis.conf reads it: 2gb = 2 * 1024^3, 2g = 2 * 1000^3
     echo "$1" | tr '[:upper:]' '[:lower:]' | awk '
         !/^[0-9]+(b|k|kb|m|mb|g|gb)?$/ { exit 1 }
         { power["k"] = power["kb"] = 1; power["m"] = power["mb"] = 2; power["g"] = power["gb"] = 3
@@ -15,12 +15,12 @@ bytes() { # as redis.conf reads it: 2gb = 2 * 1024^3, 2g = 2 * 1000^3
           printf "%d", ($0 + 0) * base ^ (power[unit] + 0) }'
 }
 
-memory_limit() { # of this container, by either version of cgroups; nothing when there is none
+memory_limit() { # of this container, with cgroups v1 or v2; empty without a limit
     cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null \
         | awk '/^[0-9]+$/ && $1 < 2 ^ 60 { print; exit }'
 }
 
-[ -w /data ] || stop "/data cannot be written by user $(id -u); mend its volume with: chown -R $(id -u):$(id -g) on it"
+[ -w /data ] || stop "/data cannot be written by user $(id -u); correct its owner with: chown -R $(id -u):$(id -g) on it"
 
 ceiling=$(bytes "$REDIS_MAXMEMORY") || stop "REDIS_MAXMEMORY is '$REDIS_MAXMEMORY'; give a size such as 2gb"
 [ "$ceiling" -ge 67108864 ] || stop "REDIS_MAXMEMORY is '$REDIS_MAXMEMORY'; a buffer needs at least 64mb"

@@ -79,7 +79,7 @@ def test_redis_with_a_volume_that_cannot_be_written(images: str, tmp_path: Path)
     data = tmp_path / "data"
     data.mkdir(mode=0o755)
     output = _redis_log(images, tmp_path, GOOD, data=str(data))
-    assert output.startswith("redis: /data cannot be written by user 999; mend its volume with: chown")
+    assert output.startswith("redis: /data cannot be written by user 999; correct its owner with: chown")
 
 
 def test_no_secrets_at_all(stack: MakeStack) -> None:

@@ -1,4 +1,4 @@
-"""The Redis that Compose starts: up quickly, fast, never too full, and nothing acknowledged is lost."""
+"""Redis as Compose starts it: start, speed, memory limit, and durability of acknowledged writes."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def test_redis_memory(stack: MakeStack, count: int) -> None:
 
 
 def test_redis_memory_while_the_writer_is_stopped(stack: MakeStack) -> None:
-    # More than Redis holds, whatever came before the ballast: a slow start must not end in silence instead.
+    # More events than Redis can hold: a slow start must not run out of events before Redis is full.
     one = stack({**SMALL, "DEMO_RATE": "4000", "DEMO_EVENTS": str(MORE_THAN_FITS)}, profiles=("demo",))
     one.up(*PIPELINE)
     one.compose("stop", "data_writer")
     with client(one) as server:
-        # The first half is not worth waiting for.
+        # To save time.
         fill(server, 0.5)
         while not (why := _why_paused(one)):
             _assert_room(one, server)
@@ -104,8 +104,8 @@ def test_redis_memory_while_the_writer_is_stopped(stack: MakeStack) -> None:
         assert pushed(server) == held
 
         server.delete("archive:test:ballast")
-        wait_for(lambda: pushed(server) == MORE_THAN_FITS, 120, "the ingester comes back")
-        wait_for(lambda: waiting(server) == 0, 120, "the writer has all of it")
+        wait_for(lambda: pushed(server) == MORE_THAN_FITS, 120, "the ingester resumes")
+        wait_for(lambda: waiting(server) == 0, 120, "the writer has committed all")
     archive = one.archive()
     verdict = audit(archive, truth_of_demo(archive))
     assert verdict.passed, str(verdict)
@@ -127,7 +127,7 @@ def test_redis_persistence(stack: MakeStack) -> None:
         acknowledged = _push_until_killed(one, key)
         one.up("redis")
         with client(one) as server:
-            # One push may have been on the disk without its reply having got out.
+            # One push may be on the disk although its reply was not sent.
             assert acknowledged <= server.llen(key) <= acknowledged + 100
             assert "CRITICAL" not in one.logs("redis")
 
@@ -140,7 +140,7 @@ def test_prometheus_metrics(stack: MakeStack) -> None:
     wait_for(
         lambda: [sample["value"][1] for sample in one.query("redis_up")] == ["1"],
         60 - (time.monotonic() - began),
-        "Prometheus has seen redis_up 1 within a minute of the start",
+        "Prometheus has scraped redis_up 1 within a minute of the start",
     )
 
 
@@ -203,9 +203,9 @@ def _assert_room(stack: Stack, server: redis.Redis) -> None:
 
 
 def _why_paused(stack: Stack) -> str:
-    """Return why the ingester has paused; empty while it has not, or has no time to answer."""
-    _, said = stack.ask("HEALTH_PORT", "/healthz/jetstream")
-    return str(said["why"]) if said.get("state") == "paused" else ""
+    """Return why the ingester is paused; empty while it is not, or does not answer in time."""
+    _, body = stack.ask("HEALTH_PORT", "/healthz/jetstream")
+    return str(body["why"]) if body.get("state") == "paused" else ""
 
 
 def _up(stack: Stack, port: str = "HEALTH_PORT", path: str = "/alive") -> bool:
@@ -218,23 +218,23 @@ def _up(stack: Stack, port: str = "HEALTH_PORT", path: str = "/alive") -> bool:
 
 def _grafana(address: str, path: str) -> dict[str, Any]:
     credentials, _, host = address.removeprefix("http://").partition("@")
-    asked = Request(f"http://{host}{path}")
-    asked.add_header("Authorization", "Basic " + base64.b64encode(credentials.encode()).decode())
-    with urlopen(asked, timeout=10) as reply:  # noqa: S310 - as above
-        said: dict[str, Any] = json.loads(reply.read())
-    return said
+    request = Request(f"http://{host}{path}")
+    request.add_header("Authorization", "Basic " + base64.b64encode(credentials.encode()).decode())
+    with urlopen(request, timeout=10) as reply:  # noqa: S310 - as above
+        body: dict[str, Any] = json.loads(reply.read())
+    return body
 
 
 def _health(stack: Stack) -> tuple[int, bool]:
-    """Ask for the health of everything; returns the status, and whether Redis is named as failing."""
+    """Request the health of all services; returns the status, and whether Redis is failing."""
     began = time.monotonic()
-    status, said = stack.ask("HEALTH_PORT", "/healthz")
+    status, body = stack.ask("HEALTH_PORT", "/healthz")
     assert time.monotonic() - began < 1
-    return status, "redis" in said.get("failing", [])
+    return status, "redis" in body.get("failing", [])
 
 
 def _push_until_killed(stack: Stack, key: str) -> int:
-    """Push as fast as it goes while Redis is killed; returns the length that was acknowledged last."""
+    """Push as fast as possible until Redis is killed; returns the last acknowledged length."""
     acknowledged = 0
     killer = threading.Timer(1.0, lambda: stack.compose("kill", "-s", "KILL", "redis"))
     killer.start()
