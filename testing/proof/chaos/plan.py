@@ -56,7 +56,7 @@ class Fault:
     seconds: float
     """How long it lasts, or how long a killed process stays down."""
     nth: int = 1
-    """The how manyth time (from 1) that a crash point or a trap acts."""
+    """A crash point or a trap acts at the nth time, counted from 1."""
     fraction: float = 0.5
     """Between 0 and 1: where within its range another parameter of the fault lies."""
     point: CrashPoint | None = None
