@@ -34,7 +34,7 @@ FOLLOWERS = crowd(250.0, 65_000)
 _REGULARS = 1_000
 """The busiest ranks are always the same people; the other ranks change hands."""
 _OTHERS = 1_500_007
-_SITTING_US = 1_800 * 1_000_000
+_TURN_US = 1_800 * 1_000_000
 # _OTHERS times the golden ratio: each next person is far from all the earlier ones.
 _NEXT = 927_055
 
@@ -67,12 +67,12 @@ def rank(u: float, among: Crowd = EVERYBODY) -> int:
 
 def actor(u: float, among: Crowd, now_us: int) -> int:
     """Return the number of the actor at now_us, for u in [0, 1)."""
-    place = int(among.shift * among.ratio**u - among.shift)
-    if place < _REGULARS:
-        return place
+    rank_ = int(among.shift * among.ratio**u - among.shift)
+    if rank_ < _REGULARS:
+        return rank_
     # Each rank changes hands at a different time.
-    sitting = (now_us + place * 7_368_787) // _SITTING_US
-    return _REGULARS + (place + sitting * _NEXT) % _OTHERS
+    turn = (now_us + rank_ * 7_368_787) // _TURN_US
+    return _REGULARS + (rank_ + turn * _NEXT) % _OTHERS
 
 
 def season(now_us: int) -> int:

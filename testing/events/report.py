@@ -144,12 +144,12 @@ class Figure(NamedTuple):
     name: str
     real: float
     within: float
-    """How far off the traffic's may be, in the figure's own unit."""
+    """Tolerance of the traffic's value, in the figure's unit."""
     source: str
 
 
 class Weight(NamedTuple):
-    """What samples of so many creates weigh: mean bytes an event, raw and gzipped."""
+    """Mean bytes per event of samples of `events` creates, raw and gzipped."""
 
     collection: str
     events: int
@@ -157,8 +157,8 @@ class Weight(NamedTuple):
     gzipped: float
 
 
-# The four great collections stand as in the capture of 2026: in 2024 a third of all events were the follows
-# of newcomers. Where the capture is too small to say, the billion of 2024 says it.
+# Likes, posts, reposts and follows have the shares of the capture of 2026: in 2024 a third of all events were
+# follows of newcomers. Figures for which the capture is too small are those of the billion events of 2024.
 MIX = (
     Figure("app.bsky.feed.like", 69.1, 3.0, JULY),
     Figure("app.bsky.feed.post", 11.8, 1.5, JULY),

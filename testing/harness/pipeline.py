@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 import redis
 
-from services.shared.event import Stream
 from testing.harness.daemons import REPOSITORY, Daemon
-from testing.harness.redis import RedisServer
+from testing.harness.redis import RedisServer, pushed, waiting
 from testing.harness.truth import truth_of
 from testing.harness.waiting import wait_for
 from testing.proof.audit import audit
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from testing.harness.host import Host
 
-JETSTREAM = [stream for stream in Stream if stream not in (Stream.REJECTS, Stream.GAPS)]
 ONCE_SECONDS = 60.0
 
 
@@ -129,8 +127,7 @@ class Pipeline:
     def waiting(self) -> int:
         """Return the number of elements in Redis that are not committed; raises redis.RedisError."""
         with contextlib.closing(self.tools()) as tools:
-            keys = [*tools.scan_iter("archive:buffer:*"), *tools.scan_iter("archive:claim:*")]
-            return sum(int(tools.llen(key)) for key in keys)
+            return waiting(tools)
 
     def pushed(self) -> dict[str, int]:
         """Return the ingester's durable counts by `<stream>:<count>`."""
@@ -140,8 +137,8 @@ class Pipeline:
 
     def distinct(self) -> int:
         """Return the number of Jetstream events pushed in this epoch, without repeats."""
-        counts = self.pushed()
-        return sum(counts.get(f"{stream}:pushed", 0) for stream in JETSTREAM)
+        with contextlib.closing(self.tools()) as tools:
+            return pushed(tools)
 
     def wait_pushed(self, events: int, seconds: float) -> None:
         """Wait until this many distinct events are pushed."""

@@ -13,9 +13,9 @@ from deployment.deploy_agent.release import PROJECT
 from deployment.provision.cloud_init import programs, render
 from deployment.provision.settings import Settings
 from services.buffer.keys import PUSHED
+from services.shared.event import JETSTREAM_STREAMS
 from testing.environment.images.recipes import references
 from testing.harness.peers import Upstream, WebhookReceiver
-from testing.harness.pipeline import JETSTREAM
 from testing.harness.programs import docker, minimal_environment
 from testing.harness.releases import Releases
 from testing.harness.stack import IMAGE_TAG
@@ -151,7 +151,7 @@ class Production:
         def committed() -> bool:
             fields = self.redis("HGETALL", PUSHED)
             counts = dict(zip(fields[::2], map(int, fields[1::2]), strict=True))
-            distinct = sum(counts.get(f"{stream}:pushed", 0) for stream in JETSTREAM)
+            distinct = sum(counts.get(f"{stream}:pushed", 0) for stream in JETSTREAM_STREAMS)
             waiting = [key for key in self.redis("--scan") if key.startswith(WAITING)]
             return distinct == events and not waiting
 

@@ -16,11 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.buffer.keys import PUSHED
+from services.shared.event import JETSTREAM_STREAMS
 from testing.harness import programs
 from testing.harness.waiting import TIMEOUT_FACTOR
 
 if TYPE_CHECKING:
     import subprocess
+
+    import redis
 
 OLDEST_MAJOR = 7
 READY_SECONDS = 30.0
@@ -76,6 +80,19 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def waiting(client: redis.Redis) -> int:
+    """Return the number of elements in buffers and claims: those not yet committed."""
+    keys = [*client.scan_iter("archive:buffer:*"), *client.scan_iter("archive:claim:*")]
+    return sum(int(client.llen(key)) for key in keys)
+
+
+def pushed(client: redis.Redis) -> int:
+    """Return the number of distinct Jetstream events that the ingester pushed in this epoch."""
+    return sum(
+        int(count or 0) for count in client.hmget(PUSHED, [f"{one}:pushed" for one in JETSTREAM_STREAMS])
+    )
 
 
 @dataclass

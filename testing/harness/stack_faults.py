@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from services.buffer.keys import PUSHED, buffer_key
+from services.buffer.keys import buffer_key
 from services.shared.event import Stream
 from testing.events import HostView, Traffic
 from testing.fakes.jetstream.client import RefusedError
@@ -149,15 +149,3 @@ def fill(server: redis.Redis, share: float) -> None:
             while server.info("memory")["used_memory"] < share * ceiling:
                 server.rpush(BALLAST, block)
         server.connection_pool.disconnect()
-
-
-def waiting(server: redis.Redis) -> int:
-    """Return the number of events in buffers and claims."""
-    keys = [*server.scan_iter("archive:buffer:*"), *server.scan_iter("archive:claim:*")]
-    return sum(server.llen(key) for key in keys)
-
-
-def pushed(server: redis.Redis) -> int:
-    """Return the number of events that the ingester pushed in this epoch."""
-    names = [f"{stream}:pushed" for stream in Stream if stream not in (Stream.REJECTS, Stream.GAPS)]
-    return sum(int(count or 0) for count in server.hmget(PUSHED, names))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from testing.harness.redis import pushed, waiting
 from testing.harness.stack import PIPELINE, Stack
-from testing.harness.stack_faults import client, disconnect, kill, pause, pushed, stop, waiting
+from testing.harness.stack_faults import client, disconnect, kill, pause, stop
 from testing.harness.truth import truth_of_demo
 from testing.harness.waiting import wait_for
 from testing.proof.audit import audit

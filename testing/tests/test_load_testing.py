@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from services.shared.event import JETSTREAM_STREAMS
 from testing.demo.source import Generated
 from testing.events import HostView, Traffic
 from testing.fakes.jetstream.sources import paced
 from testing.harness.fixtures import missing
 from testing.harness.host import Host
-from testing.harness.pipeline import JETSTREAM
 from testing.harness.redis import NoServerError, RedisServer, find_server
 from testing.harness.truth import stream_of, traffic_of, truth_of_traffic
 from testing.harness.waiting import wait_for
@@ -77,7 +77,7 @@ def test_mock_data_generation() -> None:
     assert [round(span / 1e6) for span in spans] == [40, 2, 80]
     # The mix of the network: mostly likes, then posts, reposts and follows, and a few of everything else.
     shares = Counter(stream_of(json.dumps(frame).encode()) for frame in frames)
-    assert set(shares) == {str(stream) for stream in JETSTREAM}
+    assert set(shares) == {str(stream) for stream in JETSTREAM_STREAMS}
     assert [stream for stream, _ in shares.most_common(1)] == ["likes"]
     assert len({identity(frame) for frame in frames}) == events
     # The expected events are computed from a host's status, rate changes included.
@@ -143,7 +143,7 @@ def test_data_integrity(spike: Result) -> None:
     assert not broken(spike, "lost", "doubled", "altered", "unexplained_rejects", "unaccounted", "gap_rows")
     # The audit compares digests; here every value of every event is compared.
     root = spike.folder / "archive"
-    archived = [event for stream in JETSTREAM for event in rebuild_events(root, stream)]
+    archived = [event for stream in JETSTREAM_STREAMS for event in rebuild_events(root, stream)]
     host = json.loads((spike.folder / "host.json").read_text(encoding="utf-8"))
     expected = {
         identity(event): event for _, frame in truth_of_traffic(traffic_of(host)) for event in [parse(frame)]

@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 import pytest
 
 from services.shared.event import Stream
+from testing.harness.redis import pushed, waiting
 from testing.harness.stack import (
     DAEMONS,
     IMAGE_TAG,
@@ -18,7 +19,7 @@ from testing.harness.stack import (
     Stack,
     images_of_production,
 )
-from testing.harness.stack_faults import client, pushed, waiting
+from testing.harness.stack_faults import client
 from testing.harness.truth import truth_of_demo
 from testing.harness.waiting import wait_for
 from testing.proof.audit import audit

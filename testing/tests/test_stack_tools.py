@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testing.harness.fixtures import new_project
+from testing.harness.redis import pushed, waiting
 from testing.harness.stack import Stack
-from testing.harness.stack_faults import client, pushed, waiting
+from testing.harness.stack_faults import client
 from testing.harness.waiting import wait_for
 
 if TYPE_CHECKING:

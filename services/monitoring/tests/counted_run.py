@@ -7,9 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from services.archive.paths import stream_root
-from services.shared.event import Reason, Stream
+from services.shared.event import JETSTREAM_STREAMS, Reason, Stream
 from testing.harness.host import Host
-from testing.harness.pipeline import JETSTREAM
 from testing.harness.truth import truth_of
 from testing.harness.waiting import wait_for
 
@@ -72,7 +71,7 @@ def expected(host: Host, root: Path) -> tuple[dict[str, float], dict[str, float]
     for reason in Reason:
         name = f'archive_validate_rejects_total{{reason="{reason}"}}'
         ingester[name] = len(PLANTS.get(reason, ()))
-    for kind in JETSTREAM:
+    for kind in JETSTREAM_STREAMS:
         ingester[_of("archive_validate_events_total", kind)] = once[kind] + twice[kind]
         ingester[_of("archive_buffer_pushed_total", kind)] = once[kind]
     ingester[_of("archive_buffer_pushed_total", Stream.REJECTS)] = len(bad)
@@ -91,7 +90,7 @@ def expected(host: Host, root: Path) -> tuple[dict[str, float], dict[str, float]
         writer[_of("archive_buffer_depth_events", stream)] = 0
         writer[_of("archive_claim_recovered_total", stream)] = 0
         writer[_of("archive_unaccounted_events", stream)] = 0
-    for kind in JETSTREAM:
+    for kind in JETSTREAM_STREAMS:
         size = sum(len(frame) for stream, frame in events if stream == kind)
         writer[_of("archive_commit_raw_bytes_total", kind)] = size
     return ingester, writer

@@ -20,8 +20,9 @@ from services.monitoring.metric_checks import without_variables
 from services.shared.event import Stream
 from testing.environment.images.recipes import references
 from testing.harness.daemons import REPOSITORY
+from testing.harness.redis import pushed, waiting
 from testing.harness.stack import PIPELINE, Stack
-from testing.harness.stack_faults import client, events, fill, push, pushed, waiting
+from testing.harness.stack_faults import client, events, fill, push
 from testing.harness.truth import truth_of_demo
 from testing.harness.waiting import wait_for
 from testing.proof.audit import audit

@@ -14,7 +14,7 @@ TYPES = {
     "cx43": (8, 16.0, 160, "x86"),
 }
 NAMES = ("ssh_keys", "firewalls", "primary_ips", "volumes", "servers")
-PLACES = ("nbg1", "fsn1")
+LOCATIONS = ("nbg1", "fsn1")
 Body = dict[str, Any]
 
 
@@ -28,11 +28,11 @@ class State:
     zones: tuple[str, ...] = ("example.org",)
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1000))
 
-    def add(self, kind: str, asked: Body) -> Body:
+    def add(self, kind: str, body: Body) -> Body:
         """Add an object from a request's body; returns it."""
         number = next(self._ids)
-        common = {"id": number, "name": asked["name"], "labels": asked.get("labels", {}), "created": CREATED}
-        self.objects[kind][number] = {**common, **KINDS[kind](self, number, asked)}
+        common = {"id": number, "name": body["name"], "labels": body.get("labels", {}), "created": CREATED}
+        self.objects[kind][number] = {**common, **KINDS[kind](self, number, body)}
         return self.objects[kind][number]
 
     def types(self) -> list[Body]:
@@ -52,13 +52,13 @@ class State:
                 "architecture": architecture,
                 "locations": [
                     {
-                        "id": place,
+                        "id": index,
                         "name": where,
                         "deprecation": None,
                         "available": name not in self.sold_out,
                         "recommended": True,
                     }
-                    for place, where in enumerate(PLACES)
+                    for index, where in enumerate(LOCATIONS)
                 ],
             }
             for number, (name, (cores, memory, disk, architecture)) in enumerate(TYPES.items(), start=1)
@@ -66,7 +66,7 @@ class State:
 
     def _location(self, name: str) -> Body:
         return {
-            "id": PLACES.index(name),
+            "id": LOCATIONS.index(name),
             "name": name,
             "description": name,
             "country": "DE",
@@ -76,50 +76,50 @@ class State:
             "network_zone": "eu-central",
         }
 
-    def _ssh_key(self, number: int, asked: Body) -> Body:
-        return {"fingerprint": f"{number:032x}", "public_key": asked["public_key"]}
+    def _ssh_key(self, number: int, body: Body) -> Body:
+        return {"fingerprint": f"{number:032x}", "public_key": body["public_key"]}
 
-    def _firewall(self, number: int, asked: Body) -> Body:  # noqa: ARG002 - as the others
-        return {"rules": [_rule(rule) for rule in asked.get("rules", [])], "applied_to": []}
+    def _firewall(self, number: int, body: Body) -> Body:  # noqa: ARG002 - as the others
+        return {"rules": [_rule(rule) for rule in body.get("rules", [])], "applied_to": []}
 
-    def _primary_ip(self, number: int, asked: Body) -> Body:
+    def _primary_ip(self, number: int, body: Body) -> Body:
         return {
-            "ip": f"192.0.2.{number % 256}" if asked["type"] == "ipv4" else f"2001:db8:{number:x}::/64",
-            "type": asked["type"],
+            "ip": f"192.0.2.{number % 256}" if body["type"] == "ipv4" else f"2001:db8:{number:x}::/64",
+            "type": body["type"],
             "dns_ptr": [],
-            "location": self._location(asked["location"]),
+            "location": self._location(body["location"]),
             "blocked": False,
             "protection": {"delete": False},
             "assignee_id": None,
             "assignee_type": "server",
-            "auto_delete": asked["auto_delete"],
+            "auto_delete": body["auto_delete"],
         }
 
-    def _volume(self, number: int, asked: Body) -> Body:
+    def _volume(self, number: int, body: Body) -> Body:
         return {
-            "size": asked["size"],
-            "location": self._location(asked["location"]),
+            "size": body["size"],
+            "location": self._location(body["location"]),
             "linux_device": f"/dev/disk/by-id/scsi-0HC_Volume_{number}",
             "protection": {"delete": False},
             "server": None,
             "status": "available",
-            "format": asked.get("format"),
+            "format": body.get("format"),
         }
 
-    def _server(self, number: int, asked: Body) -> Body:  # noqa: ARG002 - as the others
-        ipv4 = self.objects["primary_ips"][asked["public_net"]["ipv4"]]
-        ipv6 = self.objects["primary_ips"][asked["public_net"]["ipv6"]]
+    def _server(self, number: int, body: Body) -> Body:  # noqa: ARG002 - as the others
+        ipv4 = self.objects["primary_ips"][body["public_net"]["ipv4"]]
+        ipv6 = self.objects["primary_ips"][body["public_net"]["ipv6"]]
         return {
             "status": "running",
             "public_net": {
                 "ipv4": {"id": ipv4["id"], "ip": ipv4["ip"], "blocked": False, "dns_ptr": ""},
                 "ipv6": {"id": ipv6["id"], "ip": ipv6["ip"], "blocked": False, "dns_ptr": []},
                 "floating_ips": [],
-                "firewalls": [{"id": one["firewall"], "status": "applied"} for one in asked["firewalls"]],
+                "firewalls": [{"id": one["firewall"], "status": "applied"} for one in body["firewalls"]],
             },
-            "server_type": next(one for one in self.types() if one["name"] == asked["server_type"]),
-            "location": self._location(asked["location"]),
-            "image": {"id": 1, "name": asked["image"], "type": "system", "description": asked["image"]},
+            "server_type": next(one for one in self.types() if one["name"] == body["server_type"]),
+            "location": self._location(body["location"]),
+            "image": {"id": 1, "name": body["image"], "type": "system", "description": body["image"]},
             "iso": None,
             "rescue_enabled": False,
             "locked": False,
@@ -128,7 +128,7 @@ class State:
             "ingoing_traffic": 0,
             "included_traffic": 0,
             "protection": {"delete": False, "rebuild": False},
-            "volumes": asked["volumes"],
+            "volumes": body["volumes"],
             "private_net": [],
             "primary_disk_size": 80,
             "placement_group": None,
@@ -144,9 +144,9 @@ KINDS = {
 }
 
 
-def rules(asked: Body) -> list[Body]:
+def rules(body: Body) -> list[Body]:
     """Return a firewall's rules with every key."""
-    return [_rule(rule) for rule in asked["rules"]]
+    return [_rule(rule) for rule in body["rules"]]
 
 
 def _rule(rule: Body) -> Body:

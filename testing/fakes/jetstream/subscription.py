@@ -1,4 +1,4 @@
-"""What a client requests (query, filters, hello messages; parsed as v1 and v2 do), and what it was sent."""
+"""Requests of clients, parsed as v1 and v2 do (query, filters, hello messages); records of connections."""
 
 from __future__ import annotations
 

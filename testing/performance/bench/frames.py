@@ -15,9 +15,8 @@ from typing import IO, TYPE_CHECKING, Any
 import redis
 
 from services.buffer.keys import PUSHED, buffer_key
-from services.shared.event import Stream
+from services.shared.event import JETSTREAM_STREAMS, Stream
 from testing.demo.source import Generated
-from testing.harness.pipeline import JETSTREAM
 from testing.performance.bench.child import SECONDS
 from testing.proof.audit.canonical import identity, parse
 
@@ -57,13 +56,14 @@ class Frames:
         names = self.path.with_suffix(".streams").read_bytes()
         with self.path.open("rb") as file:
             for name, line in zip(names, file, strict=True):
-                yield JETSTREAM[name], line[:-1]
+                yield JETSTREAM_STREAMS[name], line[:-1]
 
     def split(self, folder: Path) -> int:
         """Write `<stream>.ndjson` for each stream into an existing folder; returns the number of events."""
         with contextlib.ExitStack() as files:
             of_stream: dict[Stream, IO[bytes]] = {
-                stream: files.enter_context((folder / f"{stream}.ndjson").open("wb")) for stream in JETSTREAM
+                stream: files.enter_context((folder / f"{stream}.ndjson").open("wb"))
+                for stream in JETSTREAM_STREAMS
             }
             for stream, frame in self:
                 of_stream[stream].write(frame + b"\n")
@@ -78,7 +78,7 @@ def make_frames(folder: Path, source: Source, first_us: int | None = None) -> Fr
     begins_us = first_us or int((time.time() - source.events / RATE) * 1_000_000)
     path = folder / "frames.jsonl"
     seen: set[tuple[str, ...]] = set()
-    streams, order = bytearray(), [stream.value for stream in JETSTREAM]
+    streams, order = bytearray(), [stream.value for stream in JETSTREAM_STREAMS]
     size, oldest_us = 0, 1 << 62
     with path.open("wb") as file:
         for name, frame in source.truth(begins_us):

@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from services.buffer.keys import buffer_key
-from testing.harness.pipeline import JETSTREAM, Pipeline
+from services.shared.event import JETSTREAM_STREAMS
+from testing.harness.pipeline import Pipeline
 from testing.harness.redis import RedisServer
 from testing.harness.waiting import wait_for
 from testing.performance.bench.as_shipped import AS_SHIPPED
@@ -114,7 +115,7 @@ def by_the_writer(folder: Path, frames: Frames) -> Figures:
 
 
 def _done(pipeline: Pipeline) -> list[dict[str, Any]]:
-    return [line for line in pipeline.writer.logged("commit.done") if line["stream"] in JETSTREAM]
+    return [line for line in pipeline.writer.logged("commit.done") if line["stream"] in JETSTREAM_STREAMS]
 
 
 def _rows(pipeline: Pipeline) -> int:
@@ -130,7 +131,7 @@ def _complete(found: Figures, frames: Frames) -> Figures:
 
 def _reveal(tools: redis.Redis) -> None:
     """Rename all hidden lists to the keys that the writer reads, in one transaction."""
-    hidden = [stream for stream in JETSTREAM if tools.exists(hidden_key(stream))]
+    hidden = [stream for stream in JETSTREAM_STREAMS if tools.exists(hidden_key(stream))]
     with tools.pipeline() as transaction:
         for stream in hidden:
             transaction.rename(hidden_key(stream), buffer_key(stream))

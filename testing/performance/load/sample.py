@@ -16,6 +16,7 @@ from websockets.exceptions import WebSocketException
 from services.buffer.keys import PUSHED
 from services.shared.event import JETSTREAM_STREAMS
 from testing.fakes.jetstream.client import control_connection
+from testing.harness.redis import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,10 +129,9 @@ class Sampler:
             at_once.hmget(PUSHED, [f"{stream}:pushed" for stream in JETSTREAM_STREAMS])
             at_once.info()
             counts, info = at_once.execute()
-        keys = [*self._redis.scan_iter("archive:buffer:*"), *self._redis.scan_iter("archive:claim:*")]
         return {
             "pushed": float(sum(int(count or 0) for count in counts)),
-            "waiting": float(sum(self._redis.llen(key) for key in keys)),
+            "waiting": float(waiting(self._redis)),
             "redis.used": float(info["used_memory"]),
             "redis.max": float(info["maxmemory"]),
             "redis.commands_total": float(info["total_commands_processed"]),

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from services.archive.paths import parse_name
+from services.shared.event import JETSTREAM_STREAMS
 from testing.events import HostView, Traffic
 from testing.harness.host import Host
-from testing.harness.pipeline import JETSTREAM, Pipeline
+from testing.harness.pipeline import Pipeline
 from testing.harness.proxy import Proxy
 from testing.harness.waiting import wait_for
 from testing.proof.chaos.kinds import DISTURBED, TRAPPED, Component, Kind
@@ -122,7 +123,7 @@ class Environment:
     def committed_us(self) -> int:
         """Return the newest event time in the names of all parts, in microseconds."""
         raw = self.pipeline.root / "raw"
-        parts = (path for stream in JETSTREAM for path in (raw / stream).rglob("*.parquet"))
+        parts = (path for stream in JETSTREAM_STREAMS for path in (raw / stream).rglob("*.parquet"))
         names = (parse_name(path.name) for path in parts)
         return max((name.last_us for name in names if name), default=0)
 

@@ -11,7 +11,7 @@ from testing.performance.bench.child import Stopwatch
 
 
 async def receive(url: str, frames: int) -> None:
-    """Receive so many frames, timed from the first."""
+    """Receive `frames` frames, timed from the first."""
     async with connect(url, max_size=32 << 20, compression=None, max_queue=1024) as socket:
         await socket.recv(decode=False)
         watch = Stopwatch()

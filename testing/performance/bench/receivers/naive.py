@@ -19,7 +19,7 @@ def list_of(kind: str, collection: str) -> str:
 
 
 async def receive(url: str, frames: int, redis_url: str) -> None:
-    """Receive so many frames and push them to Redis, timed from the first."""
+    """Receive `frames` frames and push them to Redis, timed from the first."""
     server = redis.Redis.from_url(redis_url, socket_timeout=SECONDS)
     async with connect(url, max_size=None) as socket:
         watch = None

@@ -23,7 +23,7 @@ REMEDY = "atproto is not installed; `.venv/bin/pip install atproto`, then again"
 
 
 def receive(url: str, frames: int, redis_url: str, batch: int) -> None:
-    """Receive so many frames and push them to Redis, timed from the first event that the client returns."""
+    """Receive `frames` frames and push them to Redis, timed from the first event that the client returns."""
     try:
         from atproto import JetstreamClient  # noqa: PLC0415 - the bench runs without it too
     except ImportError as error:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from services.archive.schema import SCHEMAS
-from services.shared.event import Stream
-from testing.harness.pipeline import JETSTREAM
+from services.shared.event import JETSTREAM_STREAMS, Stream
 
 COLUMNS: dict[Stream, tuple[str, ...]] = {
-    stream: tuple(name for name in SCHEMAS[stream].names if name != "extra") for stream in JETSTREAM
+    stream: tuple(name for name in SCHEMAS[stream].names if name != "extra") for stream in JETSTREAM_STREAMS
 }
 """Names of columns by stream."""
 OPEN = ("embed", "facets", "labels", "record")
