@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from services.shared.event import Stream
 
 HOURS_A_DAY = 24
-EMPTY = hash(())
-"""The token of no directory."""
 CACHED_IDS = 50_000
-"""Chunk ids in all cached footers: about 20 MB. More than five days of one stream need."""
+"""Chunk ids in all cached footers: about 12 MB, and more than five days of one stream have."""
+_EMPTY = hash(())
+"""The token of a day without hours."""
 _UNCERTAIN_NS = 2_000_000_000
 """A directory that changed so recently may change again without a new time: file systems count in ticks."""
 _IDS_A_FOOTER = 8
@@ -87,8 +87,8 @@ class Catalog:
         """
         found = {}
         for day, directory in self._directories(stream):
-            token = token_of(directory.iterdir())
-            if token != EMPTY:
+            token = _day_token(directory)
+            if token != _EMPTY:
                 found[day] = next(self._serial) if token is None else token
         return found
 
@@ -156,6 +156,13 @@ def token_of(directories: Iterable[Path]) -> int | None:
     if seen and time.time_ns() - max(changed for _, _, changed in seen) < _UNCERTAIN_NS:
         return None
     return hash(tuple(sorted(seen)))
+
+
+def _day_token(directory: Path) -> int | None:
+    try:
+        return token_of(sorted(directory.iterdir()))
+    except OSError:
+        return None
 
 
 def _ids(file: File) -> int:
