@@ -1,6 +1,6 @@
-"""Checkpoints: for each stream the cursor up to which everything is committed, beside the archive.
+"""Checkpoints: for each stream the cursor up to which all events are committed, and the last epoch.
 
-They outlive Redis: when its volume is lost the writer sets the cursor from the oldest of them.
+They lie in the archive: when Redis loses its volume, the writer sets the cursor to the oldest checkpoint.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def read_checkpoints(root: Path) -> dict[Stream, Cursor]:
-    """Read the checkpoints there are; each is synced before it is believed."""
+    """Read the existing checkpoints. Syncs each first: a power cut must not take back one that was used.
+
+    Raises Transient, or BrokenInvariant for a damaged checkpoint.
+    """
     found: dict[Stream, Cursor] = {}
     try:
         for stream in Stream:
@@ -48,9 +51,10 @@ def watermark_us(root: Path) -> int:
 
 
 def sweep_checkpoints(root: Path, streams: Iterable[Stream]) -> int:
-    """Remove what killed writers left staged beside these streams' checkpoints; return how many files.
+    """Remove the staged files that killed writers left beside checkpoints; return how many.
 
-    For the streams' owner only. The epoch's and the id's may be another writer's, which then tries again.
+    For the streams' owner only. Staged files of the epoch and the id may be another writer's, which then
+    retries. Raises Transient.
     """
     try:
         beside = [path for stream in streams for path in (root / CHECKPOINTS).glob(f"{stream}.*.tmp")]
@@ -63,7 +67,7 @@ def sweep_checkpoints(root: Path, streams: Iterable[Stream]) -> int:
 
 
 def write_checkpoint(root: Path, stream: Stream, cursor: bytes) -> None:
-    """Move a stream's checkpoint, durably."""
+    """Replace a stream's checkpoint, durably. Raises Transient."""
     path = checkpoint_path(root, stream)
     try:
         staged = stage(path, cursor)
@@ -76,7 +80,10 @@ def write_checkpoint(root: Path, stream: Stream, cursor: bytes) -> None:
 
 
 def used_epoch(root: Path) -> int:
-    """Return the highest epoch ever begun, or 0; checkpoints alone do not tell of one that died young."""
+    """Return the highest epoch that was ever started, or 0. Raises Transient.
+
+    An epoch may end before its first checkpoint, so checkpoints do not show it.
+    """
     try:
         return int(epoch_path(root).read_text(encoding="ascii"))
     except FileNotFoundError:
@@ -86,7 +93,7 @@ def used_epoch(root: Path) -> int:
 
 
 def note_epoch(root: Path, epoch: int) -> None:
-    """Remember an epoch, durably, before it is begun: no number is used twice."""
+    """Record an epoch, durably, before it starts, so that no number is used twice. Raises Transient."""
     path = epoch_path(root)
     try:
         write_durably(root, path, str(epoch).encode())
@@ -95,14 +102,14 @@ def note_epoch(root: Path, epoch: int) -> None:
 
 
 def create_checkpoints(root: Path, streams: Iterable[Stream], cursor: bytes) -> None:
-    """Write the checkpoints of a new archive, durably; those that exist stay as they are."""
+    """Write the checkpoints of a new archive, durably; keep those that exist. Raises Transient."""
     try:
         for stream in streams:
             path = checkpoint_path(root, stream)
             make_directories(root, path.parent)
             staged = stage(path, cursor)
             with contextlib.suppress(FileExistsError):
-                # Unlike a rename a link never replaces: of two writers the first one wins.
+                # Unlike a rename, a link never replaces a file: of two writers the first one wins.
                 os.link(staged, path)
             staged.unlink()
             reach(CrashPoint.RECOVER_CHECKPOINT_CREATED)

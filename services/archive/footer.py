@@ -1,6 +1,6 @@
-"""What the footer of a part, or of a compacted file, says of its rows: how many, of which epoch, from where.
+"""The values in the footer of a part or a compacted file: counts of rows by epoch, and their source chunks.
 
-Pure. A part's rows are of one epoch and one source stream; those of a compacted file may be of several.
+Pure. The rows of a part have one epoch and one source stream; those of a compacted file may have several.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Counts = dict[str, dict[str, int]]
-"""Rows by epoch, and within it by the stream whose buffer they came from."""
+"""Number of rows by epoch, and by the source stream: the stream whose buffer they came from."""
 
 COMPACTED = "archive.compacted"
 ROWS_BY_EPOCH = "archive.rows_by_epoch"
 REMOVED_BY_EPOCH = "archive.removed_by_epoch"
 DUPLICATES = "archive.duplicates"
-"""Rows that this file's hour lost as duplicates, in all its compactions."""
+"""Number of duplicates that were removed from the file's hour in all its compactions."""
 SOURCES = "archive.sources"
 COMPARED = "archive.compared"
 """Ids of the chunks in earlier hours that a compacted file's hour was compared with."""
@@ -34,14 +34,14 @@ class FooterError(BadInput):
 
 
 class SourceChunk(msgspec.Struct, frozen=True, array_like=True):
-    """A chunk of which rows are in a file, and what was known when it was committed."""
+    """A chunk that a file has rows of, as it was committed."""
 
     chunk: str
     stream: str
-    """Whose buffer it was in."""
+    """Source stream."""
     epoch: int
     push: int
-    """Number of the last push before its round."""
+    """Number of the last push before the round of its commit."""
     host: str
     first_us: int
     last_us: int
@@ -52,7 +52,7 @@ class _Cursor(msgspec.Struct):
 
 
 def rows_by_epoch(footer: Mapping[str, str]) -> Counts:
-    """Return how many rows the file has; empty for a file that is not of this archive."""
+    """Return the number of rows by epoch and source stream; empty without the keys of this archive."""
     if COMPACTED in footer:
         return _decoded(footer.get(ROWS_BY_EPOCH, "{}"), Counts)
     if "archive.epoch" not in footer:
@@ -64,7 +64,7 @@ def rows_by_epoch(footer: Mapping[str, str]) -> Counts:
 
 
 def removed_by_epoch(footer: Mapping[str, str]) -> Counts:
-    """Return how many rows were removed when the file was made, and when what it was made from was."""
+    """Return the number of rows that were removed from the hour in all its compactions and rewrites."""
     return _decoded(footer.get(REMOVED_BY_EPOCH, "{}"), Counts)
 
 
@@ -79,12 +79,12 @@ def compared(footer: Mapping[str, str]) -> frozenset[str]:
 
 
 def accounted(footer: Mapping[str, str]) -> Counts:
-    """Return how many rows the file answers for: those it has, and those that were lawfully removed."""
+    """Return the number of rows that the ledger counts for the file: present ones and removed ones."""
     return total(rows_by_epoch(footer), removed_by_epoch(footer))
 
 
 def sources(footer: Mapping[str, str], name: str) -> tuple[SourceChunk, ...]:
-    """Return the chunks that the file of this name has rows of. Raises FooterError for a stray file."""
+    """Return the chunks that a file has rows of. Raises FooterError for a name or footer of another kind."""
     try:
         if COMPACTED in footer:
             return msgspec.json.decode(footer[SOURCES], type=tuple[SourceChunk, ...])
@@ -100,7 +100,7 @@ def sources(footer: Mapping[str, str], name: str) -> tuple[SourceChunk, ...]:
 
 
 def total(*parts: Mapping[str, Mapping[str, int]]) -> Counts:
-    """Add counts up."""
+    """Return the sum of counts."""
     found: Counts = {}
     for counts in parts:
         for epoch, streams in counts.items():
@@ -111,9 +111,9 @@ def total(*parts: Mapping[str, Mapping[str, int]]) -> Counts:
 
 
 def split(counts: Counts, rows: int) -> tuple[Counts, Counts]:
-    """Take so many rows out of counts, of the newest epochs first; return what was taken and what is left.
+    """Take a number of rows from counts, the newest epochs first; return the counts taken and those left.
 
-    In a compacted file rows no longer say which epoch they are of. What is read again comes in a newer one.
+    Rows of a compacted file do not state their epoch. Duplicates come from reading again, in a newer epoch.
     """
     taken: Counts = {}
     left = total(counts)
@@ -128,7 +128,7 @@ def split(counts: Counts, rows: int) -> tuple[Counts, Counts]:
 
 
 def rows_in(counts: Mapping[str, Mapping[str, int]]) -> int:
-    """Return the rows of all epochs and streams."""
+    """Return the number of rows of all epochs and source streams."""
     return sum(rows for streams in counts.values() for rows in streams.values())
 
 

@@ -161,7 +161,7 @@ def _create(path: Path) -> None:
         staged = stage(path, secrets.token_hex(8).encode())
         reach(CrashPoint.RECOVER_ID_STAGED)
         with contextlib.suppress(FileExistsError):
-            # Unlike a rename a link never replaces: of two writers the first one wins.
+            # Unlike a rename, a link never replaces a file: of two writers the first one wins.
             os.link(staged, path)
         staged.unlink()
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Where a part lives. Pure: the same chunk gets the same names, so that a retry overwrites itself.
+"""Names and paths of everything below the archive's root. Pure: the same chunk always gets the same names.
 
-A part is partitioned by the time that came with the event (`time_us`; for rejects and gaps `received_at`),
-in UTC: never by `createdAt`, which a client chooses, and never by our own clock, which another attempt
-would read anew. Nothing in a name depends on what encoding makes of the chunk.
+A part lies in the UTC hour of its rows' time (`time_us`; for rejects and gaps `received_at`): not of
+`createdAt`, which a client chooses, nor of the writer's clock, which differs when a commit is repeated. No
+name depends on the result of encoding, so a repeated commit overwrites its own files.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ HOUR_US = 3_600_000_000
 """Microseconds of an hour. Hours are counted from 1970-01-01T00Z, as `time_us // HOUR_US`."""
 
 MAX_TIME_US = 253_402_300_799_999_999
-"""The last microsecond of the year 9999: the last that has a directory."""
+"""The last microsecond of the year 9999, the last year with a directory."""
 
 RAW = "raw"
-"""The datasets, one a stream: every version and every deletion."""
+"""The datasets, one for each stream, with every version of a record and every deletion."""
 COVERAGE = "coverage"
-"""How complete every hour of every stream is; rebuildable."""
+"""The coverage table: how complete every hour of every stream is. Rebuildable, except for removed hours."""
 SNAPSHOTS = "snapshots"
-"""What was cited, one folder a snapshot."""
+"""Snapshots: files and hashes that were cited."""
 STATE = ".state"
-"""What is the program's own below the root, and no dataset."""
+"""Files of the programs themselves; readers skip hidden folders."""
 
 ARCHIVE_ID = f"{STATE}/id"
 EPOCH = f"{STATE}/epoch"
 CHECKPOINTS = f"{STATE}/checkpoints"
 REMOVED = f"{STATE}/removed"
-"""Hours that were removed as a whole, and what the ledger still accounts for."""
+"""Notes on hours that were removed as a whole, for which the ledger still accounts."""
 REWRITTEN = f"{STATE}/rewritten"
-"""Hours that lost rows on purpose: how many, when and why."""
+"""Notes on hours that were rewritten without some rows: how many, when and why."""
 OFFLOADED = f"{STATE}/offloaded"
 """Objects in the bucket, by hour."""
 DELETIONS = f"{STATE}/deletions"
@@ -52,7 +52,7 @@ QUARANTINE = f"{STATE}/quarantine"
 DEMO_MARK = f"{STATE}/demo"
 """Marks an archive of made-up events, and holds the settings of its daemons."""
 COMPARISONS = f"{STATE}/compared"
-"""What hours were compared with since they were compacted, where no duplicate was found."""
+"""Chunks that compacted hours were compared with later, without finding a duplicate."""
 LOCKS = f"{STATE}/locks"
 STAGING = f"{STATE}/staging"
 """Unfinished files."""
@@ -66,23 +66,23 @@ RUN = f"{STATE}/run"
 """Redis' data and the logs of an archive that is run without containers."""
 
 POSITION = (ARCHIVE_ID, EPOCH, CHECKPOINTS)
-"""Which archive this is, and up to where it is whole. A backup copies these before `raw`, or they promise
-files that the copy lacks."""
+"""The archive's id, and up to where its streams are committed. A backup copies these before `raw`: otherwise
+they would name a position beyond the copied files."""
 NOTES = (REMOVED, REWRITTEN, OFFLOADED, DELETIONS, QUARANTINE, DEMO_MARK)
-"""Durable notes on what is no longer in `raw`, or elsewhere. A backup copies these after `raw`, or an hour
-removed meanwhile is lost after a restore."""
+"""Durable notes on rows that left `raw`. A backup copies these after `raw`: otherwise an hour that is removed
+meanwhile would be in neither."""
 REBUILDABLE = (COMPARISONS,)
 """Derived from `raw`: losing it costs time, not data."""
 SCRATCH = (LOCKS, STAGING, PREPARED, REPLACED, SPILL, RUN)
-"""Of no use to another machine; a copy leaves these out."""
+"""Of no use on another machine; a backup leaves these out."""
 
 REPLACED_SUFFIX = ".replaced"
-"""Of files that were swapped out, so that no reader's pattern takes them for data."""
+"""Suffix of replaced files, so that no pattern for Parquet files matches them."""
 QUARANTINED_SUFFIX = ".quarantined"
 
 _ID_DIGITS = 24
 _HASHED_AT_ONCE = 1024
-"""Elements joined before hashing: a call for each costs as much as the hashing."""
+"""Events joined before hashing: one call for each event costs as much as the hashing."""
 _KEY_SLASHES = 6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPACTED = "compacted-"
@@ -91,55 +91,55 @@ _HOUR = re.compile(r"year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d)")
 
 
 class PartName(NamedTuple):
-    """What a file name of an hour says."""
+    """The values in the name of a part or of a compacted file."""
 
     is_compacted: bool
     first_us: int
-    """Of the whole chunk; of a compacted file, of its rows."""
+    """Least time of the whole chunk; of a compacted file, of its rows."""
     last_us: int
     rows: int
-    """Elements of the chunk; of a compacted file, its rows."""
+    """Events of the chunk; of a compacted file, its rows."""
     id: str
-    """The chunk's id; of a compacted file, an id of what it was made from."""
+    """The chunk's id; of a compacted file, the id of its inputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The elements that one commit makes durable, by what names their parts."""
+    """The events that one commit makes durable: the values that name their parts."""
 
     stream: Stream
     first_us: int
-    """Least time among the elements that have one; 0 when none has."""
+    """Least readable time of the events; 0 without one."""
     last_us: int
     count: int
-    """Elements, whether or not they can be encoded."""
+    """Events, whether or not they can be encoded."""
     id: str
-    """`chunk_id` of the elements."""
+    """`chunk_id` of the events."""
 
     @property
     def name(self) -> str:
-        """File name of each of the chunk's parts; the directory tells them apart."""
+        """File name of every part of the chunk; its parts lie in different directories."""
         return f"{self.first_us:016d}-{self.last_us:016d}-{self.count}-{self.id}.parquet"
 
 
-def chunk_of(stream: Stream, elements: Sequence[bytes], times: Iterable[int | None]) -> Chunk:
-    """Return the chunk of these elements; `times` are theirs in Unix microseconds, None where unreadable."""
+def chunk_of(stream: Stream, events: Sequence[bytes], times: Iterable[int | None]) -> Chunk:
+    """Return the chunk of these events; `times` are in Unix microseconds, None where unreadable."""
     known = [time_us for time_us in times if time_us is not None] or [0]
-    return Chunk(stream, min(known), max(known), len(elements), chunk_id(stream, elements))
+    return Chunk(stream, min(known), max(known), len(events), chunk_id(stream, events))
 
 
-def chunk_id(stream: Stream, elements: Sequence[bytes]) -> str:
-    """Return 24 hex digits that stand for exactly these elements, in this order, of this stream."""
+def chunk_id(stream: Stream, events: Sequence[bytes]) -> str:
+    """Return 24 hex digits of a hash of the stream and its events, in order."""
     digest = hashlib.sha256(stream.value.encode().ljust(16))
-    # Lengths first: without them, moving a byte from one element to the next would not show.
-    digest.update(struct.pack(f"<{len(elements)}Q", *map(len, elements)))
-    for start in range(0, len(elements), _HASHED_AT_ONCE):
-        digest.update(b"".join(elements[start : start + _HASHED_AT_ONCE]))
+    # The lengths too: otherwise moving a byte from one event to the next would not change the hash.
+    digest.update(struct.pack(f"<{len(events)}Q", *map(len, events)))
+    for start in range(0, len(events), _HASHED_AT_ONCE):
+        digest.update(b"".join(events[start : start + _HASHED_AT_ONCE]))
     return digest.hexdigest()[:_ID_DIGITS]
 
 
 def part_path(root: Path, stream: Stream, hour: int, chunk: Chunk) -> Path:
-    """Return where the chunk's share of this stream and hour (counted from 1970) belongs."""
+    """Return the path of the chunk's part of a stream and an hour, counted from 1970."""
     return hour_directory(root, stream, hour) / chunk.name
 
 
@@ -155,12 +155,12 @@ def hour_directory(root: Path, stream: Stream, hour: int) -> Path:
 
 
 def part_key(stream: Stream, hour: int, name: str) -> str:
-    """Return where a file of an hour lies below the root; in a bucket its key below the prefix."""
+    """Return the path of an hour's file relative to the root; also its key in a bucket, below the prefix."""
     return (hour_directory(Path(), stream, hour) / name).as_posix()
 
 
 def parse_part_key(key: str) -> tuple[Stream, int, PartName] | None:
-    """Read a path that `part_key` made; None for every other path."""
+    """Parse a path that `part_key` returned; return None for every other path."""
     raw, stream, *directories, file = Path(key).parts if key.count("/") == _KEY_SLASHES else ("", "", "")
     hour, name = hour_of(Path(*directories)), parse_name(file)
     if raw != RAW or stream not in tuple(Stream) or hour is None or name is None:
@@ -169,7 +169,7 @@ def parse_part_key(key: str) -> tuple[Stream, int, PartName] | None:
 
 
 def hour_of(directory: Path) -> int | None:
-    """Return the hour, counted from 1970, whose directory this is; None where it is none."""
+    """Return the hour of a directory, counted from 1970; None for every other directory."""
     found = _HOUR.fullmatch("/".join(directory.parts[-4:]))
     if found is None:
         return None
@@ -186,18 +186,18 @@ def hour_start(hour: int) -> datetime:
 
 
 def hour_text(hour: int) -> str:
-    """Return an hour as people and file names write it: 2026-07-04T14."""
+    """Return an hour, counted from 1970, as text: 2026-07-04T14."""
     start = hour_start(hour)
     return f"{start.year:04d}-{start.month:02d}-{start.day:02d}T{start.hour:02d}"
 
 
 def hour_of_text(text: str) -> int:
-    """Return the hour that `hour_text` wrote so. Raises ValueError."""
+    """Return the hour of a text that `hour_text` returned. Raises ValueError."""
     return (datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC) - _EPOCH) // timedelta(hours=1)
 
 
 def parse_name(name: str) -> PartName | None:
-    """Read a file name of an hour; None where it is none of ours."""
+    """Parse the name of a part or of a compacted file; return None for every other name."""
     found = _NAME.fullmatch(name)
     if found is None:
         return None
@@ -206,12 +206,12 @@ def parse_name(name: str) -> PartName | None:
 
 
 def compacted_name(first_us: int, last_us: int, rows: int, identity: str) -> str:
-    """Return the name of a compacted file; `identity` is a hash of its inputs (`inputs_id`)."""
+    """Return the name of a compacted file; `identity` is its `inputs_id`."""
     return f"{_COMPACTED}{first_us:016d}-{last_us:016d}-{rows}-{identity}.parquet"
 
 
 def inputs_id(*words: str) -> str:
-    """Return 24 hex digits that stand for exactly these words, in this order."""
+    """Return 24 hex digits of a hash of these words, in order."""
     digest = hashlib.sha256()
     for word in words:
         digest.update(f"{len(word)}:{word}".encode())
@@ -219,14 +219,14 @@ def inputs_id(*words: str) -> str:
 
 
 def staging_path(root: Path, stream: Stream, hour: int, chunk: Chunk) -> Path:
-    """Return where that part is written first: under the *chunk's* stream, whose owner sweeps it."""
+    """Return where a part is written first: below the chunk's stream, whose owner sweeps it after a kill."""
     return staging_root(root, chunk.stream) / f"{stream.value}-{hour}-{chunk.id}.tmp"
 
 
 def parts_pattern(chunk_id: str) -> str:
-    """Return the glob, below a stream's root, of every part that bears this chunk's id.
+    """Return the glob, below a stream's root, of every part of a chunk.
 
-    Never of a compacted file: a chunk that is committed again must not take away what others became.
+    It matches no compacted file: a chunk that is committed again must not remove the rows of other chunks.
     """
     return f"year=*/month=*/day=*/hour=*/[-0-9]*-{chunk_id}.parquet"
 
@@ -237,37 +237,37 @@ def stream_root(root: Path, stream: Stream) -> Path:
 
 
 def staging_root(root: Path, stream: Stream) -> Path:
-    """Return the directory of a stream's unfinished parts."""
+    """Return the directory of a stream's staged parts."""
     return root / STAGING / stream.value
 
 
 def prepared_path(root: Path, stream: Stream, hour: int) -> Path:
-    """Return the directory that is to take the place of an hour's."""
+    """Return the directory of the prepared files of an hour."""
     return root / PREPARED / stream.value / hour_text(hour)
 
 
 def manifest_path(root: Path, stream: Stream, hour: int) -> Path:
-    """Return the file that says what is to take the place of what."""
+    """Return the swap manifest of an hour."""
     return root / PREPARED / stream.value / f"{hour_text(hour)}.json"
 
 
 def replaced_path(root: Path, stream: Stream, hour: int, identity: str) -> Path:
-    """Return where the files of an hour go when others took their place."""
+    """Return the directory of the files of an hour that a swap replaced; `identity` is the manifest's."""
     return root / REPLACED / stream.value / f"{hour_text(hour)}-{identity}"
 
 
 def removed_path(root: Path, stream: Stream, hour: int) -> Path:
-    """Return the file that keeps account of what was taken out of an hour for good."""
+    """Return the note on the removals of an hour."""
     return root / REMOVED / stream.value / f"{hour_text(hour)}.json"
 
 
 def rewritten_path(root: Path, stream: Stream, hour: int) -> Path:
-    """Return the file that tells of rows that an hour lost on purpose."""
+    """Return the note on the rewrites of an hour."""
     return root / REWRITTEN / stream.value / f"{hour_text(hour)}.json"
 
 
 def checkpoint_path(root: Path, stream: Stream) -> Path:
-    """Return the file that says up to where a stream is committed."""
+    """Return the checkpoint file of a stream."""
     return root / CHECKPOINTS / f"{stream.value}.json"
 
 
@@ -286,10 +286,10 @@ def refuse_old_layout(root: Path) -> None:
 
 
 def epoch_path(root: Path) -> Path:
-    """Return the file that holds the highest epoch ever begun."""
+    """Return the file that holds the highest epoch that was ever started."""
     return root / EPOCH
 
 
 def lock_path(root: Path, stream: Stream) -> Path:
-    """Return the file whose flock makes a writer the stream's owner."""
+    """Return the file whose lock makes a writer the owner of a stream."""
     return root / LOCKS / stream.value

@@ -1,1 +1,1 @@
-"""Tests, each the twin of the module beside it."""
+"""Tests of the package archive."""

@@ -25,31 +25,31 @@ if TYPE_CHECKING:
 OLD, NEW = Cursor(time_us=1, epoch=1, push=1), Cursor(time_us=2, epoch=1, push=2, host="h", identity="ff")
 
 
-def test_what_was_written_is_read_back_whole(tmp_path: Path) -> None:
+def test_checkpoints_are_read_back_as_written(tmp_path: Path) -> None:
     create_checkpoints(tmp_path, [Stream.POSTS, Stream.LIKES], OLD.encode())
     write_checkpoint(tmp_path, Stream.LIKES, NEW.encode())
     assert read_checkpoints(tmp_path) == {Stream.POSTS: OLD, Stream.LIKES: NEW}
     assert [path.suffix for path in (tmp_path / ".state/checkpoints").iterdir()] == [".json", ".json"]
 
 
-def test_the_first_to_create_one_wins(tmp_path: Path) -> None:
+def test_existing_checkpoints_are_not_replaced_by_creation(tmp_path: Path) -> None:
     create_checkpoints(tmp_path, [Stream.POSTS], OLD.encode())
     create_checkpoints(tmp_path, [Stream.POSTS], NEW.encode())
     assert read_checkpoints(tmp_path) == {Stream.POSTS: OLD}
 
 
-def test_a_new_archive_has_none(tmp_path: Path) -> None:
+def test_a_new_archive_has_no_checkpoints(tmp_path: Path) -> None:
     assert read_checkpoints(tmp_path) == {}
     assert used_epoch(tmp_path) == 0
 
 
-def test_an_epoch_is_remembered(tmp_path: Path) -> None:
+def test_the_highest_epoch_is_stored(tmp_path: Path) -> None:
     note_epoch(tmp_path, 4)
     note_epoch(tmp_path, 5)
     assert used_epoch(tmp_path) == 5
 
 
-def test_what_a_killed_writer_left_staged_is_swept_by_the_owner(tmp_path: Path) -> None:
+def test_staged_files_of_a_killed_writer_are_removed_by_the_owner(tmp_path: Path) -> None:
     create_checkpoints(tmp_path, [Stream.POSTS, Stream.LIKES], OLD.encode())
     note_epoch(tmp_path, 1)
     staged = [
@@ -68,14 +68,14 @@ def test_what_a_killed_writer_left_staged_is_swept_by_the_owner(tmp_path: Path) 
     assert used_epoch(tmp_path) == 1
 
 
-def test_a_damaged_checkpoint_stops_loudly_and_names_the_file(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_a_broken_invariant_that_names_the_file(tmp_path: Path) -> None:
     create_checkpoints(tmp_path, [Stream.POSTS], OLD.encode())
     checkpoint_path(tmp_path, Stream.POSTS).write_bytes(b"{")
     with pytest.raises(BrokenInvariant, match=r"posts\.json"):
         read_checkpoints(tmp_path)
 
 
-def test_a_disk_that_cannot_be_written_is_tried_again_later(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_be_written_is_transient(tmp_path: Path) -> None:
     (tmp_path / ".state").mkdir()
     (tmp_path / ".state/checkpoints").write_text("in the way")
     with pytest.raises(Transient):

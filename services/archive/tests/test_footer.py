@@ -1,4 +1,4 @@
-"""What a footer says of its rows; nothing is won or lost where counts are taken apart."""
+"""Counts and source chunks in footers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COUNTS = st.dictionaries(
 )
 
 
-def test_a_part_speaks_of_one_epoch_and_one_source() -> None:
+def test_a_part_has_one_epoch_and_one_source_stream() -> None:
     assert rows_by_epoch(PART) == {"3": {"likes": 5}}
     assert accounted(PART) == {"3": {"likes": 5}}
     (source,) = sources(PART, NAME)
     assert (source.chunk, source.epoch, source.push, source.host) == ("0123456789abcdef01234567", 3, 8, "one")
 
 
-def test_a_compacted_file_speaks_of_several_and_of_what_was_removed() -> None:
+def test_a_compacted_file_has_several_epochs_and_counts_removed_rows() -> None:
     footer = {
         "archive.compacted": "1",
         "archive.rows_by_epoch": '{"1":{"likes":5},"2":{"likes":1}}',
@@ -37,7 +37,7 @@ def test_a_compacted_file_speaks_of_several_and_of_what_was_removed() -> None:
     assert accounted(footer) == {"1": {"likes": 5}, "2": {"likes": 5}}
 
 
-def test_a_stray_file_is_named() -> None:
+def test_another_name_or_footer_is_an_error_that_names_the_file() -> None:
     assert rows_by_epoch({}) == {}
     with pytest.raises(FooterError, match=r"mine\.parquet"):
         sources({}, "mine.parquet")
@@ -46,9 +46,7 @@ def test_a_stray_file_is_named() -> None:
 
 
 @given(COUNTS, st.integers(0, 300))
-def test_what_is_taken_and_what_is_left_are_together_what_was_there(
-    counts: dict[str, dict[str, int]], rows: int
-) -> None:
+def test_split_counts_add_up_to_the_original(counts: dict[str, dict[str, int]], rows: int) -> None:
     taken, left = split(counts, rows)
     assert rows_in(taken) == min(rows, rows_in(counts))
     assert {k: v for k, v in total(taken, left).items() if v} == {k: v for k, v in counts.items() if v}

@@ -1,4 +1,4 @@
-"""One owner a stream, and one Redis an archive."""
+"""Locks of streams, and the archive's id."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ with owning(pathlib.Path(sys.argv[1]), [Stream.POSTS]):
 """
 
 
-def test_a_stream_has_one_owner_and_kill_9_gives_it_back(tmp_path: Path) -> None:
+def test_a_stream_has_one_owner_and_is_free_after_kill_9(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)],
         cwd=REPOSITORY,
@@ -52,7 +52,7 @@ def test_a_stream_has_one_owner_and_kill_9_gives_it_back(tmp_path: Path) -> None
             pass
 
 
-def test_a_writer_that_starts_while_somebody_asks_who_owns_the_stream_retries(
+def test_a_writer_that_starts_during_is_owned_retries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with owning(tmp_path, [Stream.POSTS]):
@@ -65,7 +65,7 @@ def test_a_writer_that_starts_while_somebody_asks_who_owns_the_stream_retries(
     assert not is_owned(tmp_path, Stream.POSTS)
 
 
-def test_asking_for_the_owner_takes_no_exclusive_lock_and_creates_nothing(tmp_path: Path) -> None:
+def test_is_owned_takes_no_exclusive_lock_and_creates_nothing(tmp_path: Path) -> None:
     assert not is_owned(tmp_path, Stream.POSTS)
     assert list(tmp_path.iterdir()) == []
     with owning(tmp_path, [Stream.POSTS]):
@@ -86,13 +86,13 @@ def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pytest.fail("owned")
 
 
-def test_an_id_is_made_once_and_kept(tmp_path: Path) -> None:
+def test_an_id_is_created_once(tmp_path: Path) -> None:
     made = archive_id(tmp_path, None)
     assert archive_id(tmp_path, None) == made
     assert archive_id(tmp_path, made) == made
 
 
-def test_a_writer_that_dies_while_it_makes_the_id_leaves_none(tmp_path: Path) -> None:
+def test_a_writer_that_dies_while_it_creates_the_id_leaves_none(tmp_path: Path) -> None:
     def die(point: CrashPoint) -> None:
         raise RuntimeError(point)
 

@@ -1,4 +1,4 @@
-"""Parts are Parquet that every reader opens, and say what they are."""
+"""Parts are plain Parquet for every reader, and every kind of damage is reported as one error."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_hash_is_that_of_the_row_groups(tmp_path: Path) -> None:
     assert rows_bytes == max(ends)
 
 
-def test_a_part_that_is_another_is_a_broken_invariant(tmp_path: Path) -> None:
+def test_a_part_that_reads_back_as_another_is_a_broken_invariant(tmp_path: Path) -> None:
     encoded = encode(Stream.LIKES, LIKES)
     (path,) = commit(tmp_path, encoded, ChunkOrigin()).paths
     check_file(path, encoded.parts[0].table.num_rows, encoded.parts[0].table.schema)

@@ -1,4 +1,4 @@
-"""Names and places are a function of the input, in UTC."""
+"""Names and paths are a function of the chunk, in UTC."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def _tokyo(monkeypatch: pytest.MonkeyPatch) -> None:
         (MAX_TIME_US, "year=9999/month=12/day=31/hour=23"),
     ],
 )
-def test_the_hour_is_that_of_utc(time_us: int, directory: str) -> None:
+def test_the_directory_is_that_of_the_utc_hour(time_us: int, directory: str) -> None:
     path = part_path(ROOT, Stream.LIKES, time_us // HOUR_US, CHUNK)
     assert path.parent == ROOT / "raw" / "likes" / directory
 
 
-def test_a_name_tells_the_chunk_and_nothing_else() -> None:
+def test_a_name_depends_on_the_chunk_only() -> None:
     path = part_path(ROOT, Stream.REJECTS, 5, CHUNK)
     assert path.name == "1783166400000000-1783170000000000-3-0123456789abcdef01234567.parquet"
     assert path.match(parts_pattern(CHUNK.id))
     assert path.is_relative_to(ROOT / "raw" / "rejects")
 
 
-def test_staging_is_the_chunk_s_stream_s_and_no_parquet() -> None:
+def test_a_staged_part_lies_below_the_chunk_s_stream_and_is_not_named_parquet() -> None:
     path = staging_path(ROOT, Stream.REJECTS, 5, CHUNK)
     assert path.parent == ROOT / ".state/staging" / "likes"
     assert path.suffix == ".tmp"
@@ -65,7 +65,7 @@ def test_staging_is_the_chunk_s_stream_s_and_no_parquet() -> None:
     assert path != staging_path(ROOT, Stream.REJECTS, 6, CHUNK)
 
 
-def test_an_id_stands_for_elements_order_and_stream() -> None:
+def test_an_id_depends_on_events_order_and_stream() -> None:
     same = chunk_id(Stream.LIKES, [b"ab", b"c"])
     assert same == chunk_id(Stream.LIKES, [b"ab", b"c"])
     assert len(same) == 24
@@ -80,14 +80,14 @@ def test_an_id_does_not_depend_on_how_much_is_hashed_at_once() -> None:
     assert chunk_id(Stream.LIKES, elements) != chunk_id(Stream.LIKES, [*elements[:-1], b"x"])
 
 
-def test_unreadable_times_leave_no_trace_in_a_chunk_s_bounds() -> None:
+def test_unreadable_times_do_not_change_the_bounds_of_a_chunk() -> None:
     chunk = chunk_of(Stream.LIKES, [b"a", b"b", b"c"], [7, None, 5])
     assert (chunk.first_us, chunk.last_us, chunk.count) == (5, 7, 3)
     unreadable = chunk_of(Stream.LIKES, [b"a"], [None])
     assert (unreadable.first_us, unreadable.last_us) == (0, 0)
 
 
-def test_what_is_beside_the_datasets_is_hidden() -> None:
+def test_state_is_hidden_from_readers_of_datasets() -> None:
     assert checkpoint_path(ROOT, Stream.LIKES) == ROOT / ".state/checkpoints" / "likes.json"
     assert archive_id_path(ROOT) == ROOT / ".state/id"
     assert lock_path(ROOT, Stream.LIKES) == ROOT / ".state/locks" / "likes"

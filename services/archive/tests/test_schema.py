@@ -1,4 +1,4 @@
-"""Each stream is one dataset in DuckDB, Polars and pyarrow."""
+"""The schema of each stream, read as one dataset by DuckDB, Polars and pyarrow."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def element(stream: Stream, time_us: int, *, full: bool) -> bytes:
 
 
 @pytest.mark.parametrize("stream", Stream)
-def test_parts_of_nulls_open_beside_full_ones_in_every_reader(stream: Stream, tmp_path: Path) -> None:
+def test_every_reader_reads_parts_of_nulls_together_with_full_ones(stream: Stream, tmp_path: Path) -> None:
     for hour, full in enumerate([False, True, False]):
         elements = [element(stream, NOON_US + hour * HOUR_US, full=full)]
         encoded = encode(stream, elements)
@@ -113,7 +113,7 @@ def test_every_leaf_has_one_encoding(stream: Stream) -> None:
     assert len(leaves) == len(set(leaves)) == len(SCHEMAS[stream])
 
 
-def test_the_columns_of_version_1_stay_as_they_are() -> None:
+def test_the_columns_of_version_1_do_not_change() -> None:
     assert SCHEMA_VERSION == 1
     likes = "time_us event_time did cursor operation collection rkey rev cid created_at"
     assert SCHEMAS[Stream.LIKES].names == [

@@ -1,4 +1,4 @@
-"""The swap: one step for a reader, repeatable after a death anywhere, and of no other hour than prepared."""
+"""The swap: one step for readers, completed after a kill anywhere, and discarded when the hour changed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def prepare(root: Path, *, outputs: AbstractSet[str] = NEW) -> Path:
     return place
 
 
-def test_what_is_prepared_takes_the_place_and_the_old_is_kept(tmp_path: Path) -> None:
+def test_prepared_files_are_swapped_in_and_replaced_files_are_kept(tmp_path: Path) -> None:
     place = prepare(tmp_path)
     (swapped,) = swap_prepared(tmp_path, Stream.LIKES)
     assert swapped.step is Step.EXCHANGE
@@ -80,7 +80,7 @@ def test_what_is_prepared_takes_the_place_and_the_old_is_kept(tmp_path: Path) ->
     assert not list((tmp_path / ".state/prepared").glob("*/*"))
 
 
-def test_a_kill_between_two_renames_of_replaced_files_is_finished(tmp_path: Path) -> None:
+def test_a_kill_between_two_renames_of_replaced_files_is_completed(tmp_path: Path) -> None:
     prepare(tmp_path)
     with armed(die_at(CrashPoint.SWAP_MARKED)), pytest.raises(Killed):
         list(swap_prepared(tmp_path, Stream.LIKES))
@@ -91,7 +91,7 @@ def test_a_kill_between_two_renames_of_replaced_files_is_finished(tmp_path: Path
     assert names(folder) == {"a.parquet.replaced", "b.parquet.replaced"}
 
 
-def test_an_hour_that_got_a_late_part_stays_as_it_is(tmp_path: Path) -> None:
+def test_the_swap_of_an_hour_with_a_late_part_is_discarded(tmp_path: Path) -> None:
     place = prepare(tmp_path)
     fill(place, {LATE})
     (swapped,) = swap_prepared(tmp_path, Stream.LIKES)
@@ -100,7 +100,7 @@ def test_an_hour_that_got_a_late_part_stays_as_it_is(tmp_path: Path) -> None:
     assert not list((tmp_path / ".state/prepared").glob("*/*"))
 
 
-def test_with_no_outputs_the_hour_goes_and_a_note_accounts_for_it_once(tmp_path: Path) -> None:
+def test_without_outputs_the_hour_is_removed_and_its_note_counts_it_once(tmp_path: Path) -> None:
     place = prepare(tmp_path, outputs=frozenset())
     note = removed_path(tmp_path, Stream.LIKES, HOUR)
     with armed(die_at(CrashPoint.SWAP_NOTED)), pytest.raises(Killed):
@@ -127,7 +127,7 @@ def die_at(point: CrashPoint) -> Callable[[CrashPoint], None]:
 @pytest.mark.parametrize("outputs", [NEW, frozenset()], ids=["merged", "removed"])
 @pytest.mark.parametrize("late", [False, True], ids=["quiet", "late part"])
 @pytest.mark.parametrize("point", [point for point in CrashPoint if point.value.startswith("swap.")])
-def test_a_swap_that_died_anywhere_is_finished_by_the_next(  # noqa: PLR0913 - every combination
+def test_a_swap_that_was_killed_anywhere_is_completed_by_the_next(  # noqa: PLR0913 - every combination
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     point: CrashPoint,
@@ -160,7 +160,7 @@ def test_a_swap_that_died_anywhere_is_finished_by_the_next(  # noqa: PLR0913 - e
     assert not prepared_path(tmp_path, Stream.LIKES, HOUR).exists()
 
 
-def test_every_state_of_the_disk_keeps_each_event_in_the_hour_or_on_its_way_there() -> None:
+def test_in_every_state_of_the_disk_each_event_is_in_the_hour_or_will_be() -> None:
     """Whatever is where: no step puts outputs beside an input, or takes inputs away with no outputs there."""
     every = sorted(OLD | NEW | {LATE})
     subsets = [frozenset(some) for count in range(len(every) + 1) for some in combinations(every, count)]
@@ -178,7 +178,7 @@ def test_every_state_of_the_disk_keeps_each_event_in_the_hour_or_on_its_way_ther
                 assert todo is not Step.REMOVE
 
 
-def test_two_directories_change_places(tmp_path: Path) -> None:
+def test_two_directories_are_exchanged(tmp_path: Path) -> None:
     fill(tmp_path / "one", {"a"})
     fill(tmp_path / "other", {"b"})
     if not exchange(tmp_path / "one", tmp_path / "other"):
