@@ -34,6 +34,9 @@ UNUSABLE = 2
 INTERRUPTED = 128 + signal.SIGINT
 SECONDS = 60.0
 DEMOS = REPOSITORY / ".demo"
+MARK = ".made-by-the-demo"
+"""A file in every demo's folder; its flock is held while the demo runs."""
+LATEST = "latest"
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -182,12 +185,6 @@ def _shown(path: Path) -> str:
     """Return a path for output: relative if it is below the current folder."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
-
-
-MARK = ".made-by-the-demo"
-"""A file in every demo's folder; its flock is held while the demo runs."""
-
-LATEST = "latest"
 
 
 def make_folder(parent: Path) -> tuple[Path, IO[str]]:

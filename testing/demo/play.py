@@ -28,6 +28,8 @@ PUSH_GRACE_SECONDS = 60.0
 COMMIT_SECONDS = 60.0
 ROUNDS = 10
 LONGEST_INTERVAL_SECONDS = 5.0
+SAMPLE_SECONDS = 0.4
+LAST_LINES = 5
 
 
 def make_pipeline(source: Source, folder: Path, archive: Path | None, seconds: float) -> Pipeline:
@@ -90,10 +92,6 @@ class FaultSchedule:
         """Return how many events a cutover left out."""
         fired: dict[str, int] = self._running.pipeline.hosts[0].status()["fired"]
         return fired.get("cutover_dropped", 0)
-
-
-SAMPLE_SECONDS = 0.4
-LAST_LINES = 5
 
 
 class DemoError(Exception):

@@ -20,6 +20,10 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 _NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
 _ELSEWHERE = re.compile(r"[a-z]+:")
+SECONDS = 120
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_EXAMPLE = re.compile(r"^```(sql|python)\n(.*?)^```\n\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_SQL = "import duckdb, sys; print(duckdb.sql(sys.argv[1]))"
 
 
 class Link(NamedTuple):
@@ -67,12 +71,6 @@ def anchors(text: str) -> set[str]:
 
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts) or "node_modules" in path.parts
-
-
-SECONDS = 120
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_EXAMPLE = re.compile(r"^```(sql|python)\n(.*?)^```\n\n```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_SQL = "import duckdb, sys; print(duckdb.sql(sys.argv[1]))"
 
 
 class Block(NamedTuple):

@@ -29,6 +29,7 @@ _CROWDS = {
     "follows": (337_978, crowd.FOLLOWERS),
 }
 _CROWDS_US = 814 * 1_000_000
+_MOST_SAMPLES = 200
 
 
 def census(frames: Sequence[bytes]) -> dict[str, float]:
@@ -164,9 +165,6 @@ def _distinct(names: Iterable[str] | Iterator[str], size: int) -> float:
     """Return the mean number of different names in samples of this size."""
     every = list(names)
     return fmean(len(set(every[at : at + size])) for at in range(0, len(every) - size + 1, size))
-
-
-_MOST_SAMPLES = 200
 
 
 class Kind(NamedTuple):

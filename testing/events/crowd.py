@@ -11,6 +11,15 @@ from typing import NamedTuple
 
 from testing.events.names import CID_BYTES, cid, did, tid
 
+_REGULARS = 1_000
+"""The busiest ranks are always the same people; the other ranks change hands."""
+_OTHERS = 1_500_007
+_TURN_US = 1_800 * 1_000_000
+# _OTHERS times the golden ratio: each next person is far from all the earlier ones.
+_NEXT = 927_055
+_SEASON_US = 2 * 3600 * 1_000_000
+"""How long a post keeps its popularity; then another post has its rank."""
+
 
 class Crowd(NamedTuple):
     """Zipf-Mandelbrot distribution: rank k, from 0, has the probability 1 / ((k + shift) * ln(ratio))."""
@@ -30,16 +39,6 @@ LIKERS = crowd(350.0, 163_000)
 POSTERS = crowd(250.0, 546_000)
 REPOSTERS = crowd(250.0, 76_000)
 FOLLOWERS = crowd(250.0, 65_000)
-
-_REGULARS = 1_000
-"""The busiest ranks are always the same people; the other ranks change hands."""
-_OTHERS = 1_500_007
-_TURN_US = 1_800 * 1_000_000
-# _OTHERS times the golden ratio: each next person is far from all the earlier ones.
-_NEXT = 927_055
-
-_SEASON_US = 2 * 3600 * 1_000_000
-"""How long a post keeps its popularity; then another post has its rank."""
 
 
 class Post(NamedTuple):

@@ -25,6 +25,7 @@ _PAIRS = [a + b for a in _SORTABLE for b in _SORTABLE]
 
 CID_BYTES = 52
 """Number of random bytes for one CID (one per character, 5 bits of each used)."""
+T = TypeVar("T")
 
 
 def did(actor: int) -> str:
@@ -59,9 +60,6 @@ def iso(time_us: int) -> str:
 def second(seconds: int) -> str:
     """Return `YYYY-MM-DDTHH:MM:SS` of Unix seconds, UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-T = TypeVar("T")
 
 
 class Rng(Random):

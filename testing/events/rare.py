@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 
     from testing.events.names import Rng
 
+# Seen once or a few times in the 1e9 events of 2024: wrong case, verbs as records, experiments.
+_STRAY = (
+    "app.bsky.graph.starterPack",
+    "app.bsky.graph.unfollow",
+    "app.bsky.feed.deleteLike",
+    "app.top8.theme",
+)
+_RELAY_SEQ = 31_500_000_000
+"""The relay's sequence number of event 0, in identity and account events."""
+_STATUSES = ("deactivated", "deleted", "takendown", "suspended", "throttled", "desynchronized")
+
 
 def rare_record(rng: Rng, actor: str, now: int) -> Record:
     """Return a record of a rare kind, with the frequencies of _SHARES; `now` is in Unix microseconds."""
@@ -122,15 +133,6 @@ def _declaration(rng: Rng, _actor: str, _now: int) -> Record:
     return _made("chat.bsky.actor.declaration", f'"allowIncoming":"{allow}"', "self", "update")
 
 
-# Seen once or a few times in the 1e9 events of 2024: wrong case, verbs as records, experiments.
-_STRAY = (
-    "app.bsky.graph.starterPack",
-    "app.bsky.graph.unfollow",
-    "app.bsky.feed.deleteLike",
-    "app.top8.theme",
-)
-
-
 def played(rng: Rng, _actor: str, now: int) -> Record:
     """Return a record of a song that is played."""
     by = f'"artists":[{{"artistName":"{_title_words(rng)}"}}],"duration":{rng.pick(("null", "201", "187"))}'
@@ -169,12 +171,6 @@ def lesser_known(rng: Rng, _actor: str, now: int) -> Record:
 
 def _title_words(rng: Rng) -> str:
     return " ".join(name(rng).capitalize() for _ in range(1 + rng.below(3)))
-
-
-_RELAY_SEQ = 31_500_000_000
-"""The relay's sequence number of event 0, in identity and account events."""
-
-_STATUSES = ("deactivated", "deleted", "takendown", "suspended", "throttled", "desynchronized")
 
 
 def identity(rng: Rng, i: int, actor: str, relayed_us: int) -> str:

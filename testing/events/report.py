@@ -19,6 +19,14 @@ CAPTURES = {
 # Eleven short posts that were chosen for a compression dictionary because they resemble each other.
 CHOSEN_ALIKE = {("September 2024", "posts")}
 _SPANS = {"second": 1, "minute": 60, "hour": 3600}
+JULY = "152 events, July 2026"
+SEVENTEEN = "17 posts, July 2026"
+BENCH = "1e9 events, November 2024 (JSONBench)"
+MILLION = "first 1e6 events of JSONBench"
+SECOND = "first second of JSONBench"
+LINES = "line sizes of all captures"
+GZIP_WITHIN = 0.1
+"""Samples of equal size have to gzip to the same bytes an event within this share."""
 
 
 class Row(NamedTuple):
@@ -130,14 +138,6 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}" if abs(value) < 100 else f"{value:.1f}"
 
 
-JULY = "152 events, July 2026"
-SEVENTEEN = "17 posts, July 2026"
-BENCH = "1e9 events, November 2024 (JSONBench)"
-MILLION = "first 1e6 events of JSONBench"
-SECOND = "first second of JSONBench"
-LINES = "line sizes of all captures"
-
-
 class Figure(NamedTuple):
     """A figure of the real network; percentages unless the name says otherwise."""
 
@@ -224,6 +224,3 @@ WEIGHTS = (
     Weight("app.bsky.feed.post", 100, 782, 234),
 )
 """Creates among the first events of JSONBench."""
-
-GZIP_WITHIN = 0.1
-"""Samples of equal size have to gzip to the same bytes an event within this share."""

@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 
 BUCKET = "archive"
+KEY_ID, SECRET = "archive:writer", "a-secret-key"
+REGION = "us-east-1"
+PROXY = "proxy"
+KINDS = ("account", "container", "object", PROXY)
+PIPELINE = "catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy slo dlo"
+READY_SECONDS = 60.0
 
 
 @dataclass
@@ -88,14 +94,6 @@ def _keys(folder: Path, key_id: str, secret: str) -> Path:
     keys = folder / "object_store_keys"
     keys.write_text(f"{key_id}\n{secret}\n", encoding="utf-8")
     return keys
-
-
-KEY_ID, SECRET = "archive:writer", "a-secret-key"
-REGION = "us-east-1"
-PROXY = "proxy"
-KINDS = ("account", "container", "object", PROXY)
-PIPELINE = "catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy slo dlo"
-READY_SECONDS = 60.0
 
 
 class NoSwiftError(Exception):

@@ -34,6 +34,10 @@ settings.register_profile(
     "any_speed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any_speed")
+PROJECT = "bluesky-archive-test"
+BUILD_SECONDS = 600
+MARKERS = {"engine": "containers", "pipeline": "pipelines"}
+"""Marker of tests that use a fixture."""
 
 
 def missing(what: str) -> NoReturn:
@@ -83,10 +87,6 @@ def real_events() -> Path:
     return REAL_EVENTS
 
 
-PROJECT = "bluesky-archive-test"
-BUILD_SECONDS = 600
-MARKERS = {"engine": "containers", "pipeline": "pipelines"}
-"""Marker of tests that use a fixture."""
 # Our fixtures remove containers; the library's own reaper would need an image that may not be pulled.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 
 KILLED = 137
+STEP_SECONDS = 0.25
+PUSH_EVENTS = 5000
+BALLAST = "archive:test:ballast"
 
 
 def kill(stack: Stack, service: str, rng: random.Random) -> None:
@@ -79,9 +82,6 @@ def _hold(rng: random.Random) -> None:
     threading.Event().wait(rng.uniform(0.0, 3.0))
 
 
-STEP_SECONDS = 0.25
-
-
 @contextlib.contextmanager
 def double_traffic(stack: Stack) -> Iterator[None]:
     """Let the host's event time run at double speed while inside, over one connection."""
@@ -107,10 +107,6 @@ def double_traffic(stack: Stack) -> Iterator[None]:
         ended.set()
         thread.join()
     assert not errors, errors
-
-
-PUSH_EVENTS = 5000
-BALLAST = "archive:test:ballast"
 
 
 def client(stack: Stack, role: str = "tools") -> redis.Redis:

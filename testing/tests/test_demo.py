@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 EVENTS = 3_000
+NOW = 1_795_458_469.8907851
 
 
 @pytest.fixture
@@ -175,9 +176,6 @@ def test_the_plain_view_prints_states() -> None:
         view.show(Sample(0.0, {name: 0.0}, {}, states), "pushing")
         view.show(Sample(10.0, {name: 25_000.0}, {}, states), "pushing")
     assert "ingester running, writer running" in console.export_text()
-
-
-NOW = 1_795_458_469.8907851
 
 
 def test_the_demo_mark_is_written_once(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = 1_783_175_888_000_000
 BACKLOG = ("--first-us", str(FIRST), "--backlog", "10", "--seed", "4", "--rate", "100")
+FIRST_US = 1_783_175_888_000_000
+CHANGES = st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 20_000)), max_size=6)
 
 
 @contextmanager
@@ -150,10 +152,6 @@ def test_a_large_replay_is_complete_and_in_order() -> None:
 
     with program("--backlog", "220") as ready:
         asyncio.run(scenario(ready))
-
-
-FIRST_US = 1_783_175_888_000_000
-CHANGES = st.lists(st.tuples(st.integers(0, 300), st.floats(0.5, 20_000)), max_size=6)
 
 
 @given(changes=CHANGES, rate=st.floats(1, 5_000))

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 
 PEAKS = {"planned": 94, "steady": 100_000 / 60, "replay": 5_000, "spike": 5_000, "soak": 500, "ramp": 20_000}
+PARENT = """
+import subprocess, sys
+print("begun", flush=True)
+subprocess.run([sys.executable, "-c", "import time\\nwhile time.process_time() < 0.5: pass"])
+print("ended", flush=True)
+sys.stdin.read()
+"""
 
 
 def test_two_workers_drive_one_host(tmp_path: Path) -> None:
@@ -102,15 +109,6 @@ def _page() -> str:
             return str(answer.read().decode())
     except OSError:
         return ""
-
-
-PARENT = """
-import subprocess, sys
-print("begun", flush=True)
-subprocess.run([sys.executable, "-c", "import time\\nwhile time.process_time() < 0.5: pass"])
-print("ended", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.mark.skipif(

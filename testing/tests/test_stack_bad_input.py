@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     MakeStack = Callable[..., Stack]
 
+GOOD = dict.fromkeys(("ingester", "writer", "tools", "exporter", "health"), "x" * 32)
+
 
 def _redis_log(images: str, folder: Path, passwords: dict[str, str], **settings: str) -> str:
     """Start our Redis image alone; it must exit. Returns its log."""
@@ -38,9 +40,6 @@ def _redis_log(images: str, folder: Path, passwords: dict[str, str], **settings:
         output = b"".join(container.get_logs()).decode()
     assert ended["StatusCode"] == 1, output
     return output
-
-
-GOOD = dict.fromkeys(("ingester", "writer", "tools", "exporter", "health"), "x" * 32)
 
 
 def test_redis_without_a_secret(images: str, tmp_path: Path) -> None:

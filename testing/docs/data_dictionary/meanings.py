@@ -9,16 +9,6 @@ from services.shared.event import GapReason, Reason
 NEVER = "never"
 ABSENT = "absent"
 """Absent, or of another type than the column's: then the value is in `extra`."""
-
-
-class Meaning(NamedTuple):
-    """One column; `source` is a path in the event or record, or the program that makes the value."""
-
-    what: str
-    source: str
-    null: str = ABSENT
-
-
 _RECORD_TIME = (
     "when the record was made according to the client, which may be wrong. Without a zone it is read as UTC"
 )
@@ -28,6 +18,15 @@ _OUR_TIME = "`received_at` cut off at the millisecond, for people and filters"
 _REJECTED = ", ".join(f"`{reason}`" for reason in Reason if reason is not Reason.ENCODE_FAILED)
 _DOUBTS = ", ".join(f"`{reason}`" for reason in GapReason if reason is not GapReason.REPAIRED)
 _AS_JSON = "absent (the text `null`: a JSON null)"
+
+
+class Meaning(NamedTuple):
+    """One column; `source` is a path in the event or record, or the program that makes the value."""
+
+    what: str
+    source: str
+    null: str = ABSENT
+
 
 MEANINGS = {
     "time_us": Meaning(

@@ -28,6 +28,13 @@ LONGEST = 60
 HEAD = "| column | type | what it is | from | null means | example |\n|---|---|---|---|---|---|"
 _COMMITS = (Stream.POSTS, Stream.LIKES, Stream.REPOSTS, Stream.FOLLOWS, Stream.RECORDS)
 _TYPES = {pa.list_(pa.string()): "list of string", pa.timestamp("ms", tz="UTC"): "timestamp[ms, UTC]"}
+START_US = 1_790_006_400_000_000
+"""2026-09-21T16:00Z, the start of an hour."""
+EVENTS, A_SECOND = 1440, 0.2
+HOST = "wss://jetstream.example.org"
+THREAD = 4
+RARE = "app.bsky.feed.threadgate"
+MINUTE_US = 60_000_000
 
 
 def replaced(text: str, sample: Path) -> str:
@@ -85,15 +92,6 @@ def _table(title: str, stream: Stream, columns: list[str], sample: Path) -> str:
         cells = (f"`{name}`", kind, meaning.what, meaning.source, meaning.null, example(value))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-START_US = 1_790_006_400_000_000
-"""2026-09-21T16:00Z, the start of an hour."""
-EVENTS, A_SECOND = 1440, 0.2
-HOST = "wss://jetstream.example.org"
-THREAD = 4
-RARE = "app.bsky.feed.threadgate"
-MINUTE_US = 60_000_000
 
 
 def build(root: Path) -> Path:

@@ -19,6 +19,10 @@ from testing.monitoring.prometheus import Prometheus
 
 REPORTS = REPOSITORY / ".load"
 TITLE = "Events a second"
+MINUTES = 6
+SETTINGS = {"DEMO_RATE": "200", "WRITER_INTERVAL": "30"}
+SHARES = 64
+"""CPU shares of each container: low, so that other work on the machine goes first."""
 
 
 class NoReportError(Exception):
@@ -39,12 +43,6 @@ def load_plot(report: str) -> str:
     if found is None:
         raise NoReportError(f"the report has no plot {TITLE!r}")
     return found[1] + "\n"
-
-
-MINUTES = 6
-SETTINGS = {"DEMO_RATE": "200", "WRITER_INTERVAL": "30"}
-SHARES = 64
-"""CPU shares of each container: low, so that other work on the machine goes first."""
 
 
 def draw_pipeline(path: Path, minutes: float) -> None:

@@ -8,6 +8,16 @@ from typing import NamedTuple
 
 BASE_SUITE = "trixie"
 BASE = f"standin-base:{BASE_SUITE}"
+UNAVAILABLE = {
+    "grafana/grafana": "Debian, PyPI and npm have no Grafana; it runs only where its image can be pulled",
+}
+OLDER = {
+    "redis": "Debian's newest Redis is 8.0; what we use of Redis is the same since 7.0",
+}
+"""Stand-ins with an older minor version than their image's tag, and why that is acceptable."""
+ROOT = Path(__file__).parents[3]
+_IN_COMPOSE = re.compile(r"image: \$\{(\w+_IMAGE):-([^}]+)\}")
+_IN_DOCKERFILE = re.compile(r"^ARG (\w+_IMAGE)=(\S+)", re.MULTILINE)
 
 
 class Recipe(NamedTuple):
@@ -31,13 +41,6 @@ RECIPES = {
     "prom/blackbox-exporter": Recipe("blackbox_exporter", "prometheus-blackbox-exporter"),
     "caddy": Recipe("caddy", "caddy"),
 }
-UNAVAILABLE = {
-    "grafana/grafana": "Debian, PyPI and npm have no Grafana; it runs only where its image can be pulled",
-}
-OLDER = {
-    "redis": "Debian's newest Redis is 8.0; what we use of Redis is the same since 7.0",
-}
-"""Stand-ins with an older minor version than their image's tag, and why that is acceptable."""
 
 
 def minor(version: str) -> tuple[int, int]:
@@ -46,11 +49,6 @@ def minor(version: str) -> tuple[int, int]:
     if found is None:
         raise ValueError(f"{version!r} has no major.minor version")
     return int(found[1]), int(found[2])
-
-
-ROOT = Path(__file__).parents[3]
-_IN_COMPOSE = re.compile(r"image: \$\{(\w+_IMAGE):-([^}]+)\}")
-_IN_DOCKERFILE = re.compile(r"^ARG (\w+_IMAGE)=(\S+)", re.MULTILINE)
 
 
 class Reference(NamedTuple):

@@ -27,6 +27,8 @@ IMAGE = "standin-newcomer:trixie"
 RECIPE = Path(__file__).parent / "machine_image"
 HOME = "/home/newcomer"
 WHO = ("-c", "user.name=newcomer", "-c", "user.email=newcomer@localhost")
+FILE = "file://"
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
 class CommandResult(NamedTuple):
@@ -107,10 +109,6 @@ class Machine:
         if self._shell is not None:
             with self._shell as shell:
                 shell.kill()
-
-
-FILE = "file://"
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
 class PipSettings(NamedTuple):

@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 
 _COMMENT = re.compile(r"\s+# .*$")
+EXPECTED_OUTPUT = {
+    "make demo": r"([\d,]+) generated, \1 committed, 0 lost, 0 doubled, 0 altered",
+    "export ARCHIVE_ROOT=.demo/latest/archive": r"^$",
+    'make archive ARGS="status"': r"(?s)archive [0-9a-f]{16}.*posts.*likes.*all.*gaps.*writer.*disk",
+    'make archive ARGS="verify"': r"all as written, each event once",
+    "make archive ARGS=\"sql 'SELECT langs[1] AS language, count(*) AS posts FROM posts "
+    "GROUP BY ALL ORDER BY posts DESC LIMIT 5'\"": r"(?s)language +posts.*en +\d",
+    "unset ARCHIVE_ROOT": r"^$",
+    "make secrets": r"grafana_admin",
+}
+"""Commands of README that are run, with a pattern of the output that README promises."""
+MOST_LINES = 30
 
 
 class Reason(StrEnum):
@@ -38,18 +50,6 @@ NOT_RUN = {
 }
 """Commands of README that are not run. The list may only grow shorter."""
 
-EXPECTED_OUTPUT = {
-    "make demo": r"([\d,]+) generated, \1 committed, 0 lost, 0 doubled, 0 altered",
-    "export ARCHIVE_ROOT=.demo/latest/archive": r"^$",
-    'make archive ARGS="status"': r"(?s)archive [0-9a-f]{16}.*posts.*likes.*all.*gaps.*writer.*disk",
-    'make archive ARGS="verify"': r"all as written, each event once",
-    "make archive ARGS=\"sql 'SELECT langs[1] AS language, count(*) AS posts FROM posts "
-    "GROUP BY ALL ORDER BY posts DESC LIMIT 5'\"": r"(?s)language +posts.*en +\d",
-    "unset ARCHIVE_ROOT": r"^$",
-    "make secrets": r"grafana_admin",
-}
-"""Commands of README that are run, with a pattern of the output that README promises."""
-
 
 def commands(readme: str) -> Iterator[str]:
     """Yield the commands of README's `sh` blocks in order, without comments."""
@@ -58,9 +58,6 @@ def commands(readme: str) -> Iterator[str]:
             command = _COMMENT.sub("", line).strip()
             if command:
                 yield command
-
-
-MOST_LINES = 30
 
 
 class Step(NamedTuple):

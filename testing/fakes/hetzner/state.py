@@ -16,6 +16,8 @@ TYPES = {
 NAMES = ("ssh_keys", "firewalls", "primary_ips", "volumes", "servers")
 LOCATIONS = ("nbg1", "fsn1")
 Body = dict[str, Any]
+PER_PAGE = 2
+"""Small, so that clients have to read several pages."""
 
 
 @dataclass
@@ -154,8 +156,6 @@ def _rule(rule: Body) -> Body:
     return {**empty, **rule}
 
 
-PER_PAGE = 2
-"""Small, so that clients have to read several pages."""
 Answer = tuple[int, dict[str, Any]]
 
 

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 
 _SIMPLE = {None: b"\xf6", False: b"\xf4", True: b"\xf5"}
+KINDS = {"create": 1, "update": 2, "delete": 3, "identity": 4, "account": 5, "sync": 6, "create_resync": 7}
+HEADER_BYTES = 256
+FILTER = b"\x5a" * 64
+"""In place of the footer's other parts, which are not read."""
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def encode(value: Any) -> bytes:
@@ -69,9 +74,6 @@ def _head(major: int, argument: int) -> bytes:
     raise ValueError(f"{argument} does not fit")
 
 
-KINDS = {"create": 1, "update": 2, "delete": 3, "identity": 4, "account": 5, "sync": 6, "create_resync": 7}
-
-
 class Row(NamedTuple):
     """One row of a block."""
 
@@ -109,12 +111,6 @@ def cid(payload: bytes) -> str:
     """Return the CID, version 1, of a record's DAG-CBOR."""
     digest = bytes((1, 0x71, 0x12, 32)) + hashlib.sha256(payload).digest()
     return "b" + base64.b32encode(digest).decode().lower().rstrip("=")
-
-
-HEADER_BYTES = 256
-FILTER = b"\x5a" * 64
-"""In place of the footer's other parts, which are not read."""
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass

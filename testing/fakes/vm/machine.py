@@ -27,14 +27,6 @@ FOLDER = Path(__file__).parent
 MACHINE = "standin-vm:trixie"
 REGISTRY = "standin-registry:trixie"
 RECIPES = {MACHINE: FOLDER / "machine_image", REGISTRY: FOLDER / "registry_image"}
-
-
-def build() -> None:
-    """Build the machine's and the registry's image if missing or outdated. Raises NoBaseError."""
-    for image, folder in RECIPES.items():
-        derived.build(image, folder)
-
-
 READY_SECONDS = 120
 RUN_SECONDS = 300
 # Not --privileged: a machine that is itself a container may have no CAP_SYS_RESOURCE to give.
@@ -50,6 +42,12 @@ ALLOWED = (
 VOLUME = "/mnt/archive"
 BOOT = ("init --local", "init", "modules --mode=config", "modules --mode=final")
 IDENTITY = ("-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
+
+
+def build() -> None:
+    """Build the machine's and the registry's image if missing or outdated. Raises NoBaseError."""
+    for image, folder in RECIPES.items():
+        derived.build(image, folder)
 
 
 @dataclass

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 RATE = 500.0
 """Events per second of event time, as in the network."""
+PUSH_EVENTS = 5000
+NSID = "network.bsky.jetstream.subscribeEvents"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,6 @@ def make_frames(folder: Path, source: Source, first_us: int | None = None) -> Fr
     return Frames(path, len(streams), size, start_us - 1_000_000, str(source))
 
 
-PUSH_EVENTS = 5000
-
-
 def hidden_key(stream: Stream) -> str:
     """Return a key that no writer reads, to be renamed once the writer has started."""
     return f"hidden:{stream}"
@@ -125,10 +125,6 @@ def fill(
                     done[stream] += len(found)
                 transaction.execute()
     return done.total()
-
-
-NSID = "network.bsky.jetstream.subscribeEvents"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def v2_frame(frame: bytes, seq: int) -> bytes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_BUSY = 0.8
 """Share of a core above which the feed may have been the bottleneck."""
+EVERY_SECONDS = 0.02
 
 
 class FeedProcess:
@@ -73,9 +74,6 @@ class FeedProcess:
         assert line, "the feed has ended"
         message: dict[str, Any] = json.loads(line)
         return message
-
-
-EVERY_SECONDS = 0.02
 
 
 class ProcessUsage:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("report.html")
 GOALS_HEAD = ("goal", "wanted", "found", "verdict")
+WIDE, HIGH_BAR, HIGH_LINES = 9.0, 0.38, 3.2
+OURS = ("ingester", "writer", "plain", "Parquet zstd")
+"""Prefixes of the names of our own contestants."""
 
 
 def write_report(
@@ -70,11 +73,6 @@ def _table(head: Cells, rows: Iterable[Cells]) -> list[str]:
 
 def _line(cells: Cells) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-WIDE, HIGH_BAR, HIGH_LINES = 9.0, 0.38, 3.2
-OURS = ("ingester", "writer", "plain", "Parquet zstd")
-"""Prefixes of the names of our own contestants."""
 
 
 def draw(plot: Bars | Lines) -> str:

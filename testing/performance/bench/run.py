@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+PACKAGES = (
+    "redis",
+    "hiredis",
+    "websockets",
+    "uvloop",
+    "msgspec",
+    "pyarrow",
+    "polars",
+    "duckdb",
+    "zstandard",
+    "atproto",
+)
 
 
 @dataclass(frozen=True)
@@ -75,20 +87,6 @@ class BenchRun:
                     shutil.rmtree(folder)
                 self.note(f"{name}, {repeat + 1} of {self.repeats}: {describe(found[name][-1])}")
         return {name: runs for name, runs in found.items() if runs}
-
-
-PACKAGES = (
-    "redis",
-    "hiredis",
-    "websockets",
-    "uvloop",
-    "msgspec",
-    "pyarrow",
-    "polars",
-    "duckdb",
-    "zstandard",
-    "atproto",
-)
 
 
 def limit_cores(cores: int) -> int:

@@ -20,6 +20,23 @@ from testing.fakes.jetstream.client import decode_answer, encode_command
 from testing.harness.truth import stream_of
 
 TIMEOUT_SECONDS = 30.0
+DATABASE = 1
+KEPT = 2_000
+"""Events kept in each list, so that pushes do not fill the pipeline's memory."""
+DIGEST = bytes(16)
+LIKES = """
+    SELECT subject_uri, count(*) AS likes FROM read_parquet('{root}/raw/likes/**/*.parquet')
+    WHERE operation = 'create' GROUP BY 1 ORDER BY 2 DESC LIMIT 10
+"""
+LANGUAGES = """
+    SELECT unnest(langs), count(*) FROM read_parquet('{root}/raw/posts/**/*.parquet')
+    GROUP BY 1 ORDER BY 2 DESC
+"""
+COUNT = "SELECT count(*), max(time_us) FROM read_parquet('{root}/raw/likes/**/*.parquet')"
+QUERIES = {"count of likes": COUNT, "most liked": LIKES, "languages": LANGUAGES}
+WRITER_CHUNK = 100_000
+"""WRITER_CHUNK's default, which is part of a claim's key."""
+POLL_SECONDS = 0.025
 
 
 class GeventControl:
@@ -38,12 +55,6 @@ class GeventControl:
     def close(self) -> None:
         """Disconnect."""
         self._socket.close()
-
-
-DATABASE = 1
-KEPT = 2_000
-"""Events kept in each list, so that pushes do not fill the pipeline's memory."""
-DIGEST = bytes(16)
 
 
 class Pusher:
@@ -90,18 +101,6 @@ def _by_stream(batch: list[bytes]) -> dict[Stream, list[bytes]]:
     return dict(of_stream)
 
 
-LIKES = """
-    SELECT subject_uri, count(*) AS likes FROM read_parquet('{root}/raw/likes/**/*.parquet')
-    WHERE operation = 'create' GROUP BY 1 ORDER BY 2 DESC LIMIT 10
-"""
-LANGUAGES = """
-    SELECT unnest(langs), count(*) FROM read_parquet('{root}/raw/posts/**/*.parquet')
-    GROUP BY 1 ORDER BY 2 DESC
-"""
-COUNT = "SELECT count(*), max(time_us) FROM read_parquet('{root}/raw/likes/**/*.parquet')"
-QUERIES = {"count of likes": COUNT, "most liked": LIKES, "languages": LANGUAGES}
-
-
 class Reader:
     """A reader that queries an archive while it is written, with a single-threaded DuckDB."""
 
@@ -127,9 +126,6 @@ class Reader:
         return name, f"{before} rows became {rows}" if rows < before else None, rows
 
 
-WRITER_CHUNK = 100_000
-"""WRITER_CHUNK's default, which is part of a claim's key."""
-POLL_SECONDS = 0.025
 Counts = tuple[int, ...]
 """One count per Jetstream stream."""
 

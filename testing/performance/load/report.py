@@ -41,6 +41,10 @@ HEAD = (
     "| CPU ingester, writer, Redis | RSS MB | Redis at most | lost, doubled | verdict |\n"
     "|---|---|--:|--:|--:|--:|--:|---|---|--:|--:|---|\n"
 )
+MB = 1e6
+WIDE, HIGH = 9.0, 2.6
+MOST_POINTS = 1500
+PROGRESS_SECONDS = 5.0
 
 
 def write_report(result: Result, findings: Sequence[LimitResult], folder: Path) -> Path:
@@ -102,11 +106,6 @@ def _audit_summary(result: Result) -> str:
     if result.audit.passed:
         return f"{result.truth:,} there once and unaltered: 0 lost, 0 doubled"
     return f"{result.audit.errors:,} faults"
-
-
-MB = 1e6
-WIDE, HIGH = 9.0, 2.6
-MOST_POINTS = 1500
 
 
 def plots(result: Result) -> dict[str, str]:
@@ -179,9 +178,6 @@ def _latency(samples: list[Sample], share: float) -> Points:
 
 def _in_mb(found: Points) -> Points:
     return [(at, value / MB) for at, value in found]
-
-
-PROGRESS_SECONDS = 5.0
 
 
 def print_findings(findings: Iterable[LimitResult], console: Console) -> None:

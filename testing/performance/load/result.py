@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from testing.performance.load.sample import Sample
     from testing.proof.audit import Audit
 
+IDENTITY = {"identities": "did, relay_seq", "accounts": "did, relay_seq"}
+COMMIT = "did, rev, collection, rkey, operation"
+PACKAGES = ("locust", "redis", "websockets", "pyarrow", "duckdb")
+
 
 class Row(NamedTuple):
     """One line of Locust's table; times in milliseconds."""
@@ -85,10 +89,6 @@ class Result:
         )
 
 
-IDENTITY = {"identities": "did, relay_seq", "accounts": "did, relay_seq"}
-COMMIT = "did, rev, collection, rkey, operation"
-
-
 def rows_by_hour(root: Path) -> dict[str, int]:
     """Return the rows of each hour from the first to the last, 0 for empty ones."""
     counts: dict[int, int] = {}
@@ -135,9 +135,6 @@ def _query(root: Path, stream: str, columns: str, grouped: str) -> list[tuple[in
             sql, [f"{root}/raw/{stream}/**/*.parquet"]
         ).fetchall()
     return found
-
-
-PACKAGES = ("locust", "redis", "websockets", "pyarrow", "duckdb")
 
 
 def machine() -> dict[str, str]:

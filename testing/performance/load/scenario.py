@@ -31,6 +31,7 @@ OUTAGE = (20.0, 28.0)
 """All hosts are away between these hours."""
 SPIKE_RHYTHM = "day+bursts:43200:600:10"
 """The curve of the day, and ten minutes of ten times the rate in the middle of each day."""
+POLL_SECONDS = 0.5
 
 
 class Kind(StrEnum):
@@ -75,9 +76,6 @@ class Scenario:
         ]
         whole = self.hours * HOUR
         return sorted(incident for incident in [*away, *between] if incident.at + incident.lasts < whole)
-
-
-POLL_SECONDS = 0.5
 
 
 class Environment(Protocol):

@@ -46,6 +46,17 @@ COMPRESSED_SECONDS = 2400.0
 COMPRESSED_RATE = 1_500.0
 """Mean events per wall second, so that a small machine can process and audit two days."""
 REAL_RATE = 500.0
+LOOK_BACK_HOURS = "240"
+"""Compressed event time is days behind the clock; the hosts keep 36 hours of it."""
+SECOND_HOST_LATER_US = "150000"
+DEDUP_SECONDS = "172800"
+"""A second of an ingester's waiting is an hour of compressed event time, by which a replay begins earlier."""
+START_SECONDS = 20.0
+"""Time between the hosts' start and their first event: at 5,000 times the speed a start takes hours."""
+AFTER_SECONDS = 30.0
+KEPT_SECONDS = 36 * 3600.0
+BURST = 10
+REAL_SPEED = 1.0
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
@@ -104,19 +115,6 @@ def main(words: list[str]) -> int:
         shutil.rmtree(folder / "pipeline" / "archive", ignore_errors=True)
         shutil.rmtree(folder / "pipeline" / "redis", ignore_errors=True)
     return int(not all(finding.holds for finding in findings))
-
-
-LOOK_BACK_HOURS = "240"
-"""Compressed event time is days behind the clock; the hosts keep 36 hours of it."""
-SECOND_HOST_LATER_US = "150000"
-DEDUP_SECONDS = "172800"
-"""A second of an ingester's waiting is an hour of compressed event time, by which a replay begins earlier."""
-START_SECONDS = 20.0
-"""Time between the hosts' start and their first event: at 5,000 times the speed a start takes hours."""
-AFTER_SECONDS = 30.0
-KEPT_SECONDS = 36 * 3600.0
-BURST = 10
-REAL_SPEED = 1.0
 
 
 @dataclass(frozen=True)

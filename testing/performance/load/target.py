@@ -20,6 +20,9 @@ BASE_RATE = 1.0
 """Events per second that the host sends while no user drives it."""
 INTERVAL_SECONDS = 10
 STOP_SECONDS = 120.0
+LOAD = "testing/performance/load/docker-compose.load.yml"
+BUILD_SECONDS = 900.0
+SERVICES = {"host": "fake_jetstream", "ingester": "jetstream", "redis": "redis", "writer": "data_writer"}
 
 
 class Target(Protocol):
@@ -151,11 +154,6 @@ class Processes:
     def archive(self) -> Path:
         """Return the root of the archive."""
         return self.pipeline.root
-
-
-LOAD = "testing/performance/load/docker-compose.load.yml"
-BUILD_SECONDS = 900.0
-SERVICES = {"host": "fake_jetstream", "ingester": "jetstream", "redis": "redis", "writer": "data_writer"}
 
 
 class Containers:
