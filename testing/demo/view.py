@@ -120,7 +120,8 @@ def _saved(now: Sample) -> str:
 def _lag(now: Sample) -> str:
     received = now.total("archive_receive_lag_seconds")
     committed = time.time() - now.newest()
-    if not now.newest() or received > OLD_SECONDS:
+    # NaN before the first event: every comparison with it is false.
+    if not (now.newest() > 0 and received <= OLD_SECONDS):
         return "lag -"
     return f"lag {received:,.1f} s received, {committed:,.1f} s committed"
 

@@ -175,7 +175,19 @@ def test_the_plain_view_prints_states() -> None:
     with View(console) as view:
         view.show(Sample(0.0, {name: 0.0}, {}, states), "pushing")
         view.show(Sample(10.0, {name: 25_000.0}, {}, states), "pushing")
-    assert "ingester running, writer running" in console.export_text()
+    shown = console.export_text()
+    assert "ingester running, writer running" in shown
+    assert "lag -" in shown
+
+
+def test_the_plain_view_shows_no_lag_before_the_first_event() -> None:
+    nan = float("nan")
+    ingester, writer = "archive_receive_lag_seconds", "archive_commit_newest_event_timestamp_seconds"
+    states = {"ingester": "running", "writer": "running"}
+    console = Console(file=io.StringIO(), record=True, width=200)
+    with View(console) as view:
+        view.show(Sample(0.0, {ingester: nan}, {writer: nan}, states), "pushing")
+    assert "lag -" in console.export_text()
 
 
 def test_the_demo_mark_is_written_once(tmp_path: Path) -> None:
