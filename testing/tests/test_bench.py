@@ -121,8 +121,8 @@ def test_frames_of_any_size_follow_the_protocol(size: int) -> None:
     assert wire[0] == 0x81
     short = wire[1]
     header = 2 if short < 126 else 4 if short == 126 else 10
-    told = short if short < 126 else int.from_bytes(wire[2:header], "big")
-    assert (told, len(wire) - header) == (size, size)
+    length = short if short < 126 else int.from_bytes(wire[2:header], "big")
+    assert (length, len(wire) - header) == (size, size)
 
 
 def test_the_handshake_follows_the_protocol() -> None:
@@ -196,7 +196,7 @@ def test_batches_and_frames_hold_every_event_in_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "mend"),
+    ("words", "remedy"),
     [
         (["--repeats", "0"], "--repeats must be at least 1"),
         (["--events", "-1"], "--events must be at least 1"),
@@ -204,11 +204,11 @@ def test_batches_and_frames_hold_every_event_in_order(tmp_path: Path) -> None:
     ],
 )
 def test_unusable_arguments_are_refused_before_anything_starts(
-    words: list[str], mend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], remedy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "report"
     assert main([*words, "--folder", str(folder)]) == UNUSABLE
-    assert mend in capsys.readouterr().out
+    assert remedy in capsys.readouterr().out
     assert not folder.exists()
 
 

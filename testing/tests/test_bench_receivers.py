@@ -88,9 +88,9 @@ def test_the_sdk_pushes_every_event_that_was_sent(
 def test_a_v2_frame_holds_everything_of_its_event() -> None:
     commit = {"rev": "r", "operation": "create", "collection": "a.b.c", "rkey": "k", "record": {}, "cid": "x"}
     event = {"did": "did:plc:a", "time_us": 1_783_175_888_000_870, "kind": "commit", "commit": commit}
-    said = json.loads(v2_frame(json.dumps(event).encode(), 7))
-    assert said["$type"] == "message"
-    assert said["payload"] == {
+    message = json.loads(v2_frame(json.dumps(event).encode(), 7))
+    assert message["$type"] == "message"
+    assert message["payload"] == {
         "$type": "network.bsky.jetstream.subscribeEvents#commit",
         "did": "did:plc:a",
         "seq": 7,

@@ -81,8 +81,8 @@ def test_mock_data_generation() -> None:
     assert [stream for stream, _ in shares.most_common(1)] == ["likes"]
     assert len({identity(frame) for frame in frames}) == events
     # The expected events are computed from a host's status, rate changes included.
-    told = {"seed": 3, "first_us": FIRST_US, "rate": 50.0, "total": 3_000, "rhythm": None}
-    again = traffic_of({"source": {**told, "changes": json.loads(json.dumps(traffic.changes))}})
+    source = {"seed": 3, "first_us": FIRST_US, "rate": 50.0, "total": 3_000, "rhythm": None}
+    again = traffic_of({"source": {**source, "changes": json.loads(json.dumps(traffic.changes))}})
     assert [parse(frame) for _, frame in truth_of_traffic(again)] == frames[:3_000]
 
 
@@ -152,9 +152,9 @@ def test_data_integrity(spike: Result) -> None:
     assert len(archived) == len(expected) == spike.truth
 
 
-@pytest.mark.parametrize("trouble", ["spike", "upstream outage", "stopped writer"])
-def test_recovery_scenarios(trouble: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    if trouble == "spike":
+@pytest.mark.parametrize("fault_name", ["spike", "upstream outage", "stopped writer"])
+def test_recovery_scenarios(fault_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if fault_name == "spike":
         assert not broken(request.getfixturevalue("spike"), "recovery_seconds")
         return
     try:
@@ -169,13 +169,13 @@ def test_recovery_scenarios(trouble: str, request: pytest.FixtureRequest, tmp_pa
     with target, Sampler(target, dict, 0.5, lambda _: None) as sampler:
         wait_for(lambda: sampler.now() > 8, 30, "normal samples")
         normal = list(sampler.samples)
-        fault = {"upstream outage": _outage, "stopped writer": _stopped_writer}[trouble]
+        fault = {"upstream outage": _outage, "stopped writer": _stopped_writer}[fault_name]
         worst = fault(target, sampler)
         since = sampler.now()
         wait_for(
             lambda: recovery(list(sampler.samples), normal, since, rate) < RECOVERY_SECONDS,
             RECOVERY_SECONDS,
-            f"back to normal after: {trouble}",
+            f"back to normal after: {fault_name}",
         )
     # The fault had an effect.
     assert worst > 5 * rate > 0

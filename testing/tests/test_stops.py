@@ -84,7 +84,7 @@ def test_a_process_that_is_stopped_for_long(pipeline: Pipelines, who: str) -> No
         assert running.writer.health()[0] == 503
     else:
         frozen = running.ingester if who == "ingester" else running.writer
-        assert frozen.health()[0] == 0, "it answers nobody"
+        assert frozen.health()[0] == 0, "it does not answer"
     victim.send_signal(signal.SIGCONT)
     running.assert_complete(EVENTS, SECONDS)
 
