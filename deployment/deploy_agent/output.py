@@ -53,7 +53,7 @@ def audit(layout: Layout, order: Order, **fields: object) -> None:
 
 
 def publish(layout: Layout, release: Release, now: float) -> None:
-    """Write the metric that says which release is live since when, for node_exporter."""
+    """Write the metric of the live release and its time, for node_exporter."""
     layout.textfile.mkdir(parents=True, exist_ok=True)
     staged = layout.textfile / f".{METRICS}.new"
     staged.write_text(

@@ -92,9 +92,9 @@ def follow(worker: Worker) -> int:
 
 def _is_free(path: Path) -> bool:
     # Opened again: an flock belongs to the open file, not to the process.
-    with path.open("rb") as asked:
+    with path.open("rb") as file:
         try:
-            fcntl.flock(asked, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
     return True

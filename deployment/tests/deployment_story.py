@@ -86,15 +86,15 @@ def change_the_ingester(production: Production, why: str) -> str:
     return sha
 
 
-def broken(production: Production, sha: str, good: str) -> None:
+def broken(production: Production, sha: str, verified: str) -> None:
     """Deploy a broken release: it is rolled back automatically."""
     done = production.deploy(sha)
     assert done.returncode == FAILED, done.stdout
     assert "broken on purpose" in done.stdout
-    assert f"rolled back: {good[:12]}" in done.stdout
-    assert production.status(good).returncode == DONE
+    assert f"rolled back: {verified[:12]}" in done.stdout
+    assert production.status(verified).returncode == DONE
     line = production.audit_lines()[-1]
-    assert (line["sha"], line["result"], line["previous"]) == (sha, "rolled back", good)
+    assert (line["sha"], line["result"], line["previous"]) == (sha, "rolled back", verified)
 
 
 def second(production: Production, sha: str) -> None:

@@ -98,9 +98,9 @@ def test_cicd_pipeline(production: Production) -> None:
     # Only the port differs: sshd does not listen on 22 here.
     surroundings = {"GITHUB_SHA": sha, "DEPLOY_PORT": own["DEPLOY_PORT"]}
     done = run_job(job, production.releases.tree, given, surroundings)
-    said = "\n".join(one.stdout for one in done)
-    assert [one.returncode for one in done] == [0], said
-    assert not any(line in said for line in own["DEPLOY_KEY"].splitlines()[1:-1])
+    output = "\n".join(one.stdout for one in done)
+    assert [one.returncode for one in done] == [0], output
+    assert not any(line in output for line in own["DEPLOY_KEY"].splitlines()[1:-1])
     assert production.status(sha).returncode == 0
 
 
@@ -185,16 +185,16 @@ def test_caddy_serves_grafana_and_health_only(net: Namespace, tmp_path: Path) ->
     site.upstream(3000, "stands for Grafana")
     healthy = site.upstream(9103, '{"secret": "detail"}')
     site.start()
-    said = site.get("/healthz").stdout
-    assert said.startswith("HTTP/2 200")
-    assert said.endswith("ok")
-    assert "secret" not in said
+    output = site.get("/healthz").stdout
+    assert output.startswith("HTTP/2 200")
+    assert output.endswith("ok")
+    assert "secret" not in output
     end(healthy)
     assert site.get("/healthz").stdout.endswith("502 Bad Gateway")
     site.upstream(9103, '{"secret": "detail"}', 503)
-    said = site.get("/healthz").stdout
-    assert said.startswith("HTTP/2 503")
-    assert said.endswith("not ok")
+    output = site.get("/healthz").stdout
+    assert output.startswith("HTTP/2 503")
+    assert output.endswith("not ok")
     for inside in ("/metrics", "/prometheus", "/alertmanager", "/healthz/jetstream"):
         assert "stands for Grafana" in site.get(inside).stdout, "everything else goes to Grafana"
 

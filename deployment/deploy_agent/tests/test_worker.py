@@ -26,7 +26,7 @@ from pathlib import Path
 from deployment.deploy_agent.worker import finish
 from deployment.deploy_agent.layout import Layout
 root, verb, sha, log = sys.argv[1:]
-print("begun", os.getpid(), flush=True)
+print("started", os.getpid(), flush=True)
 while not Path(root, "go").exists():
     os.sched_yield()
 print("done", verb, sha[:3], flush=True)
@@ -41,7 +41,7 @@ def _command(root: Path) -> list[str]:
 
 
 def _pid(log: Path) -> int:
-    wait_for(lambda: log.read_text("utf-8").startswith("begun"), 20, "the worker has begun")
+    wait_for(lambda: log.read_text("utf-8").startswith("started"), 20, "the worker has started")
     return int(log.read_text("utf-8").split()[1])
 
 
@@ -50,9 +50,9 @@ def test_the_log_and_the_exit_code_arrive(tmp_path: Path, capfdbinary: pytest.Ca
     pid = _pid(worker.log)
     (tmp_path / "go").touch()
     assert follow(worker) == 3
-    assert capfdbinary.readouterr().out == f"begun {pid}\ndone deploy aaa\n".encode()
+    assert capfdbinary.readouterr().out == f"started {pid}\ndone deploy aaa\n".encode()
     kept = list(Layout(tmp_path).logs.glob("*.log"))
-    assert [path.read_text("utf-8") for path in kept] == [f"begun {pid}\ndone deploy aaa\n"]
+    assert [path.read_text("utf-8") for path in kept] == [f"started {pid}\ndone deploy aaa\n"]
 
 
 def test_a_killed_worker_is_reported_as_dead(

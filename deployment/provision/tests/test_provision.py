@@ -121,9 +121,9 @@ def test_an_interrupted_run_can_be_continued(console: Console, api: FakeHetzner)
     api.faults.append(Fault("POST /servers", 500, "server_error"))
     code, text = console.run("apply")
     assert (code, "refused: Hetzner refuses: server_error on command" in text) == (1, True)
-    kept = {kind: set(api.state.objects[kind]) for kind in ("volumes", "primary_ips", "firewalls")}
+    created = {kind: set(api.state.objects[kind]) for kind in ("volumes", "primary_ips", "firewalls")}
     assert console.run("apply")[0] == 0
-    assert kept == {kind: set(api.state.objects[kind]) for kind in kept}
+    assert created == {kind: set(api.state.objects[kind]) for kind in created}
 
 
 REFUSALS = {

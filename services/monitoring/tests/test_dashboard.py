@@ -154,9 +154,9 @@ def test_dashboard_load(live: Stack) -> None:
         if (age := prometheus.age(name)) > FRESH_SECONDS
     }
     assert not stale
-    asked = metrics_used([*dashboard_expressions(), *rule_expressions()])
+    used = metrics_used([*dashboard_expressions(), *rule_expressions()])
     exported = stored_metrics(prometheus.url) | recorded_names() | PRODUCTION_ONLY
-    assert not not_exported(asked, exported)
+    assert not not_exported(used, exported)
     assert not not_shown(
         with_rule_inputs(set(metrics_used(dashboard_expressions()))), own_metrics() | exported
     )

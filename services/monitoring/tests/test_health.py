@@ -73,7 +73,7 @@ def test_replies_for_all_and_for_one() -> None:
         assert _get(port, "/healthz/redis?x=1") == (503, {"status": "failing", **FAILING.details})
         assert _get(port, "/healthz/jetstream") == (200, {"status": "ok", **HEALTHY.details})
         assert _get(port, "/alive") == (200, {"status": "ok"})
-        status, body = _get(port, "/healthz/nobody")
+        status, body = _get(port, "/healthz/unknown")
         assert (status, body["paths"]) == (404, ["/healthz", "/healthz/redis", "/healthz/jetstream"])
 
 
