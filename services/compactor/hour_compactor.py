@@ -106,14 +106,15 @@ class HourCompactor:
     def _jobs(self, stream: Stream, watermark: int, report: CompactionReport) -> Iterator[tuple[Job, bool]]:
         """Yield the merges that are due, each with whether its hour is merged already.
 
-        Only days are planned that changed since nothing was due in them, and days within their reach: a late
-        part concerns the hours that are compared with it.
+        Plans only the days that changed since nothing was due in them, and the days near them: their hours
+        are compared with each other.
         """
         tokens, done = self.catalog.days(stream), self._done[stream]
         changed = {day for day in tokens.keys() | done.keys() if tokens.get(day) != done.get(day)}
         concerned = {near for day in changed for near in self._near(day)}
         for day in concerned:
             done.pop(day, None)
+        first_open = closed_before(watermark, self._rules.after_us)
         loaded: dict[int, _LoadedDay] = {}
         for day in sorted(concerned & tokens.keys()):
             loaded = {
@@ -130,8 +131,8 @@ class HourCompactor:
             for one in found:
                 if not is_prepared(self._root, stream, one.hour):
                     yield self._job(stream, one, files, hours), one.is_merged
-            is_open = max(hours, default=0) >= closed_before(watermark, self._rules.after_us)
-            if not found and loaded[day].is_complete and not is_open:
+            is_closed = all(hour < first_open for hour in loaded[day].hours)
+            if not found and loaded[day].is_complete and is_closed:
                 done[day] = tokens[day]
 
     def _near(self, day: int) -> range:
