@@ -144,7 +144,7 @@ class Catalog:
 def token_of(directories: Iterable[Path]) -> int | None:
     """Return a value that changes when an entry is added to one of these directories, or leaves it.
 
-    None where that cannot be told: one of them changed just now, went, or is unreadable.
+    None when that is unknown: one of them changed just now, was removed, or is unreadable.
     """
     seen = []
     try:

@@ -48,7 +48,7 @@ class Rewrite(msgspec.Struct, frozen=True):
 
 
 def note_removal(root: Path, manifest: SwapManifest) -> Path:
-    """Add the removal of an hour to its note, durably and once, before the hour goes; return the note's path.
+    """Add the removal of an hour to its note, durably and once, before the removal; return the note's path.
 
     Raises OSError, or BrokenInvariant when the note is damaged.
     """

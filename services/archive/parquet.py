@@ -274,7 +274,7 @@ def check_rows(path: Path) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file; another kind is not opened, for a FIFO would block until somebody writes to it."""
+    """Open a regular file. Nothing else is opened: a FIFO would block until another process writes to it."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DamagedFile(path, "not a regular file")

@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 """Raised when a column is added; written into every part's footer."""
 
 ROWS_PER_ROW_GROUP = 256 * 1024
-"""A chunk is one group: repeats are found only within it (likes: 99.4 B/event at 128 Ki, 98.2 here)."""
+"""A chunk is one group: compression finds repeats only within it (likes: 98.2 B/event, 99.4 at 128 Ki)."""
 
 _INSTANT = pa.timestamp("ms", tz="UTC")
 """Milliseconds, as clients write them, at half the bytes; `time_us` is exact, `extra` keeps longer texts."""
@@ -177,7 +177,7 @@ DEFAULT_COMPRESSION = Compression()
 
 
 class ColumnEncodings(NamedTuple):
-    """How the leaves of one stream's columns are laid down before compression."""
+    """Parquet encodings of the leaves of one stream's columns, applied before compression."""
 
     dictionary: list[str]
     """Leaves whose values repeat within a row group."""
@@ -185,8 +185,8 @@ class ColumnEncodings(NamedTuple):
     """Parquet encoding of every other leaf, by its path."""
 
 
-# Chosen by measured bytes per event (DATA.md, "Size"). A dictionary pays for few values, and for a like's
-# subject, which repeats too far back for zstd's window; elsewhere its indices cost more than repeats do.
+# Chosen by measured bytes per event (DATA.md, "Size"). A dictionary saves bytes for few values, and for the
+# subject of a like, which repeats beyond zstd's window; elsewhere its indices cost more than the repeats.
 _FEW_VALUES = {"operation", "collection", "embed_type", "labels", "langs.list.element", "status", "reason"}
 _FEW_VALUES |= {"host", "stream"}
 _ENCODING_OF_TYPE = {

@@ -75,9 +75,9 @@ def test_an_id_depends_on_events_order_and_stream() -> None:
 
 
 def test_an_id_does_not_depend_on_how_much_is_hashed_at_once() -> None:
-    elements = [b"%d" % number for number in range(5000)]
-    assert chunk_id(Stream.LIKES, elements) == chunk_id(Stream.LIKES, tuple(elements))
-    assert chunk_id(Stream.LIKES, elements) != chunk_id(Stream.LIKES, [*elements[:-1], b"x"])
+    events = [b"%d" % number for number in range(5000)]
+    assert chunk_id(Stream.LIKES, events) == chunk_id(Stream.LIKES, tuple(events))
+    assert chunk_id(Stream.LIKES, events) != chunk_id(Stream.LIKES, [*events[:-1], b"x"])
 
 
 def test_unreadable_times_do_not_change_the_bounds_of_a_chunk() -> None:

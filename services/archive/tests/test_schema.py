@@ -46,8 +46,8 @@ FULL_RECORDS: dict[Stream, dict[str, Any]] = {
 }
 
 
-def element(stream: Stream, time_us: int, *, full: bool) -> bytes:
-    """Return an element that fills every column of its stream, or none that may be null."""
+def event(stream: Stream, time_us: int, *, full: bool) -> bytes:
+    """Return an event that fills every column of its stream, or only those that are never null."""
     if stream is Stream.REJECTS:
         return Reject(Reason.NOT_JSON, b"\xff", "host", time_us).encode()
     if stream is Stream.GAPS:
@@ -78,8 +78,8 @@ def element(stream: Stream, time_us: int, *, full: bool) -> bytes:
 @pytest.mark.parametrize("stream", Stream)
 def test_every_reader_reads_parts_of_nulls_together_with_full_ones(stream: Stream, tmp_path: Path) -> None:
     for hour, full in enumerate([False, True, False]):
-        elements = [element(stream, NOON_US + hour * HOUR_US, full=full)]
-        encoded = encode(stream, elements)
+        events = [event(stream, NOON_US + hour * HOUR_US, full=full)]
+        encoded = encode(stream, events)
         assert not encoded.rejected
         commit(tmp_path, encoded, ChunkOrigin())
 

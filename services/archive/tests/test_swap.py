@@ -33,7 +33,7 @@ LATE = "late.parquet"
 
 
 class Killed(BaseException):
-    """Stands for kill -9: nothing catches it."""
+    """Simulates kill -9: no handler catches it."""
 
 
 def manifest(*, outputs: AbstractSet[str] = NEW) -> SwapManifest:
@@ -59,7 +59,7 @@ def names(directory: Path) -> set[str]:
 
 
 def prepare(root: Path, *, outputs: AbstractSet[str] = NEW) -> Path:
-    """Return the hour's directory, for which a change is prepared."""
+    """Prepare a change of an hour; return the hour's directory."""
     place = hour_directory(root, Stream.LIKES, HOUR)
     fill(place, OLD)
     if outputs:
@@ -76,7 +76,7 @@ def test_prepared_files_are_swapped_in_and_replaced_files_are_kept(tmp_path: Pat
     assert swapped.files_added == (place / "ab.parquet",)
     assert names(place) == NEW
     replaced = names(replaced_path(tmp_path, Stream.LIKES, HOUR, "0" * 24))
-    assert replaced == {f"{name}.replaced" for name in OLD}, "no reader's pattern takes them for data"
+    assert replaced == {f"{name}.replaced" for name in OLD}, "no pattern for Parquet matches them"
     assert not list((tmp_path / ".state/prepared").glob("*/*"))
 
 
@@ -105,14 +105,14 @@ def test_without_outputs_the_hour_is_removed_and_its_note_counts_it_once(tmp_pat
     note = removed_path(tmp_path, Stream.LIKES, HOUR)
     with armed(die_at(CrashPoint.SWAP_NOTED)), pytest.raises(Killed):
         list(swap_prepared(tmp_path, Stream.LIKES))
-    assert removed_here(place, read_removals(note)) == {}, "its files still speak for themselves"
+    assert removed_here(place, read_removals(note)) == {}, "the files still exist"
     list(swap_prepared(tmp_path, Stream.LIKES))
     assert not place.exists()
     assert removed_here(place, read_removals(note)) == {"1": {"likes": 10}}
     fill(place, OLD)
     write_manifest(tmp_path, manifest(outputs=frozenset()))
     list(swap_prepared(tmp_path, Stream.LIKES))
-    assert removed_here(place, read_removals(note)) == {"1": {"likes": 10}}, "they came back and went"
+    assert removed_here(place, read_removals(note)) == {"1": {"likes": 10}}, "each file counts once"
 
 
 def die_at(point: CrashPoint) -> Callable[[CrashPoint], None]:
@@ -153,7 +153,7 @@ def test_a_swap_that_was_killed_anywhere_is_completed_by_the_next(  # noqa: PLR0
     after = names(place) - {LATE}
     assert names(place) - after == ({LATE} if late else set())
     if late and died and before == OLD:
-        assert after == OLD, "the hour was another by then: it is prepared anew"
+        assert after == OLD, "the hour had changed, so the swap is discarded"
     else:
         assert after == outputs
     assert not manifest_path(tmp_path, Stream.LIKES, HOUR).exists()
@@ -161,20 +161,20 @@ def test_a_swap_that_was_killed_anywhere_is_completed_by_the_next(  # noqa: PLR0
 
 
 def test_in_every_state_of_the_disk_each_event_is_in_the_hour_or_will_be() -> None:
-    """Whatever is where: no step puts outputs beside an input, or takes inputs away with no outputs there."""
+    """No step adds outputs to an hour with inputs, or removes inputs without outputs to replace them."""
     every = sorted(OLD | NEW | {LATE})
     subsets = [frozenset(some) for count in range(len(every) + 1) for some in combinations(every, count)]
-    for here in subsets:
-        for there in subsets:
-            for trashed in (frozenset[str](), OLD):
-                todo = step(manifest(), here, there, trashed)
+    for present in subsets:
+        for prepared in subsets:
+            for replaced in (frozenset[str](), OLD):
+                todo = step(manifest(), present, prepared, replaced)
                 if todo is Step.EXCHANGE:
-                    assert (here, there) == (OLD, NEW)
+                    assert (present, prepared) == (OLD, NEW)
                 if todo is Step.MOVE:
-                    assert here.isdisjoint(OLD)
-                    assert here | there >= NEW
+                    assert present.isdisjoint(OLD)
+                    assert present | prepared >= NEW
                 if todo is Step.FINISH:
-                    assert here >= NEW
+                    assert present >= NEW
                 assert todo is not Step.REMOVE
 
 
