@@ -131,7 +131,7 @@ def test_hours_before_the_look_back_are_read_from_segments_after_earlier_refusal
     whole = gap_seconds(running)
     assert whole > HOLE_SECONDS - 120
     code, output = torn.repair(with_token=False)
-    assert (code, "TOOLS_SEGMENTS_TOKEN_FILE" in output, "cannot be had" in output) == (1, True, True), output
+    assert (code, "TOOLS_SEGMENTS_TOKEN_FILE" in output, "unavailable" in output) == (1, True, True), output
     assert segments.requests == []
     segments.faults = [Fault("status", status=401)]
     code, output = torn.repair()
