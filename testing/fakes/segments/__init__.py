@@ -5,7 +5,7 @@ It imports nothing from the code that reads segments, so that no mistake is shar
 
 from __future__ import annotations
 
-from testing.fakes.segments.segment import as_told, row_of
+from testing.fakes.segments.segment import as_sent, row_of
 from testing.fakes.segments.server import FakeSegments, Fault
 
-__all__ = ["FakeSegments", "Fault", "as_told", "row_of"]
+__all__ = ["FakeSegments", "Fault", "as_sent", "row_of"]

@@ -99,7 +99,7 @@ def row_of(frame: bytes, seq: int) -> Row:
     return Row(seq, when, KINDS[commit["operation"]], did, *names, payload)
 
 
-def as_told(frame: bytes, seq: int) -> bytes:
+def as_sent(frame: bytes, seq: int) -> bytes:
     """Return the event that a reader makes of its row: with its number, and the CID of its record."""
     event: dict[str, Any] = json.loads(frame)
     if "record" in event.get("commit", {}):

@@ -20,7 +20,7 @@ from services.tools.repair.tests.tearing import (
 )
 from services.tools.tests.running import run, started
 from testing.events import HostView, Traffic
-from testing.fakes.segments import FakeSegments, Fault, as_told, row_of
+from testing.fakes.segments import FakeSegments, Fault, as_sent, row_of
 from testing.fakes.segments.server import TOKEN
 from testing.harness.host import Host
 from testing.harness.truth import stream_of, truth_of
@@ -68,7 +68,7 @@ class Torn(NamedTuple):
     def assert_whole(self) -> None:
         """Let the traffic end, and assert that each event is stored once and the ledger is at 0."""
         assert set(close_hours(self.running, TOTAL, REST_SECONDS).values()) == {0.0}
-        reported = ((stream_of(frame), as_told(frame, seq)) for seq, frame in enumerate(self.frames, 1))
+        reported = ((stream_of(frame), as_sent(frame, seq)) for seq, frame in enumerate(self.frames, 1))
         verdict = audit(self.running.root, [*truth_of(self.running.hosts[0]), *reported])
         assert verdict.errors == 0, verdict
 

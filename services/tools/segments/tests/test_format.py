@@ -22,7 +22,7 @@ from services.tools.segments.format import (
     read_rows,
 )
 from testing.events import HostView, Traffic
-from testing.fakes.segments import as_told, row_of
+from testing.fakes.segments import as_sent, row_of
 from testing.fakes.segments.segment import Row as Kept
 from testing.fakes.segments.segment import Segment, encode
 
@@ -121,7 +121,7 @@ def test_every_event_is_rebuilt_as_it_was_sent() -> None:
     for seq, frame in enumerate(Traffic(5, 1_790_006_400_000_000, 1.0, 4000).truth(HostView()), 1):
         reported = frame_of(Row(*row_of(frame, seq)))
         assert reported is not None
-        assert json.loads(reported) == json.loads(as_told(frame, seq))
+        assert json.loads(reported) == json.loads(as_sent(frame, seq))
         assert validate(reported, 1 << 30).identity == validate(frame, 1 << 30).identity
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands for systemctl where there is no systemd: logs what it is told, runs what can run, fails as it would.
+# Stands for systemctl where there is no systemd: logs its arguments, runs what can run, and fails as it would.
 # Understood: ssh and docker as the daemons they are, and oneshot units by their ExecStart lines.
 set -u
 LOG=/var/log/systemctl.log
