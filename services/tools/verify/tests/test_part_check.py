@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +12,12 @@ import pyarrow.parquet as pq
 
 from services.shared.event import Stream
 from services.tools.query.parts import find
-from services.tools.verify.part_check import Fault, check_part, is_sorted
+from services.tools.verify.part_check import DAMAGE, Fault, check_part, is_sorted
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_any_flipped_byte_of_the_footer_gives_a_finding_or_none(root: Path) -> None:
@@ -29,6 +33,20 @@ def test_any_flipped_byte_of_the_footer_gives_a_finding_or_none(root: Path) -> N
         found += check_part(root, part, lambda _count: None).findings
     assert {one.where for one in found} == {part.path.relative_to(root).as_posix()}
     assert {one.fault for one in found} >= {Fault.UNREADABLE}
+
+
+def test_a_part_without_read_permission_is_a_fault_but_not_damage(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = min(find(root, (Stream.LIKES,)).parts)
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(type(part.path), "open", refuse)
+    (found,) = check_part(root, part, lambda _count: None).findings
+    assert found.fault is Fault.NO_ACCESS
+    assert found.fault not in DAMAGE
 
 
 def test_rows_are_sorted_by_columns_in_turn() -> None:
