@@ -181,7 +181,7 @@ def test_batch_processing(writer: Pipeline) -> None:
         assert time.monotonic() - began < 30
         assert writer.waiting() == 0
     rows = duckdb.execute(
-        "SELECT sum(num_rows) FROM parquet_file_metadata(?)", [f"{writer.root}/[!g]*/year=*/**/*.parquet"]
+        "SELECT sum(num_rows) FROM parquet_file_metadata(?)", [f"{writer.root}/raw/[!g]*/year=*/**/*.parquet"]
     ).fetchone()
     assert rows == (5 * interval,)
 
