@@ -175,12 +175,12 @@ class OpenPart:
     Does not expose the statistics in the footer: pyarrow ends the process over some that are damaged.
     """
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, source: pa.NativeFile) -> None:
         self.path = path
-        self._descriptor = file.fileno()
-        self.bytes = os.fstat(self._descriptor).st_size
+        self._source = source
         with _damage_of(path):
-            self._file = pq.ParquetFile(file, page_checksum_verification=True)
+            self.bytes: int = source.size()
+            self._file = pq.ParquetFile(source, page_checksum_verification=True)
             metadata = self._file.metadata
             self.rows: int = metadata.num_rows
             self.row_groups: int = metadata.num_row_groups
@@ -205,7 +205,7 @@ class OpenPart:
         digest, at = hashlib.sha256(), 0
         with _damage_of(self.path):
             end = int(self.footer.get("archive.rows_bytes", "0"))
-            while at < end and (block := os.pread(self._descriptor, min(_BLOCK_BYTES, end - at), at)):
+            while at < end and (block := self._source.read_at(min(_BLOCK_BYTES, end - at), at)):
                 digest.update(block)
                 at += len(block)
                 progress(len(block))
@@ -230,8 +230,8 @@ def open_part(path: Path, stream: Stream | None = None) -> Iterator[OpenPart]:
     DamagedFile for everything else: not a regular file, a link to nothing, empty, truncated, no valid footer,
     another stream, other columns than the stream's, and a FooterError inside the block.
     """
-    with _opened(path) as file:
-        part = OpenPart(path, file)
+    with _opened(path) as source:
+        part = OpenPart(path, source)
         if stream is not None:
             _check_stream(part, stream)
         try:
@@ -273,12 +273,16 @@ def check_rows(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file. Nothing else is opened: a FIFO would block until another process writes to it."""
+def _opened(path: Path) -> Iterator[pa.NativeFile]:
+    """Open a regular file. Nothing else: opening a FIFO blocks until another process writes to it.
+
+    A file of Arrow, not of Python. Arrow's threads may release it after a read has returned; a release that
+    takes Python's lock while the interpreter ends aborts the process.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DamagedFile(path, "not a regular file")
-        file = path.open("rb")
+        source = pa.OSFile(str(path))
     except FileNotFoundError as error:
         if path.is_symlink():
             raise DamagedFile(path, "a link to nothing") from error
@@ -287,8 +291,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         if error.errno == errno.ELOOP:
             raise DamagedFile(path, "a link to itself") from error
         raise UnreadableFile(path, error) from error
-    with file:
-        yield file
+    with source:
+        yield source
 
 
 @contextlib.contextmanager

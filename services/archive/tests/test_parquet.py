@@ -204,7 +204,7 @@ def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path: Path, monkeypatch:
     def refuse(*_arguments: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(type(path), "open", refuse)
+    monkeypatch.setattr(pa, "OSFile", refuse)
     with pytest.raises(UnreadableFile, match=f"let user {os.getuid()} read it"), open_part(path):
         pass
 
@@ -212,13 +212,13 @@ def test_a_file_that_may_not_be_read_is_not_damaged(tmp_path: Path, monkeypatch:
 def test_an_io_error_while_reading_is_not_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (path,) = commit(tmp_path, encode(Stream.LIKES, LIKES), ChunkOrigin()).paths
 
-    def fail(*_arguments: object) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    class Failing(pa.OSFile):  # type: ignore[misc] # pyarrow has no types
+        def read_at(self, *_arguments: object) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    with open_part(path) as part:
-        monkeypatch.setattr(os, "pread", fail)
-        with pytest.raises(UnreadableFile, match="check its disk"):
-            part.rows_sha256()
+    monkeypatch.setattr(pa, "OSFile", Failing)
+    with open_part(path) as part, pytest.raises(UnreadableFile, match="check its disk"):
+        part.rows_sha256()
 
 
 def test_a_file_that_is_gone_is_not_found(tmp_path: Path) -> None:

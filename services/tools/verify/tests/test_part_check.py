@@ -43,7 +43,7 @@ def test_a_part_without_read_permission_is_a_fault_but_not_damage(
     def refuse(*_arguments: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(type(part.path), "open", refuse)
+    monkeypatch.setattr(pa, "OSFile", refuse)
     (found,) = check_part(root, part, lambda _count: None).findings
     assert found.fault is Fault.NO_ACCESS
     assert found.fault not in DAMAGE
