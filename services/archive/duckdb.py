@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 from functools import cache
 from typing import TYPE_CHECKING
@@ -81,4 +82,7 @@ def time_range(path: Path, stream: Stream) -> tuple[int | None, int | None]:
 
 @cache
 def _shared_database() -> duckdb.DuckDBPyConnection:
-    return connect(_FOOTER_MEMORY_MB, None)
+    database = connect(_FOOTER_MEMORY_MB, None)
+    # While the interpreter ends its threads could no longer be joined.
+    atexit.register(database.close)
+    return database
