@@ -44,7 +44,7 @@ def test_the_daemons_are_measured_on_every_event(tmp_path: Path) -> None:
         stream: len(events) for stream, events in frames.by_stream.items()
     }
     assert received.events == written.events == EVENTS
-    assert min(received.rss, received.cpu, written.rss, written.bytes) > 0
+    assert min(received.rss, written.rss, written.bytes) > 0
     assert fed_cpu >= 0
 
 

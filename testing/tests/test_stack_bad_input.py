@@ -151,7 +151,7 @@ def test_the_demo_on_an_archive_of_real_events(stack: MakeStack) -> None:
         "data_writer",
         "sh",
         "-c",
-        "echo 0123456789abcdef >/archive/.state/id",
+        "mkdir /archive/.state && echo 0123456789abcdef >/archive/.state/id",
     )
     output = one.compose("run", "--rm", "--no-deps", "-T", "fake_jetstream", check=False)
     assert "docker compose -p demo --profile demo up" in output
